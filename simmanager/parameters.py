@@ -1,0 +1,104 @@
+"""Checks of what a user passes: each names the parameter, the value and what is allowed."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from typing import Any
+
+from .errors import ParameterError, ParameterTypeError, suggest
+
+
+def refuse_unknown(owner: str, unknown: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Raise if ``unknown`` holds any parameter.
+
+    Parameters
+    ----------
+    owner : str
+        Name of the class or function, for the message.
+    unknown : mapping
+        The keyword arguments that nobody took.
+    known : iterable of str
+        The parameters that exist.
+
+    Raises
+    ------
+    ParameterTypeError
+        Names the first unknown parameter, the nearest known one, and all known ones.
+    """
+    known = list(known)
+    for name in unknown:
+        raise ParameterTypeError(
+            f"{owner} has no parameter {name!r}.{suggest(name, known)} It takes: {', '.join(known)}."
+        )
+
+
+def parameter_names(function: Any) -> list[str]:
+    """Return the named parameters of a callable, without ``self`` and without ``*args`` / ``**kwargs``."""
+    variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.name != "self" and p.kind not in variable]
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    minimum: float = -math.inf,
+    maximum: float = math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> float:
+    """Return ``value`` if it is a finite real number in the range, else raise.
+
+    Parameters
+    ----------
+    name : str
+        The parameter, for the message.
+    value : object
+        What was given; a ``bool`` is not a number here.
+    minimum, maximum : float
+        Allowed range, ends included.
+    above, below : float
+        Allowed range, ends excluded.
+
+    Raises
+    ------
+    ParameterTypeError
+        Not a number.
+    ParameterError
+        Not finite, or out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ParameterTypeError(f"{name} must be a number, not {value!r} ({type(value).__name__}).")
+    if not math.isfinite(value):
+        raise ParameterError(f"{name} must be a finite number, not {value!r}.")
+    bounds = [
+        (value < minimum, f"at least {minimum:g}"),
+        (value > maximum, f"at most {maximum:g}"),
+        (value <= above, f"greater than {above:g}"),
+        (value >= below, f"less than {below:g}"),
+    ]
+    # The unbounded ends (infinities) can never be violated by a finite value.
+    if any(violated for violated, _ in bounds):
+        limits = zip((minimum, maximum, above, below), (text for _, text in bounds), strict=True)
+        allowed = " and ".join(text for limit, text in limits if math.isfinite(limit))
+        raise ParameterError(f"{name} must be {allowed}, not {value!r}.")
+    return value  # type: ignore[return-value]
+
+
+def check_integer(name: str, value: Any, *, minimum: float = -math.inf, maximum: float = math.inf) -> int:
+    """Return ``value`` as an int if it is a whole number in the range, else raise as `check_number` does."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ParameterTypeError(f"{name} must be a whole number, not {value!r} ({type(value).__name__}).")
+    check_number(name, value, minimum=minimum, maximum=maximum)
+    return int(value)
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return ``value`` if it is a bool (NumPy's too), else raise `ParameterTypeError`."""
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise ParameterTypeError(f"{name} must be True or False, not {value!r} ({type(value).__name__}).")
+    return bool(value)
