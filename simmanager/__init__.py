@@ -1,0 +1,80 @@
+"""simmanager: a parallel batch runner for simulations.
+
+Hand a list of `SingleSim` to a `SimulationManager`; every run gets its own folder, and none is lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+#: Public name -> module it lives in. Nothing is imported before it is used.
+_PUBLIC = {
+    "SingleSim": "simulation",
+    "SimulationManager": "manager",
+    "RunState": "state",
+    "BatchStatus": "status",
+    "RunStatus": "status",
+    "RunFolder": "run_folder",
+    "RunOptions": "executor",
+    "read_status": "status",
+    "report_progress": "progress",
+    "default_training_loop": "training_loops",
+    "episode_based_training_loop": "training_loops",
+    "SimManagerError": "errors",
+    "ParameterError": "errors",
+    "ParameterTypeError": "errors",
+    "SimulationError": "errors",
+    "RecipeError": "errors",
+    "UnsafeName": "errors",
+    "UnknownName": "errors",
+    "BatchNotFound": "errors",
+    "BatchExists": "errors",
+    "BatchBusy": "errors",
+    "BatchDamaged": "errors",
+    "BatchNotWritable": "errors",
+    "ResultsMissing": "errors",
+}
+
+__all__ = [*_PUBLIC, "__version__"]  # pyright: ignore
+
+if TYPE_CHECKING:
+    from .errors import BatchBusy as BatchBusy
+    from .errors import BatchDamaged as BatchDamaged
+    from .errors import BatchExists as BatchExists
+    from .errors import BatchNotFound as BatchNotFound
+    from .errors import BatchNotWritable as BatchNotWritable
+    from .errors import ParameterError as ParameterError
+    from .errors import ParameterTypeError as ParameterTypeError
+    from .errors import RecipeError as RecipeError
+    from .errors import ResultsMissing as ResultsMissing
+    from .errors import SimManagerError as SimManagerError
+    from .errors import SimulationError as SimulationError
+    from .errors import UnknownName as UnknownName
+    from .errors import UnsafeName as UnsafeName
+    from .executor import RunOptions as RunOptions
+    from .manager import SimulationManager as SimulationManager
+    from .progress import report_progress as report_progress
+    from .run_folder import RunFolder as RunFolder
+    from .simulation import SingleSim as SingleSim
+    from .state import RunState as RunState
+    from .status import BatchStatus as BatchStatus
+    from .status import RunStatus as RunStatus
+    from .status import read_status as read_status
+    from .training_loops import default_training_loop as default_training_loop
+    from .training_loops import episode_based_training_loop as episode_based_training_loop
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'simmanager' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

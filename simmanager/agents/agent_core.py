@@ -1,0 +1,167 @@
+"""The base of all agents, and the simplest one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..model_state import ModelState, one_name, own_generator
+from ..parameters import check_number, refuse_unknown
+
+#: Observations that an agent remembers.
+MEMORY = 1000
+
+
+class AgentCore(ModelState):
+    """An agent that walks at random and learns nothing: the base of the others.
+
+    Parameters
+    ----------
+    agent_name : str
+        A name for this agent. Default "default_model".
+    agent_step_size : float
+        Standard deviation of a step in x and in y, at least 0. Default 1.
+    rng : numpy.random.Generator, optional
+        Source of randomness. Without it one is seeded from ``np.random``.
+    model_name : str, optional
+        Another word for ``agent_name``.
+    **mod_kwargs
+        Parameters of a subclass, kept as they are; `AgentCore` itself takes none.
+
+    Attributes
+    ----------
+    obs_history : list
+        The latest observations, fewer than 1000.
+    global_steps : int
+        Number of updates done.
+    mod_kwargs, metadata : dict
+        What a subclass passed on, and ``{"mod_kwargs": ...}``.
+
+    Raises
+    ------
+    ParameterTypeError, ParameterError
+        An unknown parameter, one of the wrong type or out of range.
+    """
+
+    def __init__(
+        self,
+        agent_name: str = "default_model",
+        agent_step_size: float = 1.0,
+        rng: np.random.Generator | None = None,
+        model_name: str | None = None,
+        **mod_kwargs: Any,
+    ) -> None:
+        if type(self) is AgentCore:
+            refuse_unknown("AgentCore", mod_kwargs, self._known_parameters())
+        self.agent_name = one_name(type(self).__name__, "agent_name", agent_name, "model_name", model_name)
+        self.agent_step_size = check_number("agent_step_size", agent_step_size, minimum=0)
+        self.rng = own_generator(rng)
+        self.mod_kwargs = mod_kwargs
+        self.metadata: dict[str, Any] = {"mod_kwargs": mod_kwargs}
+        self.obs_history: list[Any] = []
+        self.global_steps = 0
+
+    @property
+    def model_name(self) -> str:
+        """Another word for ``agent_name``."""
+        return self.agent_name
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.obs_history = []
+        self.global_steps = 0
+
+    def act(self, obs: Any, policy_func: Callable[[Any], Any] | None = None) -> Any:
+        """Choose a step.
+
+        Parameters
+        ----------
+        obs : array
+            What the agent sees; without any elements it stays where it is.
+        policy_func : callable, optional
+            Takes the observation and returns the action, instead of a random one.
+
+        Returns
+        -------
+        ndarray, (2,), or None
+            Change in x and y, from a normal distribution; None to stay.
+        """
+        action = None if len(obs) == 0 else self.rng.normal(scale=self.agent_step_size, size=2)
+        self.obs_history.append(obs)
+        if len(self.obs_history) >= MEMORY:
+            self.obs_history.pop(0)
+        return action if policy_func is None else policy_func(obs)
+
+    def update(self) -> dict[str, Any] | None:
+        """Learn from what was seen; nothing here."""
+        return None
+
+    def get_rate_map_matrix(self) -> npt.NDArray[np.float64] | None:
+        """Return the firing rate at each place, (width, depth); None here."""
+        return None
+
+    def save_agent(self, save_path: str | Path, raw_object: bool = True) -> None:
+        """Write the agent to a file, which appears whole or not at all.
+
+        Parameters
+        ----------
+        save_path : path
+            The file; its folder must exist.
+        raw_object : bool
+            True (default) writes the object, for ``pickle.load`` or `restore_agent`;
+            False only its state, for `restore_agent`.
+        """
+        self._save(save_path, raw_object)
+
+    def restore_agent(self, restore_path: str | Path) -> None:
+        """Become the agent that was saved to a file. It is a pickle: only open files you trust.
+
+        Parameters
+        ----------
+        restore_path : path
+            Written by `save_agent` from an agent of the same class.
+
+        Raises
+        ------
+        ParameterTypeError
+            The file holds something else.
+        """
+        self._restore(restore_path)
+
+
+class RandomAgent(AgentCore):
+    """An agent that walks at random and remembers nothing.
+
+    Parameters
+    ----------
+    step_size : float
+        Standard deviation of a step in x and in y, at least 0. Default 1.
+    agent_name : str
+        A name for this agent. Default "default_model".
+    rng : numpy.random.Generator, optional
+        Source of randomness. Without it one is seeded from ``np.random``.
+
+    Raises
+    ------
+    ParameterTypeError, ParameterError
+        An unknown parameter, one of the wrong type or out of range.
+    """
+
+    def __init__(
+        self,
+        step_size: float = 1.0,
+        agent_name: str = "default_model",
+        rng: np.random.Generator | None = None,
+        **unknown: Any,
+    ) -> None:
+        refuse_unknown(type(self).__name__, unknown, self._known_parameters())
+        super().__init__(agent_name, rng=rng)
+        self.step_size = check_number("step_size", step_size, minimum=0)
+
+    def act(self, obs: Any, policy_func: Callable[[Any], Any] | None = None) -> Any:
+        """Return a random step, or what ``policy_func`` chooses; as in `AgentCore`, but nothing is remembered."""
+        return self.rng.normal(scale=self.step_size, size=2) if policy_func is None else policy_func(obs)

@@ -1,0 +1,88 @@
+"""The grid of places on which a model sees a room."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+#: Nearer to the middle between two grid points than this fraction of their distance counts as a tie.
+_TIE = 1e-9
+
+
+class Grid:
+    """A regular grid over a room centred on (0, 0); its points are numbered ``ix * n_depth + iy``.
+
+    Parameters
+    ----------
+    room_width, room_depth : float
+        Size of the room in x and in y.
+    n_width, n_depth : int
+        Grid points in x (left to right) and in y (top to bottom), borders included.
+    """
+
+    def __init__(self, room_width: float, room_depth: float, n_width: int, n_depth: int) -> None:
+        self.n_width, self.n_depth = n_width, n_depth
+        self.x_array = np.linspace(-room_width / 2, room_width / 2, num=n_width)
+        self.y_array = np.linspace(room_depth / 2, -room_depth / 2, num=n_depth)
+        self._left, self._top = -room_width / 2, room_depth / 2
+        self._per_x = (n_width - 1) / room_width
+        self._per_y = (n_depth - 1) / room_depth
+
+    @property
+    def mesh(self) -> FloatArray:
+        """The x and y of each point, (2, n_depth, n_width)."""
+        return np.array(np.meshgrid(self.x_array, self.y_array))
+
+    @property
+    def points(self) -> FloatArray:
+        """All points in the order of their numbers, (n_width * n_depth, 2)."""
+        return self.mesh.T.reshape(-1, 2)
+
+    @cached_property
+    def _coordinates(self) -> tuple[list[float], list[float]]:
+        return self.x_array.tolist(), self.y_array.tolist()
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in vars(self).items() if name != "_coordinates"}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Grid):
+            return NotImplemented
+        return np.array_equal(self.x_array, other.x_array) and np.array_equal(self.y_array, other.y_array)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def nearest(self, x: float, y: float) -> int:
+        """Return the number of the point nearest to a position, the lowest one if several are.
+
+        Parameters
+        ----------
+        x, y : float
+            A position; outside the room the nearest point of the border.
+        """
+        ix, x_tie = _nearest_on_axis((x - self._left) * self._per_x, self.n_width)
+        iy, y_tie = _nearest_on_axis((self._top - y) * self._per_y, self.n_depth)
+        if not x_tie and not y_tie:
+            return ix * self.n_depth + iy
+        xs, ys = self._coordinates
+        candidates = [(i, j) for i in range(ix, ix + 1 + x_tie) for j in range(iy, iy + 1 + y_tie)]
+        # The squared distances as one would write them down: their rounding decides between equals.
+        i, j = min(candidates, key=lambda point: (xs[point[0]] - x) ** 2 + (ys[point[1]] - y) ** 2)
+        return i * self.n_depth + j
+
+
+def _nearest_on_axis(place: float, n: int) -> tuple[int, bool]:
+    """Return the index nearest to ``place`` (in units of the grid), and whether the next one is as near."""
+    if place <= 0.0:
+        return 0, False
+    if place >= n - 1:
+        return n - 1, False
+    index = int(place)
+    beyond = place - index - 0.5
+    if beyond > _TIE:
+        return index + 1, False
+    return index, beyond >= -_TIE

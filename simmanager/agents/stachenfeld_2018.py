@@ -1,0 +1,455 @@
+"""The successor representation as a model of the hippocampus.
+
+Stachenfeld, Botvinick and Gershman, "The hippocampus as a predictive map", Nature Neuroscience 20, 2017,
+https://doi.org/10.1101/097170.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ParameterError
+from ..parameters import check_flag, check_integer, check_number, refuse_unknown
+from .agent_core import MEMORY, AgentCore
+from .grid import Grid
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FloatArray = npt.NDArray[np.float64]
+
+#: Steps whose directions are drawn at once.
+_BLOCK = 1024
+#: More states than this would take more than 3 GB for each matrix.
+_MAX_STATES = 20_000
+
+
+def _direction(x: float, y: float) -> FloatArray:
+    arrow = np.array((x, y))
+    arrow.flags.writeable = False
+    return arrow
+
+
+#: Up, down, right, left. Read-only: the same arrays are returned again and again.
+_ARROWS = (_direction(0, 1), _direction(0, -1), _direction(1, 0), _direction(-1, 0))
+
+
+class Stachenfeld2018(AgentCore):
+    """Learns the successor representation of a rectangular room by temporal differences.
+
+    The room is a grid of states, numbered ``ix * n_depth + iy``, x from left to right, y from top to bottom.
+    The successor matrix is M = sum_t gamma^t T^t (equation 3 of the paper), T being the transition matrix of
+    the policy; its entries are the expected discounted visits. Its eigenvectors resemble grid cells.
+
+    Parameters
+    ----------
+    agent_name : str
+        A name for this agent. Default "SR".
+    discount : float
+        gamma, in [0, 1). Default 0.9.
+    threshold : float
+        `successor_rep_sum` stops when no entry changes by as much; greater than 0. Default 1e-6.
+    lr_td : float
+        Learning rate of the TD update, at least 0. Default 0.01.
+    room_width, room_depth : float
+        Size of the room in x and in y, greater than 0. Default 12.
+    state_density : float
+        States per unit of length, greater than 0. Default 1.
+    twoD : bool
+        True (default) makes the transition matrix of a walk to the four neighbours; False leaves
+        ``transmat_norm`` empty, for `create_transmat` or the user to fill.
+    rng : numpy.random.Generator, optional
+        Source of randomness. Without it one is seeded from ``np.random``.
+    model_name : str, optional
+        Another word for ``agent_name``.
+
+    Attributes
+    ----------
+    gamma, learning_rate : float
+        ``discount`` and ``lr_td``.
+    n_state, width, depth, resolution_width, resolution_depth : int
+        Number of states in all, in x and in y (the last two are the same as ``width``, ``depth``).
+    x_array, y_array, xy_combinations : ndarray
+        Places of the states: (width,), (depth,), (n_state, 2).
+    srmat : ndarray, (n_state, n_state)
+        The successor matrix that is learned. As in NeuralPlayground, TD updates its *columns*.
+    transmat_norm : ndarray, (n_state, n_state)
+        Transition probabilities, from row to column.
+    srmat_ground, srmat_sum, srmat_full_td : ndarray
+        What `successor_rep_solution`, `successor_rep_sum`, `update_successor_rep_td_full` gave last.
+    grad_history : list of float
+        Norm of the TD error of each update.
+    curr_state, next_state : int or None
+        States of the latest transition.
+
+    Raises
+    ------
+    ParameterTypeError, ParameterError
+        An unknown parameter, one of the wrong type or out of range.
+    """
+
+    def __init__(
+        self,
+        agent_name: str = "SR",
+        discount: float = 0.9,
+        threshold: float = 1e-6,
+        lr_td: float = 1e-2,
+        room_width: float = 12,
+        room_depth: float = 12,
+        state_density: float = 1.0,
+        twoD: bool = True,
+        rng: np.random.Generator | None = None,
+        model_name: str | None = None,
+        **unknown: Any,
+    ) -> None:
+        refuse_unknown(type(self).__name__, unknown, self._known_parameters())
+        super().__init__(agent_name, rng=rng, model_name=model_name)
+        self.gamma = check_number("discount", discount, minimum=0, below=1)
+        self.threshold = check_number("threshold", threshold, above=0)
+        self.learning_rate = check_number("lr_td", lr_td, minimum=0)
+        self.room_width = check_number("room_width", room_width, above=0)
+        self.room_depth = check_number("room_depth", room_depth, above=0)
+        self.state_density = check_number("state_density", state_density, above=0)
+        self.twoD = check_flag("twoD", twoD)
+        self.resolution_width = self.width = int(self.state_density * self.room_width)
+        self.resolution_depth = self.depth = int(self.state_density * self.room_depth)
+        self.n_state = self.width * self.depth
+        if not 1 <= self.n_state <= _MAX_STATES:
+            raise ParameterError(
+                f"state_density {state_density!r} in a room of {room_width!r} x {room_depth!r} gives "
+                f"{self.width} x {self.depth} states; there must be between 1 and {_MAX_STATES}."
+            )
+        self._grid = Grid(self.room_width, self.room_depth, self.width, self.depth)
+        self.x_array, self.y_array = self._grid.x_array, self._grid.y_array
+        self.reset()
+
+    @property
+    def mesh(self) -> FloatArray:
+        """The x and y of each state, (2, depth, width)."""
+        return self._grid.mesh
+
+    @property
+    def xy_combinations(self) -> FloatArray:
+        """Place of each state, (n_state, 2)."""
+        return self._grid.points
+
+    @property
+    def srmat(self) -> FloatArray:
+        """The successor matrix that is learned, (n_state, n_state)."""
+        return self._columns.T
+
+    @srmat.setter
+    def srmat(self, matrix: npt.ArrayLike) -> None:
+        # Kept transposed: what is updated, a column, is then contiguous.
+        columns = np.array(np.asarray(matrix, dtype=np.float64).T, order="C")
+        if columns.shape != (self.n_state, self.n_state):
+            raise ParameterError(f"srmat must be ({self.n_state}, {self.n_state}), not {columns.T.shape}.")
+        self._columns = columns
+        self._column_list = list(columns)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_column_list"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._column_list = list(self._columns)
+
+    def reset(self) -> None:
+        """Forget all that was learned and seen; the random generator goes on where it was."""
+        super().reset()
+        self.grad_history: list[float] = []
+        self.initial_obs_variable: bool | None = None
+        self.curr_state: int | None = None
+        self.next_state: int | None = None
+        self.srmat_ground = self.srmat_sum = self.srmat_full_td = np.empty((0, 0))
+        self.transmat_norm: FloatArray = np.empty((0, 0))
+        self._directions = b""
+        self._n_directions_used = 0
+        self.srmat = np.eye(self.n_state)
+        if self.twoD:
+            self.create_transmat(self.state_density, "2D_env")
+
+    def obs_to_state(self, pos: FloatArray | Sequence[float]) -> int:
+        """Return the state nearest to a position.
+
+        Parameters
+        ----------
+        pos : array of shape (2,)
+            x and y; outside the room the nearest state of the border.
+        """
+        x, y = pos.tolist() if isinstance(pos, np.ndarray) else pos
+        return self._grid.nearest(x, y)
+
+    def act(self, obs: Any, policy_func: Callable[[Any], Any] | None = None) -> Any:
+        """Choose one of the four directions with equal probability, and note the state.
+
+        Parameters
+        ----------
+        obs : array of shape (2,)
+            The position; without any elements the agent stays where it is.
+        policy_func : callable, optional
+            Takes the observation and returns the action, instead of a random one.
+
+        Returns
+        -------
+        ndarray, (2,), or None
+            Read-only unit vector: up, down, right or left. None to stay.
+        """
+        self.obs_history.append(obs)
+        if len(self.obs_history) >= MEMORY:
+            self.obs_history = [obs]
+        if len(obs) == 0:
+            return None if policy_func is None else policy_func(obs)
+        self.next_state = self.obs_to_state(obs)
+        return _ARROWS[self._next_direction()] if policy_func is None else policy_func(obs)
+
+    def _next_direction(self) -> int:
+        used = self._n_directions_used
+        if used == len(self._directions):
+            self._directions = nearest_arrows(self.rng.normal(scale=0.1, size=(_BLOCK, 2))).tobytes()
+            used = 0
+        self._n_directions_used = used + 1
+        return self._directions[used]
+
+    def update(self) -> dict[str, Any] | None:
+        """Learn from the latest transition s -> s' (TD learning of M, the paper's equation 6).
+
+        ``srmat[:, s] += lr_td * td`` with ``td = 1_s + gamma * srmat[:, s'] - srmat[:, s]``.
+
+        Returns
+        -------
+        dict or None
+            ``{"state_td_error": td}`` with td (n_state,); None before the first `act`.
+        """
+        next_state = self.next_state
+        if next_state is None:
+            return None
+        if self.initial_obs_variable is None or self.curr_state is None:
+            self.curr_state = next_state
+            self.initial_obs_variable = True
+        state = self.curr_state
+        column = self._column_list[state]
+        td_error = self.gamma * self._column_list[next_state]
+        td_error[state] += 1.0
+        td_error -= column
+        column += self.learning_rate * td_error
+        self.grad_history.append(math.sqrt(td_error.dot(td_error)))
+        self.curr_state = next_state
+        self.global_steps += 1
+        return {"state_td_error": td_error}
+
+    def create_transmat(self, state_density: float, name_env: str, plotting_variable: bool = False) -> FloatArray:
+        """Make the transition matrix of a walk to the four neighbours, and start ``srmat`` anew.
+
+        Parameters
+        ----------
+        state_density : float
+            As the agent's own; for NeuralPlayground's signature.
+        name_env : {"2D_env"}
+            The only kind there is.
+        plotting_variable : bool
+            True draws the matrix. Default False.
+
+        Returns
+        -------
+        ndarray, (n_state, n_state)
+            Rows sum to 1 (to 0 for a room of one state).
+
+        Raises
+        ------
+        ParameterError
+            Another ``name_env``.
+        """
+        if name_env != "2D_env":
+            raise ParameterError(f"name_env must be '2D_env', not {name_env!r}.")
+        number = np.arange(self.n_state).reshape(self.width, self.depth)
+        adjacent = np.zeros((self.n_state, self.n_state))
+        for one, other in ((number[1:], number[:-1]), (number[:, 1:], number[:, :-1])):
+            adjacent[one, other] = adjacent[other, one] = 1
+        self.transmat_norm = adjacent / np.maximum(adjacent.sum(axis=1, keepdims=True), 1)
+        self.srmat = np.eye(self.n_state)
+        if plotting_variable:
+            self.plot_transition(self.transmat_norm)
+        return self.transmat_norm
+
+    def successor_rep_solution(self) -> FloatArray:
+        """Return M = (I - gamma T)^-1 in closed form, (n_state, n_state)."""
+        self.srmat_ground = np.linalg.inv(np.eye(self.n_state) - self.gamma * self.transmat_norm)
+        return self.srmat_ground
+
+    def successor_rep_sum(self) -> FloatArray:
+        """Return M by repeating M <- gamma T M + I until no entry changes by ``threshold``, (n_state, n_state)."""
+        total: FloatArray = np.zeros_like(self.transmat_norm)
+        change = math.inf
+        while change >= self.threshold:
+            new = self.gamma * (self.transmat_norm @ total) + np.eye(self.n_state)
+            change = float(np.abs(new - total).max())
+            total = new
+        self.srmat_sum = total
+        return total
+
+    def update_successor_rep_td_full(self, n_episode: int = 100, t_episode: int = 100) -> FloatArray:
+        """Return M learned by TD on walks drawn from ``transmat_norm``, always the same ones (seed 1234).
+
+        Parameters
+        ----------
+        n_episode, t_episode : int
+            Number of walks, and of steps in each, at least 0. Default 100.
+
+        Returns
+        -------
+        ndarray, (n_state, n_state)
+            As ``srmat``, whose columns are updated.
+        """
+        check_integer("n_episode", n_episode, minimum=0)
+        check_integer("t_episode", t_episode, minimum=0)
+        random_state = np.random.RandomState(1234)
+        columns = np.eye(self.n_state)
+        for _ in range(n_episode):
+            state = random_state.randint(self.n_state)
+            for _ in range(t_episode):
+                # NeuralPlayground draws twice and uses the second: kept, for the same walks.
+                random_state.multinomial(1, self.transmat_norm[state])
+                following = int(random_state.multinomial(1, self.transmat_norm[state]).argmax())
+                td_error = self.gamma * columns[following] - columns[state]
+                td_error[state] += 1.0
+                columns[state] += self.learning_rate * td_error
+                state = following
+        self.srmat_full_td = columns.T
+        return self.srmat_full_td
+
+    def get_T_from_M(self, M: FloatArray) -> FloatArray:
+        """Return the transition matrix that belongs to a successor matrix: T = M^-1 (M - I) / gamma.
+
+        Raises
+        ------
+        ParameterError
+            ``discount`` is 0: M then says nothing about T.
+        """
+        if self.gamma == 0:
+            raise ParameterError("With discount 0 the transition matrix cannot be computed from srmat.")
+        transitions: FloatArray = np.linalg.inv(M) @ (M - np.eye(self.n_state)) / self.gamma
+        return transitions
+
+    def get_rate_map_matrix(self, sr_matrix: FloatArray | None = None, eigen_vector: int = 10) -> FloatArray:
+        """Return an eigenvector of a successor matrix as a map of the room, the model's grid cell.
+
+        Parameters
+        ----------
+        sr_matrix : ndarray, (n_state, n_state), optional
+            By default the closed form, `successor_rep_solution`.
+        eigen_vector : int
+            Which one, in [0, n_state), from the largest eigenvalue on. Default 10. (NeuralPlayground
+            counts in whatever order LAPACK gives them.)
+
+        Returns
+        -------
+        ndarray, (width, depth)
+            Real part; the sign is such that the largest element is positive.
+        """
+        which = check_integer("eigen_vector", eigen_vector, minimum=0, maximum=self.n_state - 1)
+        matrix = self.successor_rep_solution() if sr_matrix is None else sr_matrix
+        values, vectors = np.linalg.eig(matrix)
+        order = np.argsort(-values.real, kind="stable")
+        vector = vectors[:, order[which]].real
+        size = np.abs(vector)
+        # The first of the largest, up to rounding, so that symmetric maps have one sign too.
+        sign = np.sign(vector[np.argmax(size >= size.max() * (1 - 1e-6))]) or 1.0
+        return np.asarray(sign * vector, dtype=np.float64).reshape(self.width, self.depth)
+
+    def plot_rate_map(
+        self,
+        sr_matrix: FloatArray | None = None,
+        eigen_vectors: int | Sequence[int] | None = None,
+        ax: Axes | Sequence[Axes] | None = None,
+        save_path: str | Path | None = None,
+    ) -> Any:
+        """Plot one or several eigenvectors as maps of the room, x to the right, y upwards.
+
+        Parameters
+        ----------
+        sr_matrix : ndarray, optional
+            As in `get_rate_map_matrix`.
+        eigen_vectors : int or sequence of int, optional
+            Which ones; by default number 10, or the last one if there are fewer.
+        ax : matplotlib Axes, or a sequence of one for each eigenvector, optional
+            By default those of a new figure.
+        save_path : path, optional
+            Save the figure there.
+
+        Returns
+        -------
+        matplotlib Axes, or a sequence of them
+            A sequence if ``eigen_vectors`` is one.
+        """
+        from .rate_map_plot import draw_map, new_axes, save_figure_of
+
+        if eigen_vectors is None:
+            eigen_vectors = min(10, self.n_state - 1)
+        several = not isinstance(eigen_vectors, int | np.integer)
+        chosen: list[int] = list(eigen_vectors) if several else [eigen_vectors]  # type: ignore[arg-type, list-item]
+        if ax is None:
+            ax = new_axes(len(chosen), figsize=(4 * len(chosen), 5))
+        axes: list[Any] = list(np.ravel(np.array(ax, dtype=object)))
+        if len(axes) < len(chosen):
+            raise ParameterError(f"ax must hold one for each of the {len(chosen)} eigenvectors, not {len(axes)}.")
+        for axis, which in zip(axes, chosen, strict=False):
+            rates = self.get_rate_map_matrix(sr_matrix, which)
+            draw_map(rates.T, axis, f"Rate map: Eig{which}", "width", "depth", "Firing rate")
+        save_figure_of(axes, save_path)
+        return axes if several else axes[0]
+
+    def plot_transition(
+        self,
+        T: FloatArray | None = None,
+        save_path: str | Path | None = None,
+        ax: Sequence[Axes] | None = None,
+    ) -> Any:
+        """Plot the transition matrix of the room beside another one.
+
+        Parameters
+        ----------
+        T : ndarray, (n_state, n_state), optional
+            The other one; by default what ``srmat`` implies, `get_T_from_M`.
+        save_path : path, optional
+            Save the figure there.
+        ax : sequence of two matplotlib Axes, optional
+            By default those of a new figure.
+
+        Returns
+        -------
+        sequence of two matplotlib Axes
+        """
+        from .rate_map_plot import draw_map, new_axes, save_figure_of
+
+        matrix = self.get_T_from_M(self.srmat) if T is None else T
+        axes = new_axes(2, figsize=(14, 5)) if ax is None else ax
+        label = "State occupancy"
+        draw_map(self.transmat_norm, axes[0], "Transition matrix", "states", "states", label)
+        draw_map(matrix, axes[1], "Transition calculated from SR matrix", "states", "states", label)
+        save_figure_of(axes, save_path)
+        return axes
+
+
+def nearest_arrows(noise: FloatArray) -> npt.NDArray[np.uint8]:
+    """Return for each point the number of the nearest of the four unit vectors up, down, right, left.
+
+    Parameters
+    ----------
+    noise : ndarray, (n, 2)
+        The nearest of several unit vectors is the one with the largest scalar product.
+
+    Returns
+    -------
+    ndarray of uint8, (n,)
+        0, 1, 2 or 3; the lowest one if several are as near.
+    """
+    x, y = noise.T
+    arrows: npt.NDArray[np.uint8] = np.stack((y, -y, x, -x)).argmax(axis=0).astype(np.uint8)
+    return arrows

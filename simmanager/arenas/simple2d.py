@@ -1,0 +1,298 @@
+"""A rectangular room, with further walls if a subclass builds some."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ParameterError, ParameterTypeError
+from ..model_state import check_pair, own_generator
+from ..parameters import check_number, refuse_unknown
+from ..recording import TransitionHistory
+from .arena_core import Environment
+from .walls import Rectangle, Segments, stop_in_rectangle
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class Simple2D(Environment):
+    """A rectangular room in which an agent moves by the steps it chooses and never leaves.
+
+    A move that crosses a wall ends before it, 1e-5 of the move away, on the line of motion. Walls
+    are tried in the order left, right, bottom, top, custom ones. Subclasses build custom walls in
+    ``_create_custom_walls`` (set ``self.custom_walls`` to a list of (2, 2) arrays).
+
+    Parameters
+    ----------
+    environment_name : str
+        A name for this room. Default "2DEnv".
+    arena_x_limits, arena_y_limits : two numbers
+        Lower and upper end of the room in x and y. Default (-10, 10) each.
+    agent_step_size : float
+        Length of a step taken with ``normalize_step=True``, greater than 0. Default 0.5.
+    time_step_size : float
+        Seconds that one step takes, greater than 0. Default 1.
+    env_name : str, optional
+        Another word for ``environment_name``.
+    rng : numpy.random.Generator, optional
+        For random starts. Without it one is seeded from ``np.random``.
+
+    Attributes
+    ----------
+    state : ndarray, (2,)
+        Position x, y.
+    history : TransitionHistory
+        One transition for each step since the last reset; reads like a list of dicts.
+    default_walls, custom_walls, wall_list : list of (2, 2) arrays
+        [[x1, y1], [x2, y2]] each. Assign ``wall_list`` to change the walls later; the borders of
+        the room stay closed whatever it holds.
+    room_width, room_depth : float
+        Size in x and in y.
+
+    Raises
+    ------
+    ParameterTypeError, ParameterError
+        An unknown parameter, one of the wrong type or out of range.
+    """
+
+    history: TransitionHistory
+
+    def __init__(
+        self,
+        environment_name: str = "2DEnv",
+        arena_x_limits: Sequence[float] | FloatArray = (-10, 10),
+        arena_y_limits: Sequence[float] | FloatArray = (-10, 10),
+        agent_step_size: float = 0.5,
+        time_step_size: float = 1.0,
+        env_name: str | None = None,
+        rng: np.random.Generator | None = None,
+        **unknown: Any,
+    ) -> None:
+        refuse_unknown(type(self).__name__, unknown, self._known_parameters())
+        super().__init__(environment_name, time_step_size, env_name)
+        self.env_kwargs["time_step_size"] = time_step_size
+        self.arena_x_limits = check_pair("arena_x_limits", arena_x_limits, increasing=True)
+        self.arena_y_limits = check_pair("arena_y_limits", arena_y_limits, increasing=True)
+        self.agent_step_size = check_number("agent_step_size", agent_step_size, above=0)
+        self.arena_limits = np.array([self.arena_x_limits, self.arena_y_limits])
+        self.room_width = self.arena_x_limits[1] - self.arena_x_limits[0]
+        self.room_depth = self.arena_y_limits[1] - self.arena_y_limits[0]
+        self.state_dims_labels = ["x_pos", "y_pos"]
+        self.rng = own_generator(rng)
+        self._room: Rectangle = (*self.arena_x_limits, *self.arena_y_limits)
+        self._create_default_walls()
+        self._create_custom_walls()
+        self.wall_list = self.default_walls + self.custom_walls
+        self.reset()
+
+    def _create_default_walls(self) -> None:
+        """Set ``default_walls`` to the four sides: left, right, bottom, top."""
+        x_low, x_high, y_low, y_high = self._room
+        sides = [
+            [[x_low, y_low], [x_low, y_high]],
+            [[x_high, y_low], [x_high, y_high]],
+            [[x_low, y_low], [x_high, y_low]],
+            [[x_low, y_high], [x_high, y_high]],
+        ]
+        self.default_walls = [np.array(side) for side in sides]
+
+    def _create_custom_walls(self) -> None:
+        """Set ``custom_walls`` to a list of (2, 2) arrays; none in a plain room. To be overridden."""
+        self.custom_walls: list[FloatArray] = []
+
+    @property
+    def wall_list(self) -> list[FloatArray]:
+        """The walls that stop moves, in the order in which they are tried."""
+        return self._wall_list
+
+    @wall_list.setter
+    def wall_list(self, walls: Sequence[npt.ArrayLike]) -> None:
+        arrays = [np.asarray(wall, dtype=np.float64) for wall in walls]
+        for wall in arrays:
+            if wall.shape != (2, 2) or not np.isfinite(wall).all():
+                raise ParameterError(f"A wall must be two points of two finite numbers, not {wall.tolist()!r}.")
+        self._wall_list = arrays
+        plain = len(arrays) == 4 and np.array_equal(arrays, self.default_walls)
+        self._segments = None if plain else Segments(arrays)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_segments"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.wall_list = self._wall_list
+
+    def reset(
+        self, random_state: bool = False, custom_state: npt.ArrayLike | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Forget the history and put the agent at its start.
+
+        Parameters
+        ----------
+        random_state : bool
+            True: anywhere in the room with equal probability. False (default): at (0, 0), or in the
+            middle of a room that does not hold that point.
+        custom_state : array of shape (2,), optional
+            Start there instead.
+
+        Returns
+        -------
+        observation, state : ndarray, (2,)
+            The position.
+
+        Raises
+        ------
+        ParameterError
+            ``custom_state`` is not in the room.
+        """
+        self.global_steps = 0
+        self.global_time = 0.0
+        self.history = TransitionHistory()
+        x_low, x_high, y_low, y_high = self._room
+        if custom_state is not None:
+            x, y = _two_numbers("custom_state", custom_state)
+            if not (x_low <= x <= x_high and y_low <= y <= y_high):
+                limits = f"{list(self.arena_x_limits)} x {list(self.arena_y_limits)}"
+                raise ParameterError(f"custom_state must be in the room {limits}, not ({x:g}, {y:g}).")
+        elif random_state:
+            x, y = self.rng.uniform((x_low, y_low), (x_high, y_high)).tolist()
+        elif x_low <= 0 <= x_high and y_low <= 0 <= y_high:
+            x, y = 0.0, 0.0
+        else:
+            x, y = (x_low + x_high) / 2, (y_low + y_high) / 2
+        self.state = np.array((x, y))
+        return self.make_observation(), self.state.copy()
+
+    def step(self, action: Any = None, normalize_step: bool = False) -> tuple[FloatArray, FloatArray, float]:
+        """Move.
+
+        Parameters
+        ----------
+        action : array of shape (2,) or None
+            Change in x and y. None stays.
+        normalize_step : bool
+            True: take the direction of the action only, with length ``agent_step_size``; an action
+            of length 0 stays. Default False.
+
+        Returns
+        -------
+        observation : ndarray, (2,)
+            What the agent sees: the position.
+        state : ndarray, (2,)
+            The position, after walls.
+        reward : float
+            What `reward_function` gives.
+
+        Raises
+        ------
+        ParameterError
+            The action is not two finite numbers.
+        """
+        if action is None:
+            dx = dy = math.nan
+            state = self.state
+        else:
+            dx, dy = _two_numbers("action", action)
+            scale = 1.0
+            if normalize_step:
+                length = math.hypot(dx, dy) or 1.0
+                dx, dy, scale = dx / length, dy / length, self.agent_step_size
+            x, y = self.state.tolist()
+            new_state = np.array((x + scale * dx, y + scale * dy))
+            state, _ = self.validate_action(self.state, action, new_state)
+        self.state = state
+        self._increase_global_step()
+        reward = self.reward_function(action, state)
+        x, y = state.tolist()
+        self.history.record(dx, dy, x, y, reward, self.global_steps)
+        return self.make_observation(), state.copy(), reward
+
+    def validate_action(self, pre_state: FloatArray, action: Any, new_state: FloatArray) -> tuple[FloatArray, bool]:
+        """Return where a move ends, with the walls there are.
+
+        Parameters
+        ----------
+        pre_state : ndarray, (2,)
+            Where it starts.
+        action : object
+            Not used; for subclasses.
+        new_state : ndarray, (2,)
+            Where it would end without walls.
+
+        Returns
+        -------
+        new_state : ndarray, (2,)
+            Where it ends.
+        crossed_wall : bool
+            True if a wall stopped it.
+        """
+        new_x, new_y = new_state.tolist()
+        x_low, x_high, y_low, y_high = self._room
+        if self._segments is None and x_low < new_x < x_high and y_low < new_y < y_high:
+            return new_state, False
+        x, y = pre_state.tolist()
+        if self._segments is None:
+            end_x, end_y, crossed = stop_in_rectangle(x, y, new_x, new_y, self._room)
+        else:
+            end_x, end_y, crossed = self._segments.stop(x, y, new_x, new_y, self._room)
+        return (np.array((end_x, end_y)), True) if crossed else (new_state, False)
+
+    def plot_trajectory(
+        self,
+        history_data: Sequence[dict[str, Any]] | None = None,
+        ax: Axes | None = None,
+        return_figure: bool = False,
+        save_path: str | Path | None = None,
+        plot_every: int = 1,
+    ) -> Any:
+        """Plot the path, coloured by time, and the walls.
+
+        Parameters
+        ----------
+        history_data : sequence of dict, optional
+            Transitions with a ``state``; by default this arena's own.
+        ax : matplotlib Axes, optional
+            Where to draw; by default a new figure.
+        return_figure : bool
+            True returns ``(ax, figure)``. Default False returns ``ax``.
+        save_path : path, optional
+            Save the figure there.
+        plot_every : int
+            Draw every so many positions, at least 1. Default 1.
+        """
+        from .trajectory_plot import plot_path
+
+        history = self.history if history_data is None else history_data
+        if isinstance(history, TransitionHistory):
+            positions = history.array("state")
+        else:
+            positions = np.array([transition["state"][:2] for transition in history]).reshape(-1, 2)
+        ax = plot_path(positions, self.arena_limits, ax, plot_every)
+        for wall in self.default_walls:
+            ax.plot(wall[:, 0], wall[:, 1], "C3", lw=3)
+        for wall in self.custom_walls:
+            ax.plot(wall[:, 0], wall[:, 1], "C0", lw=3)
+        figure = ax.get_figure()
+        if save_path is not None and figure is not None:
+            figure.savefig(save_path, bbox_inches="tight")  # type: ignore[union-attr]
+        return (ax, figure) if return_figure else ax
+
+
+def _two_numbers(name: str, value: Any) -> tuple[float, float]:
+    """Return ``value`` as two finite floats; fast for float arrays, which is what agents give."""
+    try:
+        x, y = value.tolist() if type(value) is np.ndarray else value
+        finite = math.isfinite(x) and math.isfinite(y)
+    except (TypeError, ValueError, OverflowError):
+        raise ParameterTypeError(f"{name} must be two numbers, not {value!r} ({type(value).__name__}).") from None
+    if not finite:
+        raise ParameterError(f"{name} must be two finite numbers, not {value!r}.")
+    return float(x), float(y)

@@ -1,0 +1,290 @@
+"""BatchFolder: the folder of a batch. Its manifest, its locks, and where the runs are."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, SimManagerError, UnsafeName
+from .locking import LockHeld, is_held, take_lock
+from .record import FORMAT
+from .run_folder import SCRATCH, RunFolder
+from .state import utc_now
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9_=,+][A-Za-z0-9._\-=,+]*")
+
+
+def check_name(what: str, name: Any) -> str:
+    """Return ``name`` if it can be a folder name everywhere, else raise.
+
+    Raises
+    ------
+    UnsafeName
+        Says what is wrong with it.
+    """
+    if not isinstance(name, str) or not name:
+        raise UnsafeName(f"{what} must be a text with at least one character, not {name!r}.")
+    if len(name.encode("utf-8", "replace")) > 150:
+        raise UnsafeName(f"{what} is longer than 150 bytes: {name[:40]!r}…")
+    if not _SAFE_NAME.fullmatch(name):
+        raise UnsafeName(
+            f"{what} becomes a folder name: letters, digits and . _ - = , + are allowed, "
+            f"not starting with '.' or '-'; {name!r} does not fit."
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What manager.json says.
+
+    Parameters
+    ----------
+    manager_id, batch_id : str
+        The id given by the user, and a random one that tells two batches of one name apart.
+    seed : int
+        Seed of the batch.
+    runs_per_sim : int
+        Runs of each simulation.
+    simulations : tuple of dict
+        ``simulation_id`` and the readable parameters of each.
+    created : str
+        UTC ISO-8601.
+    provenance : dict
+        Versions, host, git commit.
+    """
+
+    manager_id: str
+    batch_id: str
+    seed: int
+    runs_per_sim: int
+    simulations: tuple[dict[str, Any], ...]
+    created: str
+    provenance: dict[str, Any]
+
+    @property
+    def simulation_ids(self) -> list[str]:
+        """The ids of the simulations, in the order of the list."""
+        return [simulation["simulation_id"] for simulation in self.simulations]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content of manager.json."""
+        fields = ("manager_id", "batch_id", "seed", "runs_per_sim", "created", "provenance")
+        content = {"format": FORMAT, **{name: getattr(self, name) for name in fields}}
+        return {**content, "simulations": list(self.simulations)}
+
+    @classmethod
+    def from_json(cls, content: Any) -> Manifest:
+        """Check and return a manifest.
+
+        Raises
+        ------
+        ValueError
+            Names what is wrong with it.
+        """
+        if not isinstance(content, dict):
+            raise ValueError("it is not an object")
+        if content.get("format") != FORMAT:
+            raise ValueError(f"it has format {content.get('format')!r}; this version of simmanager reads {FORMAT}")
+        kinds = {"manager_id": str, "batch_id": str, "seed": int, "runs_per_sim": int, "created": str}
+        for name, kind in {**kinds, "simulations": list, "provenance": dict}.items():
+            if not isinstance(content.get(name), kind):
+                raise ValueError(f"{name!r} is missing or of the wrong type")
+        for simulation in content["simulations"]:
+            if not isinstance(simulation, dict):
+                raise ValueError("a simulation is not an object")
+            check_name("A simulation_id", simulation.get("simulation_id"))
+        if not 0 < content["runs_per_sim"] <= 10_000_000:
+            raise ValueError(f"runs_per_sim is {content['runs_per_sim']}")
+        values = {name: content[name] for name in (*kinds, "provenance")}
+        return cls(**values, simulations=tuple(content["simulations"]))
+
+
+class BatchFolder:
+    """The folder of a batch.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder; it need not exist.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    @property
+    def manifest_file(self) -> Path:
+        """manager.json."""
+        return self.path / "manager.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the manager that runs the batch; its text says who that is."""
+        return self.path / "batch.lock"
+
+    @property
+    def stop_request(self) -> Path:
+        """Made by ``simmanager stop``: "finish" or "now"."""
+        return self.path / "stop.request"
+
+    def simulation(self, simulation_id: str) -> Path:
+        """Return the folder of a simulation."""
+        return self.path / simulation_id
+
+    def recipe(self, simulation_id: str) -> Path:
+        """Return the path of the pickled recipe of a simulation."""
+        return self.path / simulation_id / "simulation.pkl"
+
+    # Manifest --------------------------------------------------------------------------------------------------
+
+    def read_manifest(self) -> Manifest:
+        """Read manager.json.
+
+        Raises
+        ------
+        BatchNotFound
+            There is no batch here.
+        BatchDamaged
+            The file is there but cannot be read.
+        """
+        try:
+            descriptor = os.open(self.manifest_file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | os.O_NONBLOCK)
+            with os.fdopen(descriptor, "rb") as file:
+                return Manifest.from_json(json.loads(file.read()))
+        except (FileNotFoundError, NotADirectoryError):
+            raise BatchNotFound(f"There is no batch at {self.path} (no manager.json in it).") from None
+        except (OSError, ValueError, RecursionError, UnsafeName) as error:
+            raise BatchDamaged(f"{self.manifest_file} is damaged: {error}.") from None
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replace manager.json atomically."""
+        RunFolder(self.path).write_json(self.manifest_file, manifest.as_json())
+
+    def write_recipe(self, simulation_id: str, content: bytes) -> None:
+        """Replace the pickled recipe of a simulation atomically."""
+        folder = self.simulation(simulation_id)
+        folder.mkdir(exist_ok=True)
+        RunFolder(folder).write_bytes(self.recipe(simulation_id), content)
+
+    def holds_only_remains(self) -> bool:
+        """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
+        for entry in self.path.iterdir():
+            if entry.name == self.lock_file.name or entry.name.startswith(SCRATCH):
+                continue
+            if entry.is_symlink() or not entry.is_dir():
+                return False
+            if any(f.name != "simulation.pkl" and not f.name.startswith(SCRATCH) for f in entry.iterdir()):
+                return False
+        return True
+
+    # Runs ------------------------------------------------------------------------------------------------------
+
+    def run_folders(self, simulation_id: str) -> dict[int, str]:
+        """Return the path of each run of a simulation that has a folder; of two with one id, the newer."""
+        found: dict[int, str] = {}
+        folder = str(self.simulation(simulation_id))
+        try:
+            entries = os.scandir(folder)
+        except OSError:
+            return {}
+        with entries:
+            for entry in entries:
+                run_id = RunFolder.run_id_of(entry.name)
+                if run_id is None or not entry.is_dir(follow_symlinks=False):
+                    continue
+                if run_id in found and RunFolder.age_key(entry.name) < RunFolder.age_key(found[run_id]):
+                    continue
+                found[run_id] = entry.name
+        return {run_id: f"{folder}/{name}" for run_id, name in found.items()}
+
+    # Locks -----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the batch: one manager at a time.
+
+        Raises
+        ------
+        BatchBusy
+            Another manager holds it; names its host, pid and since when.
+        BatchNotWritable
+            The lock cannot be made.
+        """
+        try:
+            lock = take_lock(self.lock_file, timeout=0.5)
+        except LockHeld:
+            raise BatchBusy(
+                f"Another manager is running this batch: {self.owner()}. Wait for it, look with "
+                f"'simmanager status {self.path}', or end it with 'simmanager stop {self.path}'."
+            ) from None
+        except OSError as error:
+            raise BatchNotWritable(f"{self.path} cannot be written ({error.strerror or error}).") from error
+        try:
+            self._sign()
+            yield
+        finally:
+            lock.release()
+
+    def _sign(self) -> None:
+        text = json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": utc_now()})
+        with suppress(OSError):  # a full disk: the lock itself holds all the same
+            descriptor = os.open(self.lock_file, os.O_WRONLY)
+            try:
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, text.encode())
+            finally:
+                os.close(descriptor)
+
+    def owner(self) -> str:
+        """Return who took the lock of the batch last, in words."""
+        content = RunFolder(self.path).read_json(self.lock_file)
+        if not content:
+            return "an unknown process"
+        return f"process {content.get('pid')} on {content.get('host')}, since {content.get('since')}"
+
+    def is_held(self) -> bool:
+        """Return whether a manager is running this batch."""
+        return is_held(self.lock_file)
+
+    # Stop requests ---------------------------------------------------------------------------------------------
+
+    def request_stop(self, *, now: bool) -> None:
+        """Ask the manager that runs the batch to stop: after the runs at hand, or at once."""
+        RunFolder(self.path).write_bytes(self.stop_request, b"now" if now else b"finish")
+
+    def requested_stop(self) -> str:
+        """Return "", "finish" or "now"."""
+        try:
+            text = self.stop_request.read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return ""
+        return text if text in ("finish", "now") else ""
+
+    def clear_stop_request(self) -> None:
+        """Forget an answered request."""
+        self.stop_request.unlink(missing_ok=True)
+
+
+def make_batch_folder(folder: BatchFolder, recipes: Iterable[tuple[str, bytes]], manifest: Manifest) -> None:
+    """Write recipes, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
+
+    Raises
+    ------
+    BatchNotWritable
+        A file cannot be written.
+    """
+    try:
+        for simulation_id, content in recipes:
+            folder.write_recipe(simulation_id, content)
+        folder.write_manifest(manifest)
+    except OSError as error:
+        if isinstance(error, SimManagerError):
+            raise
+        raise BatchNotWritable(f"{folder.path} cannot be written ({error.strerror or error}).") from error

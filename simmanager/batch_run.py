@@ -1,0 +1,206 @@
+"""One ``run_all``: from the runs that are due to the summary. The caller holds the lock of the batch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any
+
+from .batch_folder import BatchFolder
+from .capture import errors_to_log
+from .display import Progress, console, headline
+from .errors import SimManagerError
+from .execution import EXECUTABLE, Outcome, Task, execute_run
+from .executor import Executor, RunOptions, stop_on_signals
+from .locking import network_file_system
+from .record import git_commit, loaded_versions
+from .state import RunState
+from .status import BatchStatus, RunStatus, read_status
+
+
+class StoppedBySignal(SystemExit):
+    """The manager was asked to stop by SIGTERM or SIGHUP, and all is in order."""
+
+
+def run_batch(
+    folder: BatchFolder,
+    states: AbstractSet[RunState],
+    n_jobs: int,
+    options: RunOptions,
+    *,
+    only: str | None = None,
+    in_process: bool = False,
+    show: bool = True,
+) -> BatchStatus:
+    """Execute the runs of a batch that are in one of ``states``, and return the final status.
+
+    Parameters
+    ----------
+    folder : BatchFolder
+        The batch.
+    states : set of RunState
+        Which runs are due.
+    n_jobs : int
+        Runs at a time.
+    options : RunOptions
+        How they are executed.
+    only : str, optional
+        Only this simulation.
+    in_process : bool
+        In this process, one after the other; the first error is raised.
+    show : bool
+        Show the progress.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The user pressed Ctrl-C, and all is in order.
+    """
+    folder.clear_stop_request()
+    remove_leftovers(folder)
+    before = read_status(folder.path)
+    due = [run for run in before.runs if run.state in states and only in (None, run.simulation_id)]
+    execute = (*EXECUTABLE, RunState.ERROR.value) if RunState.ERROR in states else EXECUTABLE
+    tasks = make_tasks(folder, due, options, execute)
+    progress = Progress(len(tasks), shown=show)
+    if show:
+        _announce(folder, before, tasks, n_jobs, progress)
+    if in_process:
+        for task in tasks:
+            _run_here(task, progress)
+    elif tasks:
+        _run_on_slots(folder, tasks, n_jobs, options, progress)
+    return finish(folder, progress, show=show and bool(tasks))
+
+
+def make_tasks(
+    folder: BatchFolder, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]
+) -> list[Task]:
+    """Return a task for each run that is due; runs that an orphan still executes come last."""
+    provenance = provenance_of_batch()
+    tasks = []
+    for run in sorted(due, key=lambda run: run.state is RunState.RUNNING):
+        recipe = str(folder.recipe(run.simulation_id))
+        seed = run.seed if run.seed is not None else 0
+        tasks.append(Task(run.path, recipe, seed, execute, options.memory_limit_mb, provenance))
+    return tasks
+
+
+def provenance_of_batch() -> dict[str, Any]:
+    """Return what is known about the program that runs the batch."""
+    return {
+        "host": socket.gethostname(),
+        "command": list(sys.argv),
+        "cores": os.cpu_count(),
+        "versions": loaded_versions(),
+        **git_commit(os.getcwd()),  # noqa: PTH109
+    }
+
+
+def remove_leftovers(folder: BatchFolder) -> None:
+    """Remove what a killed manager left half removed or half written; the caller holds the lock of the batch."""
+    from .run_folder import SCRATCH, RunFolder
+
+    with os.scandir(folder.path) as entries:
+        simulations = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    RunFolder(folder.path).remove_scratch()
+    for simulation in simulations:
+        with os.scandir(simulation) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith((".removed-run_", SCRATCH))]
+        for name in names:
+            leftover = simulation / name
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+
+
+def _announce(folder: BatchFolder, before: BatchStatus, tasks: list[Task], n_jobs: int, progress: Progress) -> None:
+    if not tasks:
+        failed = before.counts[RunState.ERROR]
+        hint = f"; {failed} failed, see: simmanager logs {folder.path}" if failed else ""
+        print(f"Nothing to do: {before.counts[RunState.FINISHED]} of {before.total} runs are finished{hint}.")
+        return
+    skipped = before.total - len(tasks)
+    rest = f" ({skipped} not due)" if skipped else ""
+    progress.say(f"{len(tasks)} runs{rest}, {min(n_jobs, len(tasks))} at a time, in {folder.path}")
+    if kind := network_file_system(folder.path):
+        progress.say(f"note: this is a {kind} file system; run a batch from one machine at a time only.", "yellow")
+
+
+def _run_here(task: Task, progress: Progress) -> None:
+    progress.say(f"running {task.folder} in this process")
+    outcome, error = execute_run(task, capture=errors_to_log)
+    if outcome.state:
+        progress.ended(task.folder, outcome.state, outcome.reason)
+    if error is not None:
+        raise error
+
+
+def _run_on_slots(folder: BatchFolder, tasks: list[Task], n_jobs: int, options: RunOptions, progress: Progress) -> None:
+    executor = Executor(n_jobs, options)
+    stop = executor.stop
+    durations: list[float] = []
+    done = 0
+
+    def on_end(task: Task, outcome: Outcome) -> None:
+        nonlocal done
+        done += 1
+        if outcome.executed and outcome.duration_s is not None:
+            durations.append(outcome.duration_s)
+        progress.ended(task.folder, outcome.state, outcome.reason)
+
+    def on_tick() -> None:
+        request = folder.requested_stop()
+        if request and not stop.mode:
+            stop.finish("simmanager stop")
+            say_stopping("simmanager stop")
+        if request == "now" and not stop.is_now():
+            stop.now("simmanager stop --now")
+        running = min(n_jobs, len(tasks) - done)
+        mean = sum(durations) / len(durations) if durations else None
+        progress.tick(running, mean * (len(tasks) - done) / max(running, 1) if mean else None)
+
+    def say_stopping(why: str) -> None:
+        if stop.is_now():
+            progress.say(f"{why}: stopping the runs at hand", "yellow")
+            return
+        running = min(n_jobs, len(tasks) - done)
+        are = "run is" if running == 1 else "runs are"
+        again = "press Ctrl-C again to stop them" if why == "Ctrl-C" else "again to stop them at once"
+        progress.say(f"{why}: {running} {are} finishing; {again}", "yellow")
+
+    with stop_on_signals(stop, say_stopping), progress.shown():
+        executor.run(tasks, on_end, on_tick)
+    folder.clear_stop_request()
+    if stop.by_signal:
+        finish(folder, progress, show=True)
+        if stop.by_signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise StoppedBySignal(128 + stop.by_signal)
+    if stop.mode:
+        progress.say(f"stopped early: {stop.reason}", "yellow")
+    _raise_if_no_worker(stop.reason)
+
+
+def _raise_if_no_worker(reason: str) -> None:
+    if reason.startswith("A worker process could not be started"):
+        raise SimManagerError(reason)
+
+
+def finish(folder: BatchFolder, progress: Progress, *, show: bool) -> BatchStatus:
+    """Return the final status and show a summary of it."""
+    import dataclasses
+
+    status = dataclasses.replace(read_status(folder.path), manager_alive=False, eta_s=None)
+    if show:
+        screen = console()
+        screen.print(headline(status))
+        if status.advice:
+            screen.print(status.advice)
+    return status

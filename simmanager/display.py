@@ -1,0 +1,295 @@
+"""How things look on a terminal: the status tree, logs, and the progress of a batch that runs."""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .run_folder import RunFolder
+from .state import RunState
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.tree import Tree
+
+    from .status import BatchStatus, RunStatus
+
+#: Colour of each state; each differs in brightness and word, too, for the colour-blind.
+COLOURS = {
+    RunState.IN_QUEUE: "bright_black",
+    RunState.RUNNING: "blue",
+    RunState.FINISHED: "green",
+    RunState.ERROR: "bold red",
+    RunState.INTERRUPTED: "yellow",
+}
+
+#: More runs than this are shown by simulation, not one by one.
+MAX_RUNS_SHOWN = 200
+
+#: Longest line of a log that is shown whole.
+_MAX_LINE = 5000
+
+# Escape sequences, control characters but tab and newline, and marks that change the direction of text.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    """Return text without anything that a terminal would obey; overlong lines are cut."""
+    text = _CONTROL.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    lines = text.split("\n")
+    return "\n".join(line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}… ({len(line)} characters)" for line in lines)
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as people say them: ``0.31 s``, ``2 min 5 s``, ``3 h 12 min``."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = int(seconds // 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds % 60:.0f} s"
+    hours = minutes // 60
+    return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def print_log(folder: RunFolder, log_type: str) -> None:
+    """Print a log of a run, harmlessly; says so if it is empty or missing.
+
+    Raises
+    ------
+    ParameterError
+        There is no log of that type.
+    BatchNotFound
+        There is no such folder.
+    """
+    from .errors import BatchNotFound
+
+    path = folder.log(log_type)
+    if not folder.path.is_dir():
+        raise BatchNotFound(f"There is no run at {folder.path}.")
+    text = plain(folder.read_log(log_type)).rstrip("\n")
+    print(text if text else f"({path.name} is empty)" if path.exists() else f"(no {path.name} yet)")
+
+
+# Status --------------------------------------------------------------------------------------------------------
+
+
+def console(file: Any = None) -> Console:
+    """Return a console that does not break long paths and takes no markup from ids."""
+    from rich.console import Console
+
+    return Console(file=file, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def state_text(state: RunState) -> Any:
+    """Return the keyword in its colour."""
+    from rich.text import Text
+
+    return Text(state.value, COLOURS[state])
+
+
+def run_line(run: RunStatus, *, name: str | None = None) -> Any:
+    """Return one line about a run: name, state, duration or progress, reason."""
+    from rich.text import Text
+
+    line = Text.assemble((name or plain(Path(run.path).name), ""), ": ", state_text(run.state))
+    facts = [duration(run.duration_s)] if run.duration_s is not None else []
+    if run.state is RunState.RUNNING and run.fraction is not None:
+        facts.append(f"{run.fraction:.0%}")
+    if run.attempt > 1:
+        facts.append(f"attempt {run.attempt}")
+    if facts:
+        line.append(f"  {', '.join(facts)}", "dim")
+    if run.reason and run.state is not RunState.IN_QUEUE:
+        line.append(f"  {plain(run.reason)}", "dim")
+    return line
+
+
+def headline(status: BatchStatus) -> Any:
+    """Return the counts, the fraction done and the time left, in one line."""
+    from rich.text import Text
+
+    parts: list[Any] = []
+    for keyword, number in status.counts.items():
+        if number:
+            parts += [(", " if parts else ""), (f"{number} {keyword}", COLOURS[RunState(keyword)])]
+    line = Text.assemble(f"{status.total} runs: ", *parts, f"   {status.fraction:.0%} done")
+    if status.eta_s:
+        line.append(f", about {duration(status.eta_s)} left")
+    return line
+
+
+def status_tree(status: BatchStatus, max_runs: int = MAX_RUNS_SHOWN) -> Tree:
+    """Return the tree batch / simulation / run; a large batch collapses to its simulations."""
+    from rich.text import Text
+    from rich.tree import Tree
+
+    tree = Tree(Text(plain(status.path), "bold"), guide_style="bright_black")
+    grouped: dict[str, list[RunStatus]] = {}
+    for run in status.runs:
+        grouped.setdefault(run.simulation_id, []).append(run)
+    for simulation_id, runs in grouped.items():
+        label = Text(plain(simulation_id))
+        if status.total > max_runs:
+            tree.add(label.append_text(simulation_summary(runs)))
+            continue
+        branch = tree.add(label)
+        for run in runs:
+            branch.add(run_line(run))
+    return tree
+
+
+def simulation_summary(runs: Iterable[RunStatus]) -> Any:
+    """Return the counts of a simulation in one line, with its mean duration."""
+    from rich.text import Text
+
+    runs = list(runs)
+    counts = Counter(run.state for run in runs)
+    line = Text("  ")
+    for state in RunState:
+        if counts[state]:
+            line.append(f"{counts[state]} {state.value}  ", COLOURS[state])
+    known = [run.duration_s for run in runs if run.state is RunState.FINISHED and run.duration_s is not None]
+    if known:
+        line.append(f"mean {duration(sum(known) / len(known))}", "dim")
+    return line
+
+
+def status_view(status: BatchStatus, max_runs: int = MAX_RUNS_SHOWN) -> RenderableType:
+    """Return tree, headline, damage and advice."""
+    from rich.console import Group
+    from rich.text import Text
+
+    damage = [Text(f"damaged: {plain(text)}", "yellow") for text in status.damage]
+    advice = [Text(plain(status.advice))] if status.advice else []
+    return Group(status_tree(status, max_runs), headline(status), *damage, *advice)
+
+
+def print_status(status: BatchStatus) -> None:
+    """Print the status of a batch."""
+    console().print(status_view(status))
+
+
+# Progress of a batch that runs ---------------------------------------------------------------------------------
+
+
+class Progress:
+    """What ``run_all`` shows while it runs: a bar on a terminal or in Jupyter, plain lines in a log.
+
+    Parameters
+    ----------
+    total : int
+        Runs to execute.
+    shown : bool
+        False: nothing is shown at all.
+    file : text stream, optional
+        Where to, stdout by default.
+    """
+
+    #: Seconds between two plain lines.
+    LINE_INTERVAL_S = 10.0
+
+    def __init__(self, total: int, *, shown: bool = True, file: Any = None) -> None:
+        self._total, self._done, self._failed = total, 0, 0
+        self._start = time.monotonic()
+        self._next_line = self._start + self.LINE_INTERVAL_S
+        self._file = file
+        self._shown = shown and total > 0
+        self._lock = threading.Lock()
+        self._live: Any = None
+        self._handle: Any = None
+        self._eta: float | None = None
+        self._running = 0
+
+    @contextmanager
+    def shown(self) -> Iterator[Progress]:
+        """Show it while the context lasts."""
+        if not self._shown:
+            yield self
+            return
+        screen = console(self._file)
+        if screen.is_jupyter:
+            self._handle = _jupyter_display()
+            yield self
+            self._refresh()
+        elif screen.is_terminal:
+            from rich.live import Live
+
+            self._live = Live(console=screen, refresh_per_second=5, transient=True, get_renderable=self._bar)
+            with self._live:
+                yield self
+        else:
+            yield self
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print a line above the bar at once."""
+        if not self._shown:
+            return
+        from rich.text import Text
+
+        with self._lock:
+            target = self._live.console if self._live is not None else console(self._file)
+            target.print(Text(plain(text), style))
+            if self._live is None and self._handle is None:
+                (self._file or sys.stdout).flush()
+
+    def ended(self, run: str, state: str, reason: str) -> None:
+        """Count a run that ended; a failure is printed at once, with its folder and last line."""
+        self._done += 1
+        if state != RunState.FINISHED.value:
+            self._failed += state == RunState.ERROR.value
+            self.say(f"{state}: {run}\n       {reason}", COLOURS[RunState(state)])
+        self._refresh()
+
+    def tick(self, running: int, eta_s: float | None) -> None:
+        """Take note of how many runs are running and of the time left."""
+        self._running, self._eta = running, eta_s
+        self._refresh()
+
+    def _refresh(self) -> None:
+        if not self._shown:
+            return
+        if self._handle is not None:
+            self._handle.update(_jupyter_text(self._line(), self._done / self._total))
+        elif self._live is None and time.monotonic() >= self._next_line and self._done < self._total:
+            self._next_line = time.monotonic() + self.LINE_INTERVAL_S
+            self.say(self._line())
+
+    def _line(self) -> str:
+        failed = f", {self._failed} failed" if self._failed else ""
+        running = f", {self._running} running" if self._running and self._done < self._total else ""
+        left = f", about {duration(self._eta)} left" if self._eta and self._done < self._total else ""
+        return f"{self._done} of {self._total} runs done{failed}{running}, {duration(time.monotonic() - self._start)}{left}"
+
+    def _bar(self) -> RenderableType:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.text import Text
+
+        return Group(ProgressBar(self._total, self._done, width=60), Text(self._line()))
+
+
+def _jupyter_display() -> Any:
+    from IPython.display import display
+
+    return display(_jupyter_text("starting…", 0.0), display_id=True)
+
+
+def _jupyter_text(line: str, fraction: float) -> Any:
+    from html import escape
+
+    from IPython.display import HTML
+
+    bar = f'<progress value="{fraction:.4f}" max="1" style="width:60ex"></progress>'
+    return HTML(f"<div>{bar}<br><code>{escape(line)}</code></div>")

@@ -1,0 +1,348 @@
+"""Runs on slots: dispatch through joblib, crashes, timeouts, retries, and the user's wish to stop."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from .errors import ParameterError, ParameterTypeError
+from .execution import EXECUTABLE, Outcome, Task, adopt
+from .locking import LockHeld, is_held, take_lock
+from .record import RunRecord
+from .run_folder import RunFolder
+from .slots import Death, Slots, Worker, WorkerLost, WorkerSettings
+from .state import RunState, StateHistory, seconds_between, utc_now
+
+#: Seconds between two looks at a run that another process executes.
+_HELD_TICK_S = 0.05
+
+#: Seconds to wait for the lock of a run whose worker has just died.
+_VERDICT_PATIENCE_S = 5.0
+
+_NOT_STARTED = Outcome("", "not started")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How runs are executed; the same for every run of a ``run_all``.
+
+    Parameters
+    ----------
+    timeout : float or None
+        Seconds from a run's own start after which it is ended; None: no limit.
+    retries : int
+        How often a run that crashed or timed out is started again.
+    retry_errors : bool
+        Retry runs that raised an exception, too.
+    memory_limit_mb : float or None
+        Memory (MB) that a run may add to its process; None: no limit.
+    fail_fast : bool or int
+        After so many failed runs (True: one) nothing new is started; False: never.
+    fresh_process : bool
+        Start a new process for each run.
+    threads_per_run : int
+        Threads that numerical libraries may use in a run.
+    """
+
+    timeout: float | None = None
+    retries: int = 0
+    retry_errors: bool = False
+    memory_limit_mb: float | None = None
+    fail_fast: bool | int = False
+    fresh_process: bool = False
+    threads_per_run: int = 1
+
+    def __post_init__(self) -> None:
+        from .parameters import check_flag, check_integer, check_number
+
+        if self.timeout is not None:
+            check_number("timeout", self.timeout, above=0)
+        if self.memory_limit_mb is not None:
+            check_number("memory_limit_mb", self.memory_limit_mb, above=0)
+        check_integer("retries", self.retries, minimum=0)
+        check_integer("threads_per_run", self.threads_per_run, minimum=1)
+        check_flag("retry_errors", self.retry_errors)
+        check_flag("fresh_process", self.fresh_process)
+        if not isinstance(self.fail_fast, bool):
+            check_integer("fail_fast", self.fail_fast, minimum=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One entry of the queue: small plain data."""
+
+    task: Task
+    options: RunOptions = field(default_factory=RunOptions)
+
+
+def count_jobs(n_jobs: Any) -> int:
+    """Return how many runs go at a time, as joblib counts: -1 is all cores, -2 all but one.
+
+    Raises
+    ------
+    ParameterTypeError, ParameterError
+        Not a whole number, or 0.
+    """
+    import joblib
+
+    from .parameters import check_integer
+
+    if check_integer("n_jobs", n_jobs) == 0:
+        raise ParameterError("n_jobs must not be 0: 1 is one run at a time, -1 one on each core.")
+    return int(joblib.effective_n_jobs(n_jobs))
+
+
+class Stop:
+    """The wish to stop: first "finish" (nothing new starts), then "now" (running runs are ended)."""
+
+    def __init__(self) -> None:
+        self.mode = ""
+        self.reason = ""
+        self.by_signal = 0
+
+    def finish(self, reason: str) -> None:
+        """Start nothing new."""
+        if not self.mode:
+            self.mode, self.reason = "finish", reason
+
+    def now(self, reason: str) -> None:
+        """End running runs, too."""
+        self.mode, self.reason = "now", reason
+
+    def is_now(self) -> bool:
+        """Return whether running runs are to be ended."""
+        return self.mode == "now"
+
+
+class Executor:
+    """Executes a queue of jobs on slots.
+
+    Parameters
+    ----------
+    n_jobs : int
+        Runs at a time, at least 1.
+    options : RunOptions
+        How they are executed.
+    environ : dict, optional
+        Further environment variables of the workers.
+    """
+
+    def __init__(self, n_jobs: int, options: RunOptions, environ: dict[str, str] | None = None) -> None:
+        self.n_jobs = n_jobs
+        self.options = options
+        self.stop = Stop()
+        self._slots = Slots(WorkerSettings(options.threads_per_run, environ or {}))
+        self._failures = 0
+
+    def run(
+        self, tasks: Sequence[Task], on_end: Callable[[Task, Outcome], None], on_tick: Callable[[], None]
+    ) -> None:
+        """Execute all tasks; returns when the last has ended, or when the user's wish to stop is fulfilled.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            In this order.
+        on_end : callable
+            Called in this thread with each task and its outcome.
+        on_tick : callable
+            Called about four times a second from another thread; may call ``stop.finish()`` or ``stop.now()``.
+        """
+        from joblib import Parallel, delayed
+
+        slots = min(self.n_jobs, len(tasks))
+        if slots == 0:
+            return
+        with self._ticking(on_tick):
+            try:
+                self._slots.prepare(slots)
+                # Few jobs are taken ahead of time, so that a wish to stop is obeyed at once.
+                parallel = Parallel(
+                    slots, backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch=slots + 1
+                )
+                for task, outcome in parallel(delayed(self._supervise_task)(task) for task in self._until_stopped(tasks)):
+                    if outcome.state:
+                        self._count(outcome)
+                        on_end(task, outcome)
+            except BaseException:
+                self.stop.now("the manager raised an error")
+                raise
+            finally:
+                self._slots.close()
+
+    def _until_stopped(self, tasks: Sequence[Task]) -> Iterator[Task]:
+        for task in tasks:
+            if self.stop.mode:
+                return
+            yield task
+
+    def _count(self, outcome: Outcome) -> None:
+        self._failures += outcome.executed and outcome.state == RunState.ERROR.value
+        if self.options.fail_fast and self._failures >= int(self.options.fail_fast):
+            self.stop.finish(f"{self._failures} run(s) failed (fail_fast)")
+
+    def _supervise_task(self, task: Task) -> tuple[Task, Outcome]:
+        return task, supervise(Job(task, self.options), self._slots, self.stop)
+
+    @contextmanager
+    def _ticking(self, on_tick: Callable[[], None]) -> Iterator[None]:
+        done = threading.Event()
+
+        def tick() -> None:
+            while not done.wait(0.25):
+                on_tick()
+
+        thread = threading.Thread(target=tick, name="simmanager-ticker", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+def supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
+    """Execute a run on a slot and return how it ended; never raises, and safe to repeat.
+
+    A finished run returns at once; one that another process executes is waited for.
+    """
+    try:
+        return _supervise(job, slots, stop)
+    except WorkerLost as error:
+        stop.finish(str(error))
+        return Outcome(RunState.IN_QUEUE.value, str(error))
+    except Exception as error:
+        return Outcome(RunState.ERROR.value, f"simmanager could not supervise this run: {type(error).__name__}: {error}")
+
+
+def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
+    folder, task, options = RunFolder(job.task.folder), job.task, job.options
+    retries_left = options.retries
+    while not stop.mode:
+        if is_held(folder.lock_file):
+            time.sleep(_HELD_TICK_S)
+            continue
+        outcome, crashed = _execute_once(folder, task, options, slots, stop)
+        if not outcome.state:
+            continue  # another process was quicker: wait for it
+        failed = outcome.executed and outcome.state == RunState.ERROR.value
+        if not failed or retries_left == 0 or stop.mode or not (crashed or options.retry_errors):
+            return outcome
+        retries_left -= 1
+        task = replace(task, execute=(*EXECUTABLE, RunState.ERROR.value))
+    return _NOT_STARTED
+
+
+def _execute_once(
+    folder: RunFolder, task: Task, options: RunOptions, slots: Slots, stop: Stop
+) -> tuple[Outcome, bool]:
+    worker = slots.take()
+    keep = False
+    try:
+        result = worker.execute(task, options.timeout, stop.is_now)
+        keep = isinstance(result, Outcome) and not result.leftovers and not options.fresh_process
+    finally:
+        _part_with(worker, slots, keep=keep)
+    if isinstance(result, Death):
+        return write_verdict(folder, task, result), not result.stopped
+    return result, False
+
+
+def _part_with(worker: Worker, slots: Slots, *, keep: bool) -> None:
+    if keep:
+        slots.give_back(worker)
+    else:
+        worker.retire(0.5)
+
+
+def write_verdict(folder: RunFolder, task: Task, death: Death) -> Outcome:
+    """Write how a run ended whose worker is dead. What the worker wrote itself stands."""
+    state = RunState.INTERRUPTED if death.stopped else RunState.ERROR
+    try:
+        lock = take_lock(folder.lock_file, _VERDICT_PATIENCE_S) if folder.path.is_dir() else None
+    except (LockHeld, OSError) as error:
+        return Outcome(state.value, f"{death.reason}; this could not be noted: {error}", True)
+    if lock is None:
+        return Outcome(RunState.ERROR.value, f"{death.reason}; the folder of the run is gone", True)
+    try:
+        history = folder.read_history()
+        if history.state is RunState.IN_QUEUE:  # it died before it could say that it runs
+            history = folder.move(history, (RunState.RUNNING, f"attempt={history.attempts + 1}"))
+        if history.state is RunState.RUNNING:
+            history = _declare(folder, task, history, state, death)
+        ended = history.state or state
+        reason = "" if ended is RunState.FINISHED else (history.last.detail if history.last else death.reason)
+        started = history.started or utc_now()
+        return Outcome(ended.value, reason, True, seconds_between(started, utc_now()), history.attempts)
+    except OSError as error:
+        return Outcome(state.value, f"{death.reason}; this could not be noted: {error.strerror or error}", True)
+    finally:
+        lock.release()
+
+
+def _declare(folder: RunFolder, task: Task, history: StateHistory, state: RunState, death: Death) -> StateHistory:
+    adopted = adopt(folder, history)
+    if adopted.state is RunState.FINISHED:
+        return adopted
+    folder.remove_scratch()
+    folder.progress.unlink(missing_ok=True)
+    ended = utc_now()
+    record = RunRecord(
+        simulation_id=folder.simulation_id,
+        run_id=folder.run_id,
+        seed=task.seed,
+        attempt=history.attempts,
+        state=state.value,
+        reason=death.reason,
+        started=history.started,
+        ended=ended,
+        duration_s=seconds_between(history.started, ended),
+        peak_mb=death.peak_mb,
+        host=socket.gethostname(),
+        provenance=task.provenance,
+    )
+    with suppress(OSError):
+        folder.write_json(folder.record, record.as_json())
+    return folder.move(history, (state, death.reason))
+
+
+@contextmanager
+def stop_on_signals(stop: Stop, say: Callable[[str], None]) -> Iterator[None]:
+    """Turn Ctrl-C, SIGTERM and SIGHUP into a wish to stop: the first "finish", the second "now".
+
+    Only the main thread can do so; elsewhere nothing changes.
+    """
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        stop.by_signal = number
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        if not stop.mode:
+            stop.finish(name)
+            say(name)
+        elif not stop.is_now():
+            stop.now(name)
+            say(name)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # nohup: a terminal that closes is not a wish to stop
+            signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)

@@ -1,0 +1,199 @@
+"""Between two runs of one worker: what a run changed is put back, what it left behind is found."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+#: Signals whose handlers a run may change.
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD") if hasattr(signal, name)]
+
+
+def seed_everything(seed: int) -> None:
+    """Seed ``random``, ``numpy.random`` and, where they are loaded, torch's generators."""
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed)  # the global generator, which models without their own use
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(seed)
+
+
+class Snapshot:
+    """State of the process that user code may change, and how to put it back."""
+
+    def __init__(self) -> None:
+        self.cwd = Path.cwd()
+        self.environ = dict(os.environ)
+        self.path = list(sys.path)
+        self.argv = list(sys.argv)
+        self.recursion_limit = sys.getrecursionlimit()
+        self.filters = list(warnings.filters)
+        self.handlers = list(logging.root.handlers)
+        self.level, self.disabled = logging.root.level, logging.root.manager.disable
+        self.hooks = (sys.excepthook, threading.excepthook, sys.displayhook)
+        self.signals = {number: signal.getsignal(number) for number in _SIGNALS}
+        self.umask = os.umask(0o022)
+        os.umask(self.umask)
+        self.floating_point = self._numpy_errors()
+
+    @staticmethod
+    def _numpy_errors() -> dict[str, Any]:
+        numpy = sys.modules.get("numpy")
+        return dict(numpy.geterr()) if numpy is not None else {}
+
+    def restore(self) -> None:
+        """Put everything back as it was."""
+        with contextlib.suppress(OSError):
+            os.chdir(self.cwd)
+        if dict(os.environ) != self.environ:
+            for name in set(os.environ) - set(self.environ):
+                del os.environ[name]
+            os.environ.update(self.environ)
+        sys.path[:], sys.argv[:] = self.path, self.argv
+        sys.setrecursionlimit(self.recursion_limit)
+        if list(warnings.filters) != self.filters:
+            warnings.filters[:] = self.filters  # type: ignore[index]
+            warnings._filters_mutated()  # type: ignore[attr-defined]
+        self._restore_logging()
+        sys.excepthook, threading.excepthook, sys.displayhook = self.hooks
+        for number, handler in self.signals.items():
+            if handler is not None and signal.getsignal(number) != handler:
+                signal.signal(number, handler)
+        os.umask(self.umask)
+        self._restore_libraries()
+        gc.enable()
+
+    def _restore_logging(self) -> None:
+        for handler in list(logging.root.handlers):
+            if handler not in self.handlers:
+                logging.root.removeHandler(handler)
+        logging.root.setLevel(self.level)
+        logging.disable(self.disabled)
+
+    def _restore_libraries(self) -> None:
+        if self.floating_point and (numpy := sys.modules.get("numpy")) is not None:
+            numpy.seterr(**self.floating_point)
+        if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+            pyplot.close("all")
+
+
+def left_behind() -> str:
+    """Return what the run left alive in this worker (threads, child processes), in words; "" if nothing.
+
+    Children that have ended are reaped.
+    """
+    found = []
+    threads = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if threads:
+        found.append(f"{len(threads)} thread(s)")
+    if os.name == "posix":
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+            found.append("child processes")
+    return " and ".join(found)
+
+
+def become_subreaper() -> None:
+    """Let daemons that a run starts stay children of this worker, so that they are found (Linux only)."""
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_child_subreaper = 36
+        ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
+
+
+class Meter:
+    """Wall time, processor time and peak memory of what runs from here on."""
+
+    def __init__(self) -> None:
+        self._reset_peak()
+        self._cpu = self._cpu_now()
+        self._start = time.perf_counter()
+
+    @staticmethod
+    def _reset_peak() -> None:
+        with contextlib.suppress(OSError), Path("/proc/self/clear_refs").open("w") as file:
+            file.write("5")  # resets VmHWM, so that a worker's past does not count
+
+    @staticmethod
+    def _cpu_now() -> float:
+        times = os.times()
+        return times.user + times.system + times.children_user + times.children_system
+
+    def seconds(self) -> float:
+        """Wall time, seconds."""
+        return round(time.perf_counter() - self._start, 6)
+
+    def cpu(self) -> float:
+        """Processor time, seconds; ended children count."""
+        return round(self._cpu_now() - self._cpu, 6)
+
+    @staticmethod
+    def peak_mb() -> float | None:
+        """Peak resident memory in MB; the process with its interpreter and libraries."""
+        return peak_memory_mb(os.getpid())
+
+
+def peak_memory_mb(pid: int) -> float | None:
+    """Return the peak resident memory of a process in MB (10**6 bytes), or None where it cannot be told."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        return round(int(status.partition("VmHWM:")[2].split(None, 1)[0]) * 1024 / 1e6, 1)
+    except (OSError, ValueError, IndexError):
+        pass
+    if resource is None or pid != os.getpid():
+        return None
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
+
+
+class MemoryLimit:
+    """A limit on the memory that this process may add, as a context.
+
+    Parameters
+    ----------
+    limit_mb : float or None
+        MB (10**6 bytes) that may be added to what the process has now; None: no limit.
+    """
+
+    def __init__(self, limit_mb: float | None) -> None:
+        self.limit_mb = limit_mb
+        self._before: tuple[int, int] | None = None
+
+    def __enter__(self) -> None:
+        if self.limit_mb is None or resource is None:
+            return
+        self._before = resource.getrlimit(resource.RLIMIT_DATA)
+        limit = self._data_now() + int(self.limit_mb * 1e6)
+        hard = self._before[1]
+        soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, self._before)
+
+    @staticmethod
+    def _data_now() -> int:
+        try:
+            status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+            return int(status.partition("VmData:")[2].split(None, 1)[0]) * 1024
+        except (OSError, ValueError, IndexError):
+            return 0

@@ -1,0 +1,98 @@
+"""Locks: who runs a batch, who executes a run, and a look that disturbs neither."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import SimManagerError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+try:
+    import fcntl
+except ImportError:  # Windows: best effort, see the README
+    fcntl = None  # type: ignore[assignment]
+
+#: Seconds between two tries for a lock that a poller may hold for a moment.
+POLL_INTERVAL = 0.002
+
+#: File systems on which native locks may not exclude other machines.
+_NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "9p", "afs", "ceph", "glusterfs")
+
+
+class LockHeld(SimManagerError, TimeoutError):
+    """Somebody else holds the lock."""
+
+
+def take_lock(path: Path | str, timeout: float) -> BaseFileLock:
+    """Take an exclusive lock; it is freed by ``release()``, or by the end of the process.
+
+    Parameters
+    ----------
+    path : path-like
+        The lock file; it is made if missing and never deleted.
+    timeout : float
+        Seconds to wait for it.
+
+    Raises
+    ------
+    LockHeld
+        Somebody else holds it.
+    OSError
+        The file cannot be made.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, thread_local=False, fallback_to_soft=False, poll_interval=POLL_INTERVAL)
+    try:
+        lock.acquire(timeout=timeout)
+    except Timeout:
+        raise LockHeld(f"{path} is held by another process.") from None
+    return lock
+
+
+def is_held(path: Path | str) -> bool:
+    """Return whether somebody holds this lock. Takes no exclusive lock, so two who look do not see each other."""
+    if fcntl is None:
+        return _is_held_elsewhere(path)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _is_held_elsewhere(path: Path | str) -> bool:
+    if not Path(path).exists():
+        return False
+    try:
+        take_lock(path, timeout=0).release()
+    except LockHeld:
+        return True
+    return False
+
+
+def network_file_system(path: Path | str) -> str:
+    """Return the type of the file system if it is one on which locks may not exclude other machines, else ""."""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    target, best, kind = f"{Path(path).resolve()}/", "", ""
+    for line in mounts:
+        left, _, right = line.partition(" - ")
+        point = left.split()[4].rstrip("/") + "/"
+        if target.startswith(point) and len(point) >= len(best):
+            best, kind = point, right.split()[0]
+    return kind if kind.startswith(_NETWORK) else ""

@@ -1,0 +1,536 @@
+"""SimulationManager: makes a batch, runs it, asks it, repairs it."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from .batch_folder import BatchFolder, Manifest, check_name, make_batch_folder
+from .batch_run import run_batch
+from .errors import (
+    BatchBusy,
+    BatchDamaged,
+    BatchExists,
+    BatchNotFound,
+    BatchNotWritable,
+    ParameterTypeError,
+    SimulationError,
+    UnknownName,
+    suggest,
+)
+from .executor import RunOptions, count_jobs
+from .parameters import check_integer
+from .record import draw_seed
+from .run_folder import RunFolder
+from .simulation import SingleSim, describe_simulation
+from .state import RunState, utc_now
+from .status import BatchStatus, read_status
+
+#: Names in a batch folder that no simulation may have.
+_RESERVED = ("manager.json", "batch.lock", "stop.request", "simulation.params")
+
+
+class SimulationManager:
+    """A batch of simulations, each run several times.
+
+    Parameters
+    ----------
+    simulation_list : list of SingleSim
+        What to run; anything with the same attributes is accepted, too (NeuralPlayground's ``SingleSim``).
+    runs_per_sim : int, default 5
+        Runs of each simulation.
+    manager_id : str, default "default_comparison"
+        Name of the batch and of its folder.
+    verbose : bool, default False
+        Print more about what is made.
+    existing_simulation : path-like, optional
+        Open the batch in this folder, finished or running; the other arguments are ignored then.
+    seed : int, optional
+        Seed of the batch, 0 <= seed < 2**63; drawn if not given, and kept in manager.json.
+    results_dir : path-like, default "."
+        Where the folder of the batch is made.
+
+    Raises
+    ------
+    SimulationError
+        The list is empty, or an element is no simulation or incomplete.
+    UnsafeName
+        An id cannot be a folder name.
+    ParameterError
+        ``runs_per_sim`` or ``seed`` is not allowed.
+    BatchNotFound
+        ``existing_simulation`` holds no batch.
+
+    Notes
+    -----
+    Nothing is written before `generate_sim_paths` or `run_all`.
+    """
+
+    def __init__(
+        self,
+        simulation_list: Sequence[Any] | None = None,
+        runs_per_sim: int = 5,
+        manager_id: str = "default_comparison",
+        verbose: bool = False,
+        existing_simulation: str | Path | None = None,
+        *,
+        seed: int | None = None,
+        results_dir: str | Path = ".",
+    ) -> None:
+        self.verbose = verbose
+        self._simulation_list: list[Any] | None = None
+        if existing_simulation is not None:
+            self._folder = BatchFolder(Path(existing_simulation).absolute())
+            manifest = self._folder.read_manifest()
+            self.manager_id, self.runs_per_sim, self.seed = manifest.manager_id, manifest.runs_per_sim, manifest.seed
+            self._batch_id: str = manifest.batch_id
+            self._made = True
+            return
+        self._simulation_list = _checked_list(simulation_list)
+        self.runs_per_sim = check_integer("runs_per_sim", runs_per_sim, minimum=1, maximum=10_000_000)
+        self.manager_id = check_name("manager_id", manager_id)
+        self.seed = draw_seed() if seed is None else check_integer("seed", seed, minimum=0, maximum=2**63 - 1)
+        self._folder = BatchFolder(Path(results_dir).absolute() / manager_id)
+        self._batch_id = uuid.uuid4().hex
+        self._made = False
+        if verbose:
+            print(self)
+
+    def __str__(self) -> str:
+        return (
+            f'SimulationManager "{self.manager_id}"\n'
+            f"with {self.simulation_ids} simulations\nand {self.runs_per_sim} runs per simulation"
+        )
+
+    def __repr__(self) -> str:
+        return f"<SimulationManager {self.manager_id!r}: {len(self.simulation_ids)} simulations x {self.runs_per_sim} runs>"
+
+    # What it consists of ---------------------------------------------------------------------------------------
+
+    @property
+    def simulation_list(self) -> list[Any]:
+        """The simulations. Of an existing batch they are unpickled when first asked for: only for your own folders."""
+        if self._simulation_list is None:
+            self._simulation_list = [self._load_simulation(name) for name in self._folder.read_manifest().simulation_ids]
+        return self._simulation_list
+
+    def _load_simulation(self, simulation_id: str) -> SingleSim:
+        from .execution import load_recipe
+
+        fields = load_recipe(self._folder.recipe(simulation_id))
+        return SingleSim(**{**fields, "simulation_id": simulation_id})
+
+    @property
+    def simulation_ids(self) -> list[str]:
+        """The ids of the simulations, in the order of the list."""
+        if self._simulation_list is None:
+            return self._folder.read_manifest().simulation_ids
+        return [simulation.simulation_id for simulation in self._simulation_list]
+
+    @property
+    def results_path(self) -> str:
+        """The folder of the batch."""
+        return str(self._folder.path)
+
+    full_results_path = results_path
+
+    @property
+    def simulation_paths(self) -> list[str]:
+        """The folder of each simulation."""
+        return [str(self._folder.simulation(name)) for name in self.simulation_ids]
+
+    @property
+    def runs(self) -> list[RunFolder]:
+        """The folders of all runs, in (simulation, run_id) order; those not made yet are left out."""
+        return [folder for name in self.simulation_ids for folder in self._runs_of(name)]
+
+    @property
+    def run_paths(self) -> list[str]:
+        """The paths of all runs, in (simulation, run_id) order."""
+        return [str(folder.path) for folder in self.runs]
+
+    def __iter__(self) -> Iterator[RunFolder]:
+        return iter(self.runs)
+
+    def __len__(self) -> int:
+        return len(self.simulation_ids) * self.runs_per_sim
+
+    def _runs_of(self, simulation_id: str) -> list[RunFolder]:
+        return [RunFolder(path) for _, path in sorted(self._folder.run_folders(simulation_id).items())]
+
+    # Making it -------------------------------------------------------------------------------------------------
+
+    def generate_sim_paths(self, overwrite: bool = False) -> None:
+        """Make the folders of the batch, with every run in the queue. Safe to call twice.
+
+        Parameters
+        ----------
+        overwrite : bool, default False
+            Replace a batch that is there already; its results are lost.
+
+        Raises
+        ------
+        BatchExists
+            The folder holds another batch, or something else.
+        BatchBusy
+            The batch to overwrite is being run.
+        RecipeError
+            A simulation cannot be pickled; names the part.
+        BatchNotWritable
+            The folder cannot be made.
+        """
+        if not self._made or overwrite:
+            self._make(overwrite)
+        if self.verbose:
+            from .display import print_status
+
+            print_status(self.status())
+
+    def _make(self, overwrite: bool) -> None:
+        simulations = [SingleSim.from_object(simulation) for simulation in self.simulation_list]
+        _check_all(simulations)
+        recipes = [(str(simulation.simulation_id), simulation.recipe()) for simulation in simulations]
+        self._claim_folder(overwrite)
+        from .batch_run import provenance_of_batch
+
+        self._batch_id = uuid.uuid4().hex
+        manifest = Manifest(
+            manager_id=self.manager_id,
+            batch_id=self._batch_id,
+            seed=self.seed,
+            runs_per_sim=self.runs_per_sim,
+            simulations=tuple(describe_simulation(simulation) for simulation in simulations),
+            created=utc_now(),
+            provenance=provenance_of_batch(),
+        )
+        with self._folder.held():
+            make_batch_folder(self._folder, recipes, manifest)
+            self._made = True
+            for simulation_id, _ in recipes:
+                self._make_missing_runs(simulation_id)
+
+    def _claim_folder(self, overwrite: bool) -> None:
+        path = self._folder.path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            occupied = any(path.iterdir()) and not self._folder.holds_only_remains()
+        except FileExistsError:
+            raise BatchExists(f"{path} is a file, not a folder; choose another manager_id.") from None
+        except OSError as error:
+            raise BatchNotWritable(f"{path} cannot be made ({error.strerror or error}).") from error
+        if not occupied:
+            return
+        try:
+            manifest = self._folder.read_manifest()
+        except (BatchNotFound, BatchDamaged) as error:
+            raise BatchExists(
+                f"{path} holds something else than a batch ({error}); choose another manager_id, or move it away."
+            ) from None
+        if not overwrite:
+            raise BatchExists(
+                f"{path} already holds a batch. Go on with it: SimulationManager(existing_simulation={str(path)!r}); "
+                "keep it: choose another manager_id; replace it and lose its results: generate_sim_paths(overwrite=True)."
+            )
+        self._remove_batch(manifest)
+
+    def _remove_batch(self, manifest: Manifest) -> None:
+        if self._folder.is_held():
+            raise BatchBusy(f"{self._folder.path} cannot be overwritten: it is being run by {self._folder.owner()}.")
+        self._folder.manifest_file.unlink()  # from here on it is no batch any more
+        for simulation_id in manifest.simulation_ids:
+            for run in self._runs_of(simulation_id):
+                _remove_run(run)
+            self._folder.recipe(simulation_id).unlink(missing_ok=True)
+            folder = self._folder.simulation(simulation_id)
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+    def _make_missing_runs(self, simulation_id: str) -> None:
+        parent = self._folder.simulation(simulation_id)
+        if parent.is_symlink():
+            raise BatchDamaged(f"{parent} is a symbolic link; a batch does not write through links.")
+        try:
+            parent.mkdir(exist_ok=True)
+            there = self._folder.run_folders(simulation_id)
+            for run_id in range(self.runs_per_sim):
+                if run_id not in there:
+                    RunFolder(parent / RunFolder.new_name(run_id)).create()
+        except OSError as error:
+            raise BatchNotWritable(f"{parent} cannot be written ({error.strerror or error}).") from error
+
+    # Running it ------------------------------------------------------------------------------------------------
+
+    def run_all(self, n_jobs: int = -1, *, in_process: bool = False, progress: bool = True, **options: Any) -> BatchStatus:
+        """Run all that is not finished; call it again to go on after an interruption.
+
+        Failed runs stay as they are, for you to look at, until `rerun_simulation` (or ``retry_errors=True``).
+
+        Parameters
+        ----------
+        n_jobs : int, default -1
+            Runs at a time; -1: one on each core.
+        in_process : bool, default False
+            Run one after the other in this process, for a debugger: the first error is raised.
+        progress : bool, default True
+            Show how far it is.
+        **options
+            See `RunOptions`: timeout, retries, retry_errors, memory_limit_mb, fail_fast, fresh_process, threads_per_run.
+
+        Returns
+        -------
+        BatchStatus
+            How it stands at the end.
+
+        Raises
+        ------
+        BatchExists, RecipeError, BatchNotWritable
+            As `generate_sim_paths`, if the folders are not made yet.
+        BatchBusy
+            Another manager is running this batch.
+        SimulationError
+            The parameters of a simulation that has finished runs were changed.
+        KeyboardInterrupt
+            After Ctrl-C, when all is in order.
+        """
+        checked, jobs = self._check_options(options), count_jobs(n_jobs)
+        if not self._made:
+            self._make(overwrite=False)
+        with self._folder.held():
+            self._take_over_changes()
+            for simulation_id in self.simulation_ids:
+                self._make_missing_runs(simulation_id)
+            states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
+            if checked.retry_errors:
+                states.add(RunState.ERROR)
+            return run_batch(self._folder, states, jobs, checked, in_process=in_process, show=progress)
+
+    #: Goes on with what is not finished; the same as `run_all`.
+    resume = run_all
+
+    def rerun_simulation(
+        self,
+        simulation_index: int | str,
+        *,
+        include_finished: bool = False,
+        n_jobs: int = -1,
+        in_process: bool = False,
+        progress: bool = True,
+        **options: Any,
+    ) -> BatchStatus:
+        """Replace the failed and interrupted runs of one simulation by new ones with its current parameters.
+
+        The new runs have the same run ids and seeds, and a new date in the folder name.
+
+        Parameters
+        ----------
+        simulation_index : int or str
+            Position in the list, or simulation_id.
+        include_finished : bool, default False
+            Replace finished runs, too.
+        n_jobs, in_process, progress, **options
+            As for `run_all`.
+
+        Returns
+        -------
+        BatchStatus
+            How the batch stands at the end.
+
+        Raises
+        ------
+        UnknownName
+            There is no such simulation; lists those that exist.
+        BatchBusy
+            Another manager is running this batch.
+        """
+        simulation_id = self._id_of(simulation_index)
+        checked, jobs = self._check_options(options), count_jobs(n_jobs)
+        self._must_exist()
+        with self._folder.held():
+            if self._simulation_list is not None:
+                self._write_recipe(SingleSim.from_object(self._simulation_list[self.simulation_ids.index(simulation_id)]))
+            gone = {RunState.ERROR, RunState.INTERRUPTED} | ({RunState.FINISHED} if include_finished else set())
+            for run in self.status().simulation(simulation_id):
+                folder = RunFolder(run.path)
+                if run.state in gone and folder.run_id is not None:
+                    self._replace_run(folder)
+            self._make_missing_runs(simulation_id)
+            states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
+            return run_batch(self._folder, states, jobs, checked, only=simulation_id, in_process=in_process, show=progress)
+
+    def _replace_run(self, folder: RunFolder) -> None:
+        assert folder.run_id is not None  # checked by the caller
+        _remove_run(folder)
+        RunFolder(folder.path.parent / RunFolder.new_name(folder.run_id)).create()
+
+    @staticmethod
+    def _check_options(options: dict[str, Any]) -> RunOptions:
+        known = list(RunOptions.__dataclass_fields__)
+        for name in options:
+            if name not in known:
+                raise ParameterTypeError(f"There is no option {name!r}.{suggest(name, known)} There are: {', '.join(known)}.")
+        return RunOptions(**options)
+
+    def _take_over_changes(self) -> None:
+        """Write changed parameters of simulations that have not run yet; refuse to mix them with finished runs."""
+        if self._simulation_list is None:
+            return
+        entries = {entry["simulation_id"]: entry for entry in self._folder.read_manifest().simulations}
+        simulations = [SingleSim.from_object(simulation) for simulation in self._simulation_list]
+        _check_all(simulations)
+        for simulation in simulations:
+            name = str(simulation.simulation_id)
+            if name not in entries:
+                raise SimulationError(f"Simulation {name!r} is not in this batch, which has {', '.join(entries)}.")
+            if _as_stored(describe_simulation(simulation)) == entries[name]:
+                continue
+            if any(run.read_history().state is RunState.FINISHED for run in self._runs_of(name)):
+                raise SimulationError(
+                    f"The parameters of simulation {name!r} were changed, but it has finished runs. Rerun it with "
+                    f"rerun_simulation({name!r}, include_finished=True), or give the changed one another simulation_id."
+                )
+            self._write_recipe(simulation)
+
+    def _write_recipe(self, simulation: SingleSim) -> None:
+        """Make the current parameters those of the coming runs."""
+        simulation.check()
+        content = simulation.recipe()
+        manifest = self._folder.read_manifest()
+        entry = describe_simulation(simulation)
+        entries = tuple(entry if old["simulation_id"] == entry["simulation_id"] else old for old in manifest.simulations)
+        values = {name: getattr(manifest, name) for name in manifest.__dataclass_fields__}
+        make_batch_folder(self._folder, [(entry["simulation_id"], content)], Manifest(**{**values, "simulations": entries}))
+
+    # Asking it -------------------------------------------------------------------------------------------------
+
+    def status(self) -> BatchStatus:
+        """Return the status of the batch as its folder shows it now.
+
+        Raises
+        ------
+        BatchNotFound
+            The folders are not made yet.
+        """
+        self._must_exist()
+        return read_status(self._folder.path)
+
+    def check_run_status(self) -> BatchStatus:
+        """Print the tree batch / simulation / run with the state of each run, and return the `BatchStatus`."""
+        from .display import print_status
+
+        status = self.status()
+        print_status(status)
+        return status
+
+    def show_logs(self, simulation_index: int | str = 0, run_index: int | None = None, log_type: str = "error") -> None:
+        """Print a log of the runs of one simulation.
+
+        Parameters
+        ----------
+        simulation_index : int or str
+            Position in the list, or simulation_id.
+        run_index : int, optional
+            Only this run; all by default.
+        log_type : {"error", "run", "state"}, default "error"
+            Which log.
+        """
+        from .display import print_log
+
+        if isinstance(run_index, str):  # the ancestor's second argument is the log type
+            run_index, log_type = None, run_index
+        simulation_id = self._id_of(simulation_index)
+        self._must_exist()
+        runs = self._runs_of(simulation_id) if run_index is None else [self._run(simulation_id, run_index)]
+        print(f"Showing logs for simulation at path: {self._folder.simulation(simulation_id)}")
+        for run in runs:
+            print(f"log for run: {run.run_id}")
+            print_log(run, log_type)
+
+    def load_results(self, simulation_index: int | str, run_index: int) -> tuple[Any, Any, dict[str, Any]]:
+        """Load the results of a run as live objects. This unpickles: only for your own folders.
+
+        Parameters
+        ----------
+        simulation_index : int or str
+            Position in the list, or simulation_id.
+        run_index : int
+            Which run.
+
+        Returns
+        -------
+        agent, environment, history
+
+        Raises
+        ------
+        UnknownName
+            There is no such simulation or run.
+        ResultsMissing
+            The run has no results; says in which state it is.
+        """
+        self._must_exist()
+        return SingleSim().load_results(self._run(self._id_of(simulation_index), run_index).path)
+
+    def _run(self, simulation_id: str, run_index: int) -> RunFolder:
+        folders = self._folder.run_folders(simulation_id)
+        if run_index not in folders:
+            raise UnknownName(f"Simulation {simulation_id!r} has no run {run_index!r}; its runs are {sorted(folders)}.")
+        return RunFolder(folders[run_index])
+
+    def _id_of(self, simulation_index: int | str) -> str:
+        ids = self.simulation_ids
+        listing = ", ".join(f"{index}: {name}" for index, name in enumerate(ids))
+        if isinstance(simulation_index, str):
+            if simulation_index in ids:
+                return simulation_index
+            raise UnknownName(f"No simulation {simulation_index!r}.{suggest(simulation_index, ids)} There are {listing}.")
+        index = check_integer("simulation_index", simulation_index)
+        if not -len(ids) <= index < len(ids):
+            raise UnknownName(f"No simulation {index}. There are {listing}.")
+        return ids[index]
+
+    def _must_exist(self) -> None:
+        if not self._made:
+            raise BatchNotFound(f"{self._folder.path} is not made yet: call run_all() or generate_sim_paths() first.")
+
+
+def _checked_list(simulation_list: Sequence[Any] | None) -> list[Any]:
+    if simulation_list is None or isinstance(simulation_list, (str, bytes)) or not hasattr(simulation_list, "__iter__"):
+        raise SimulationError(f"simulation_list must be a list of SingleSim objects, not {simulation_list!r:.100}.")
+    simulations = list(simulation_list)
+    if not simulations:
+        raise SimulationError("simulation_list is empty: give at least one SingleSim.")
+    _check_all([SingleSim.from_object(simulation) for simulation in simulations])
+    return simulations
+
+
+def _check_all(simulations: list[SingleSim]) -> None:
+    seen: dict[str, str] = {}
+    for simulation in simulations:
+        simulation.check()
+        name = check_name("A simulation_id", simulation.simulation_id)
+        if name.lower() in _RESERVED:
+            raise SimulationError(f"{name!r} cannot be a simulation_id: a file of the batch has that name.")
+        if name.lower() in seen:  # some file systems take Sim and sim for the same folder
+            twin = seen[name.lower()]
+            raise SimulationError(f"Two simulations have the id {twin!r}; give each its own (sim.copy(simulation_id=...)).")
+        seen[name.lower()] = name
+
+
+def _as_stored(entry: dict[str, Any]) -> Any:
+    import json
+
+    return json.loads(json.dumps(entry))
+
+
+def _remove_run(folder: RunFolder) -> None:
+    """Remove the folder of a run, after a rename that takes it out of the batch at once."""
+    if folder.run_id is None or not folder.looks_like_a_run():
+        raise BatchDamaged(f"{folder.path} cannot be shown to be a run of this batch; it is left alone. Remove it yourself.")
+    aside = folder.path.with_name(f".removed-{folder.path.name}")
+    try:
+        folder.path.rename(aside)
+    except OSError as error:
+        raise BatchNotWritable(f"{folder.path} cannot be removed ({error.strerror or error}).") from error
+    shutil.rmtree(aside, ignore_errors=True)

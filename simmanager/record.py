@@ -1,0 +1,112 @@
+"""run.json: seed, provenance, times, peak memory and the outcome of a run, in words."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+#: Version of the format of run.json and manager.json.
+FORMAT = 1
+
+#: Packages whose versions are recorded when the run loaded them.
+_PACKAGES = ("simmanager", "numpy", "scipy", "matplotlib", "torch", "jax", "neuralplayground", "gymnasium")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What run.json holds.
+
+    Parameters
+    ----------
+    simulation_id, run_id : str, int or None
+        Which run.
+    seed : int or None
+        Seed of the random generators; with the recipe it repeats the run.
+    attempt : int
+        1 for the first execution.
+    state : str
+        `RunState` keyword it ended with.
+    reason : str
+        Why, in words; "" when it finished.
+    error_type : str
+        Name of the exception, or "".
+    started, ended : str
+        UTC ISO-8601.
+    duration_s, cpu_s, peak_mb : float or None
+        Wall and processor time in seconds (children included), peak resident memory in MB (10**6 bytes).
+    pid, host : int, str
+        Where it ran.
+    versions : dict
+        Python and the packages that were loaded.
+    provenance : dict
+        Git commit and the like, as the manager saw it.
+    """
+
+    simulation_id: str
+    run_id: int | None
+    seed: int | None
+    attempt: int
+    state: str
+    reason: str = ""
+    error_type: str = ""
+    started: str = ""
+    ended: str = ""
+    duration_s: float | None = None
+    cpu_s: float | None = None
+    peak_mb: float | None = None
+    pid: int | None = None
+    host: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content of run.json."""
+        return {"format": FORMAT, **asdict(self)}
+
+
+def run_seed(batch_seed: int, simulation_id: str, run_id: int) -> int:
+    """Return the seed of a run, 0 <= seed < 2**32: it depends on nothing but these three."""
+    digest = hashlib.sha256(f"{batch_seed}/{simulation_id}/{run_id}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+def draw_seed() -> int:
+    """Return a fresh random seed, 0 <= seed < 2**32, without touching any random generator."""
+    return int.from_bytes(os.urandom(4), "big")
+
+
+def loaded_versions() -> dict[str, str]:
+    """Return the versions of Python and of the known packages that this process has loaded."""
+    versions = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        version = getattr(sys.modules.get(name), "__version__", None)
+        if isinstance(version, str):
+            versions[name] = version
+    return versions
+
+
+def git_commit(folder: str) -> dict[str, Any]:
+    """Return the git commit of a folder and whether its files differ from it; {} outside of git."""
+    import subprocess
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", folder, *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True, stdin=subprocess.DEVNULL)
+        return done.stdout.strip()
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        return {"git_commit": commit, "git_dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return {}
+
+
+def number_of(record: Mapping[str, Any], key: str) -> float | None:
+    """Return a number from a record that may be damaged, or None."""
+    value = record.get(key)
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

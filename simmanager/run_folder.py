@@ -1,0 +1,305 @@
+"""RunFolder: the folder of one run. Every file name in it, every read and every write."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from .errors import ResultsMissing, SimManagerError
+from .state import RunState, StateHistory, read_history, write_moves
+
+_NAME = re.compile(r"run_(?P<run_id>\d+)_(?P<date>\d{2}-\d{2}-\d{4}_\d{2}-\d{2}-\d{2}-\d{3})", re.ASCII)
+
+#: Written under this prefix first; what bears it is never a result.
+SCRATCH = ".part-"
+
+#: The results of a run, in the order in which they are put in place.
+RESULTS = ("agent", "arena", "training_hist.dict", "summary.npz")
+
+#: What an attempt leaves and a next one keeps in ``attempt_<n>/``.
+_KEPT_OF_ATTEMPT = ("run.log", "error.log", "run.json")
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder; it need not exist.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunFolder) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    @staticmethod
+    def new_name(run_id: int) -> str:
+        """Return a folder name for a run that is made now: ``run_0_22-11-2026_14-15-33-591`` (local time)."""
+        return f"run_{run_id}_{datetime.now().strftime('%d-%m-%Y_%H-%M-%S-%f')[:-3]}"
+
+    @staticmethod
+    def run_id_of(name: str) -> int | None:
+        """Return the run id in a folder name, or None if it is no name of a run."""
+        match = _NAME.fullmatch(name)
+        return int(match["run_id"]) if match else None
+
+    @staticmethod
+    def age_key(name: str) -> tuple[str, ...]:
+        """Return what sorts folder names of one run by the date in them."""
+        match = _NAME.fullmatch(name)
+        if match is None:
+            return ()
+        day, time = match["date"].split("_")
+        return (*reversed(day.split("-")), time)
+
+    @property
+    def run_id(self) -> int | None:
+        """The number of the run within its simulation; None for the folder of a single ``run_sim``."""
+        return self.run_id_of(self.path.name)
+
+    @property
+    def simulation_id(self) -> str:
+        """The simulation it belongs to: the name of the folder above."""
+        return self.path.parent.name
+
+    # The files -------------------------------------------------------------------------------------------------
+
+    @property
+    def state_log(self) -> Path:
+        """The life of the run, one line a transition."""
+        return self.path / "state.log"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by whoever executes the run, as long as it lives."""
+        return self.path / "state.lock"
+
+    @property
+    def run_log(self) -> Path:
+        """What the run wrote to stdout."""
+        return self.path / "run.log"
+
+    @property
+    def error_log(self) -> Path:
+        """What the run wrote to stderr, with the traceback of what ended it."""
+        return self.path / "error.log"
+
+    @property
+    def record(self) -> Path:
+        """Seed, times, memory, versions and the outcome in words."""
+        return self.path / "run.json"
+
+    @property
+    def progress(self) -> Path:
+        """How far a long run is: two numbers; gone when it ends."""
+        return self.path / "progress"
+
+    @property
+    def agent(self) -> Path:
+        """The trained agent."""
+        return self.path / "agent"
+
+    @property
+    def arena(self) -> Path:
+        """The arena it was trained in."""
+        return self.path / "arena"
+
+    @property
+    def history(self) -> Path:
+        """The training history (pickle of a dict)."""
+        return self.path / "training_hist.dict"
+
+    @property
+    def summary(self) -> Path:
+        """Downsampled scalar curves (npz, no pickle)."""
+        return self.path / "summary.npz"
+
+    @property
+    def params(self) -> Path:
+        """The parameters of the simulation (pickle); NeuralPlayground's file name is accepted."""
+        ours = self.path / "param.dict"
+        theirs = self.path / "params.dict"
+        return theirs if not ours.exists() and theirs.exists() else ours
+
+    def log(self, log_type: str) -> Path:
+        """Return the path of the ``"error"``, ``"run"`` or ``"state"`` log.
+
+        Raises
+        ------
+        ValueError
+            Another log type.
+        """
+        logs = {"error": self.error_log, "run": self.run_log, "state": self.state_log}
+        if log_type not in logs:
+            from .errors import ParameterError
+
+            raise ParameterError(f"log_type must be 'error', 'run' or 'state', not {log_type!r}.")
+        return logs[log_type]
+
+    # States ----------------------------------------------------------------------------------------------------
+
+    def read_history(self) -> StateHistory:
+        """Read state.log."""
+        return read_history(self.state_log)
+
+    def move(self, history: StateHistory, *moves: tuple[RunState, str]) -> StateHistory:
+        """Append moves to state.log; the caller holds the lock."""
+        return write_moves(self.state_log, history, *moves)
+
+    def create(self) -> None:
+        """Make the folder, with the run waiting in it."""
+        self.path.mkdir()
+        self.move(StateHistory((), 0), (RunState.IN_QUEUE, ""))
+
+    def looks_like_a_run(self) -> bool:
+        """Return whether this is a real folder (no symlink) that holds a state.log."""
+        return self.path.is_dir() and not self.path.is_symlink() and os.path.lexists(self.state_log)
+
+    # Writing ---------------------------------------------------------------------------------------------------
+
+    def write(self, target: Path, writer: Callable[[Path], None]) -> None:
+        """Let ``writer`` write a scratch file, then put it in place: ``target`` appears whole or not at all.
+
+        Raises
+        ------
+        SimManagerError
+            The writer made no file at the path it was given.
+        """
+        scratch = target.with_name(SCRATCH + target.name)
+        try:
+            writer(scratch)
+            if not os.path.lexists(scratch):
+                raise SimManagerError(
+                    f"Saving {target.name!r} wrote no file at the path it was given (does it add a file ending?)."
+                )
+            if target.is_dir() and not target.is_symlink():
+                shutil.rmtree(target)  # os.replace refuses to replace a folder
+            scratch.replace(target)
+        except BaseException:
+            _remove(scratch)
+            raise
+
+    def write_bytes(self, target: Path, content: bytes) -> None:
+        """Write a small file whole or not at all."""
+        self.write(target, lambda scratch: _write_new(scratch, content))
+
+    def write_json(self, target: Path, content: dict[str, Any]) -> None:
+        """Write a JSON file whole or not at all."""
+        self.write_bytes(target, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+    def set_aside_attempt(self, number: int) -> None:
+        """Move the logs of an earlier attempt to ``attempt_<number>/`` and remove what it left unfinished."""
+        kept = self.path / f"attempt_{number}"
+        for name in _KEPT_OF_ATTEMPT:
+            file = self.path / name
+            if os.path.lexists(file):
+                kept.mkdir(exist_ok=True)
+                file.replace(kept / name)
+        for name in (*RESULTS, "progress"):
+            _remove(self.path / name)
+        self.remove_scratch()
+
+    def remove_scratch(self) -> None:
+        """Remove scratch files that a killed process left."""
+        with os.scandir(self.path) as entries:
+            leftovers = [entry.path for entry in entries if entry.name.startswith(SCRATCH)]
+        for leftover in leftovers:
+            _remove(Path(leftover))
+
+    # Reading ---------------------------------------------------------------------------------------------------
+
+    def read_log(self, log_type: str, limit: int | None = None) -> str:
+        """Return the text of a log ("" if there is none); bytes that are no UTF-8 are replaced.
+
+        Parameters
+        ----------
+        log_type : {"error", "run", "state"}
+            Which log.
+        limit : int, optional
+            Read at most so many bytes, from the end.
+        """
+        try:
+            descriptor = os.open(self.log(log_type), os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        except OSError:
+            return ""
+        with os.fdopen(descriptor, "rb") as file:
+            if limit is not None:
+                file.seek(max(os.fstat(descriptor).st_size - limit, 0))
+            return file.read().decode("utf-8", "replace")
+
+    def read_json(self, path: Path) -> dict[str, Any]:
+        """Return a JSON file as a dict; {} if it is missing or damaged."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+            with os.fdopen(descriptor, "rb") as file:
+                content = json.loads(file.read(1 << 22))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def read_progress(self) -> float | None:
+        """Return the fraction done of a running run, 0 to 1; None if it did not say."""
+        try:
+            done, total = (float(word) for word in self.progress.read_text(encoding="ascii").split()[:2])
+            return min(max(done / total, 0.0), 1.0) if done == done and total > 0 else None
+        except (OSError, ValueError):
+            return None
+
+    def load(self, target: Path) -> Any:
+        """Unpickle a result. This runs code from the file: only for your own folders.
+
+        Raises
+        ------
+        ResultsMissing
+            There is no such file; says in which state the run is.
+        """
+        import pickle
+
+        try:
+            with target.open("rb") as file:
+                return pickle.load(file)  # trusted by contract, see the docstring
+        except FileNotFoundError:
+            raise ResultsMissing(self._why_missing(target)) from None
+        except (pickle.UnpicklingError, EOFError) as error:
+            raise SimManagerError(f"{target} is damaged and cannot be loaded ({error}). Rerun this run.") from error
+
+    def _why_missing(self, target: Path) -> str:
+        if not self.path.exists():
+            return f"There is no run at {self.path}: the folder does not exist."
+        history = self.read_history()
+        if history.last is None:
+            return f"{self.path} holds no {target.name!r}; it does not look like the folder of a run."
+        reason = f" ({history.last.detail})" if history.state in (RunState.ERROR, RunState.INTERRUPTED) else ""
+        return f"The run in {self.path} has no {target.name!r}: its state is {history.last.state.value}{reason}."
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

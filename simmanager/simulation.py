@@ -1,0 +1,361 @@
+"""SingleSim: the recipe of a simulation."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import BatchExists, ParameterTypeError, RecipeError, SimManagerError, SimulationError, suggest
+from .run_folder import RunFolder
+
+#: What a recipe consists of, in the order of the constructor.
+FIELDS = (
+    "agent_class",
+    "agent_params",
+    "env_class",
+    "env_params",
+    "training_loop",
+    "training_loop_params",
+    "simulation_id",
+)
+
+#: Fields without which a simulation cannot run.
+_NEEDED = ("agent_class", "env_class", "training_loop")
+
+_PARAMS = ("agent_params", "env_params", "training_loop_params")
+
+#: Where ``run_sim`` saves by default, in the working directory.
+DEFAULT_PATH = "results_sim"
+
+
+class SingleSim:
+    """One simulation: agent class, environment class, training loop and their parameters.
+
+    Parameters
+    ----------
+    agent_class : callable, optional
+        ``agent_class(**agent_params)`` makes an object with ``act(obs)`` and ``update()``.
+    agent_params : dict, optional
+        Parameters of the agent.
+    env_class : callable, optional
+        ``env_class(**env_params)`` makes an object with ``reset() -> obs, state`` and
+        ``step(action) -> obs, state, reward``.
+    env_params : dict, optional
+        Parameters of the environment.
+    training_loop : callable, optional
+        ``training_loop(agent, env, **training_loop_params) -> agent, env, history``.
+    training_loop_params : dict, optional
+        Parameters of the training loop.
+    simulation_id : str, optional
+        Name of the simulation; it becomes the name of a folder.
+
+    Notes
+    -----
+    All fields may be left out and filled later, by assignment or with `load_params`.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        agent_class: Any = None,
+        agent_params: dict[str, Any] | None = None,
+        env_class: Any = None,
+        env_params: dict[str, Any] | None = None,
+        training_loop: Any = None,
+        training_loop_params: dict[str, Any] | None = None,
+        simulation_id: str | None = None,
+    ) -> None:
+        self.agent_class = agent_class
+        self.agent_params = agent_params
+        self.env_class = env_class
+        self.env_params = env_params
+        self.training_loop = training_loop
+        self.training_loop_params = training_loop_params
+        self.simulation_id = simulation_id
+
+    @classmethod
+    def from_object(cls, thing: Any) -> SingleSim:
+        """Return a simulation with the fields of anything that has them (NeuralPlayground's ``SingleSim``, too).
+
+        Raises
+        ------
+        SimulationError
+            It lacks a field.
+        """
+        if isinstance(thing, cls):
+            return thing
+        missing = [name for name in FIELDS if not hasattr(thing, name)]
+        if missing or isinstance(thing, type):
+            raise SimulationError(
+                f"{thing!r:.100} ({type(thing).__name__}) is not a simulation: it has no {', '.join(missing or FIELDS)}. "
+                "Give SingleSim objects."
+            )
+        return cls(**{name: getattr(thing, name) for name in FIELDS})
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All fields by name (the objects themselves, not copies)."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+    def __str__(self) -> str:
+        return (
+            f"Simulation: {self.simulation_id}\n"
+            f"Agent: {_name_of(self.agent_class)}\n"
+            f"Agent params: {self.agent_params}\n"
+            f"Environment: {_name_of(self.env_class)}\n"
+            f"Environment params: {self.env_params}\n"
+            f"Training loop: {_name_of(self.training_loop)}\n"
+            f"Training loop params: {self.training_loop_params}\n"
+        )
+
+    def __repr__(self) -> str:
+        return f"<SingleSim {self.simulation_id!r}: {_name_of(self.agent_class)} in {_name_of(self.env_class)}>"
+
+    def __eq__(self, other: object) -> bool:
+        """Two simulations are equal if all their fields are; arrays are compared by value."""
+        return _same(self.fields, other.fields) if isinstance(other, SingleSim) else NotImplemented
+
+    def copy(self, **changes: Any) -> SingleSim:
+        """Return a copy that shares no parameters with this one.
+
+        Parameters
+        ----------
+        **changes
+            Fields to set in the copy.
+
+        Raises
+        ------
+        ParameterTypeError
+            There is no such field.
+        """
+        for name in changes:
+            if name not in FIELDS:
+                raise ParameterTypeError(f"A simulation has no field {name!r}.{suggest(name, FIELDS)}")
+        fields = {name: value if name not in _PARAMS else copy.deepcopy(value) for name, value in self.fields.items()}
+        return type(self)(**{**fields, **changes})
+
+    def check(self, *, with_id: bool = True) -> None:
+        """Raise if this simulation cannot be run.
+
+        Raises
+        ------
+        SimulationError
+            Names every field that is missing or of the wrong type.
+        """
+        needed = (*_NEEDED, "simulation_id") if with_id else _NEEDED
+        missing = [name for name in needed if getattr(self, name) is None]
+        name = f"The simulation {self.simulation_id!r}" if self.simulation_id else "This simulation"
+        if missing:
+            raise SimulationError(f"{name} is incomplete: {', '.join(missing)} missing. Set them, or use load_params.")
+        for field in _NEEDED:
+            if not callable(getattr(self, field)):
+                raise SimulationError(f"{field} of {name[0].lower()}{name[1:]} is no class or function: {getattr(self, field)!r}.")
+        for field in _PARAMS:
+            params = getattr(self, field)
+            if params is not None and not (isinstance(params, Mapping) and all(isinstance(key, str) for key in params)):
+                raise SimulationError(f"{field} must be a dict of parameter names and values, not {params!r}.")
+
+    def recipe(self) -> bytes:
+        """Return the simulation pickled, as a worker loads it.
+
+        Raises
+        ------
+        RecipeError
+            Names the part that cannot be pickled.
+        """
+        import cloudpickle
+
+        try:
+            content = cloudpickle.dumps(self.fields, protocol=5)
+        except Exception as error:
+            where = _unpicklable(self.fields, "") or "a field"
+            raise RecipeError(
+                f"Cannot pickle {where} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). Runs are executed "
+                "in other processes: give plain values, or names from which the agent or environment opens the thing itself."
+            ) from error
+        try:
+            cloudpickle.loads(content)
+        except Exception as error:
+            raise RecipeError(
+                f"Simulation {self.simulation_id!r} can be pickled but not loaded again ({type(error).__name__}: {error})."
+            ) from error
+        return bytes(content)
+
+    # Running ---------------------------------------------------------------------------------------------------
+
+    def run_sim(self, save_path: str | Path | None = None, *, seed: int | None = None) -> None:
+        """Run the simulation in this process and save its results.
+
+        What it prints goes to ``run.log`` and ``error.log`` in the folder while it runs.
+
+        Parameters
+        ----------
+        save_path : path-like, optional
+            Folder for the results, ``results_sim`` in the working directory by default. An older run there is replaced
+            once this one has ended; until then this one is in a folder next to it (``.<name>.new``).
+        seed : int, optional
+            Seed, 0 <= seed < 2**32, of ``random`` and ``numpy.random``; drawn and recorded if not given.
+
+        Raises
+        ------
+        SimulationError
+            The simulation is incomplete.
+        BatchExists
+            The folder holds something else than a run.
+        Exception
+            Whatever the simulation raises; it is in error.log and state.log, too.
+        """
+        from .single_run import run_single
+
+        self.check(with_id=False)
+        run_single(self, Path(save_path or DEFAULT_PATH), seed)
+
+    def save_params(self, save_path: str | Path) -> None:
+        """Save the parameters of the simulation as ``param.dict`` in a folder."""
+        folder = RunFolder(save_path)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        folder.write_bytes(folder.path / "param.dict", self.recipe())
+
+    def load_params(self, load_path: str | Path | None = None) -> None:
+        """Set all fields from the folder of a run. This unpickles: only for your own folders.
+
+        Parameters
+        ----------
+        load_path : path-like, optional
+            The folder, ``results_sim`` by default.
+
+        Raises
+        ------
+        ResultsMissing
+            There are no parameters.
+        SimManagerError
+            The file is damaged.
+        """
+        folder = RunFolder(load_path or DEFAULT_PATH)
+        content = folder.load(folder.params)
+        if not isinstance(content, Mapping) or not any(name in content for name in FIELDS):
+            raise SimManagerError(f"{folder.params} does not hold the parameters of a simulation.")
+        for name in FIELDS:
+            setattr(self, name, content.get(name))
+
+    def load_results(self, path: str | Path | None = None) -> tuple[Any, Any, dict[str, Any]]:
+        """Load the results of a run. This unpickles: only for your own folders.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            The folder of the run, ``results_sim`` by default.
+
+        Returns
+        -------
+        agent, environment, history
+            The live objects, and the dict that the training loop returned.
+
+        Raises
+        ------
+        ResultsMissing
+            The run has no results; says in which state it is.
+        """
+        folder = RunFolder(path or DEFAULT_PATH)
+        results = (folder.load(folder.agent), folder.load(folder.arena), folder.load(folder.history))
+        if all(getattr(self, name) is None for name in FIELDS):
+            self.load_params(folder.path)
+        return results
+
+    def show_logs(self, path: str | Path | None = None, log_type: str = "error") -> None:
+        """Print a log of a run.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            The folder of the run, ``results_sim`` by default.
+        log_type : {"error", "run", "state"}
+            Which log.
+        """
+        from .display import print_log
+
+        print_log(RunFolder(path or DEFAULT_PATH), log_type)
+
+
+def readable(value: Any, depth: int = 0) -> Any:
+    """Return a parameter value as something that JSON can hold and a person can read."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value if not isinstance(value, str) or len(value) <= 1000 else value[:1000] + "…"
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else repr(value)
+    if depth < 5 and isinstance(value, Mapping):
+        return {str(key): readable(item, depth + 1) for key, item in list(value.items())[:200]}
+    if depth < 5 and isinstance(value, (list, tuple)) and len(value) <= 100:
+        return [readable(item, depth + 1) for item in value]
+    if hasattr(value, "tolist") and getattr(value, "size", 101) <= 100:
+        return readable(value.tolist(), depth + 1)
+    if isinstance(value, type) or hasattr(value, "__qualname__"):
+        return _name_of(value)
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 200 else text[:199] + "…"
+
+
+def describe_simulation(sim: SingleSim) -> dict[str, Any]:
+    """Return the readable entry of a simulation in manager.json."""
+    entry: dict[str, Any] = {"simulation_id": sim.simulation_id}
+    for name in FIELDS[:-1]:
+        value = getattr(sim, name)
+        entry[name] = (readable(value) or {}) if name in _PARAMS else _name_of(value)
+    return entry
+
+
+def refuse_folder(path: Path) -> None:
+    """Raise if ``path`` exists and is neither empty nor a run.
+
+    Raises
+    ------
+    BatchExists
+        Says what to do.
+    """
+    if not path.is_symlink() and not path.exists():
+        return
+    if RunFolder(path).looks_like_a_run() or (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
+        return
+    raise BatchExists(f"{path} holds something else than a run; give another save_path, or move it away.")
+
+
+def _name_of(thing: Any) -> str | None:
+    if thing is None:
+        return None
+    name = getattr(thing, "__qualname__", None)
+    return f"{getattr(thing, '__module__', '?')}:{name}" if name else repr(thing)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return type(one) is type(other) and len(one) == len(other) and all(map(_same, one, other))
+    if hasattr(one, "__array__") or hasattr(other, "__array__"):
+        import numpy as np
+
+        return type(one) is type(other) and np.array_equal(np.asarray(one), np.asarray(other))
+    return bool(one is other or one == other)
+
+
+def _unpicklable(value: Any, name: str) -> str:
+    """Return the name of the innermost part that cannot be pickled, e.g. ``agent_params['policy']``."""
+    import cloudpickle
+
+    try:
+        cloudpickle.dumps(value)
+    except Exception:
+        if isinstance(value, Mapping):
+            items = [(item, f"{name}[{key!r}]" if name else str(key)) for key, item in value.items()]
+        elif isinstance(value, (list, tuple)):
+            items = [(item, f"{name}[{index}]") for index, item in enumerate(value)]
+        else:
+            items = []
+        return next(filter(None, (_unpicklable(*item) for item in items)), name)
+    return ""

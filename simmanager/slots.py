@@ -1,0 +1,338 @@
+"""Slots: long-lived worker processes, each with a pipe, and what is known when one dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import SimManagerError
+from .execution import Outcome, Task, as_plain
+from .isolation import peak_memory_mb
+from .process_group import TOKEN, end_members, signal_group
+from .worker import MARK
+
+#: Seconds between two looks at deadlines and stop requests while a run is executed.
+TICK_S = 0.2
+
+#: Seconds between SIGTERM and SIGKILL for a run that times out.
+GRACE_S = 2.0
+
+#: Seconds that a new worker may take until it is ready.
+_START_PATIENCE_S = 120.0
+
+#: Thread pools of numerical libraries, limited to ``threads_per_run`` unless the user set them.
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+class WorkerLost(SimManagerError, RuntimeError):
+    """A worker process could not be started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a worker died while it executed a run.
+
+    Parameters
+    ----------
+    reason : str
+        In words, e.g. "killed by SIGSEGV".
+    stopped : bool
+        True if the user asked for it.
+    peak_mb : float or None
+        Peak resident memory, MB.
+    """
+
+    reason: str
+    stopped: bool = False
+    peak_mb: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What every worker of a batch is started with.
+
+    Parameters
+    ----------
+    threads_per_run : int
+        Threads that numerical libraries may use.
+    environ : dict
+        Further environment variables.
+    """
+
+    threads_per_run: int = 1
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def environment(self, token: str) -> dict[str, str]:
+        """Return the environment of a new worker."""
+        package_parent = str(Path(__file__).resolve().parent.parent)
+        defaults = {name: str(self.threads_per_run) for name in _THREAD_VARIABLES}
+        defaults["PYTHONHASHSEED"] = "0"  # the order of sets of strings must not differ between workers
+        path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
+        ours = {"PYTHONPATH": path, "MPLBACKEND": "Agg", TOKEN: token}
+        return {**defaults, **os.environ, **self.environ, **ours}
+
+
+class Worker:
+    """A worker process, seen from the manager.
+
+    Raises
+    ------
+    WorkerLost
+        It could not be started; the message has what it said.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._token = uuid.uuid4().hex
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        self._buffer = bytearray()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "simmanager.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            env=settings.environment(self._token),
+            start_new_session=True,
+            bufsize=0,
+        )
+        self.pid = self._process.pid
+        assert self._process.stdin and self._process.stdout  # pipes, by construction
+        self._input, self._output = self._process.stdin, self._process.stdout
+        self._exit_code: int | None = None
+        self._peak_mb: float | None = None
+        self._pidfd = self._open_pidfd()
+        self._poller = select.poll()
+        self._poller.register(self._output, select.POLLIN)
+        if self._pidfd is not None:
+            self._poller.register(self._pidfd, select.POLLIN)
+        self._send(
+            {
+                "sys_path": sys.path,
+                "cwd": os.getcwd(),  # noqa: PTH109 - as it is, without resolving links
+                "argv": sys.argv,
+                "environ": {"PYTHONPATH": os.environ.get("PYTHONPATH")},
+            }
+        )
+        self._ready = False
+
+    def _open_pidfd(self) -> int | None:
+        with suppress(AttributeError, OSError):
+            return os.pidfd_open(self.pid)
+        return None
+
+    def _wait_until_ready(self) -> None:
+        if self._ready:
+            return
+        deadline = time.monotonic() + _START_PATIENCE_S
+        if self._receive(lambda: time.monotonic() > deadline) is None:
+            code = self._exit_code
+            self.kill(grace_s=0)
+            self._said.seek(0)
+            said = self._said.read()[-2000:].decode("utf-8", "replace").strip()
+            raise WorkerLost(f"A worker process could not be started (exit code {code}): {said or 'it said nothing'}")
+        self._ready = True
+
+    def execute(self, task: Task, timeout_s: float | None, stop_now: Callable[[], bool]) -> Outcome | Death:
+        """Execute a run and wait for its end.
+
+        Parameters
+        ----------
+        task : Task
+            Which run.
+        timeout_s : float or None
+            Seconds from the start of the run after which the worker is killed.
+        stop_now : callable
+            Asked several times a second; True kills the worker.
+
+        Returns
+        -------
+        Outcome or Death
+            ``Death`` if the worker is gone; it and all that it started are dead then.
+        """
+        self._wait_until_ready()
+        self._peak_mb = None
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+
+        def give_up() -> bool:
+            self._peak_mb = peak_memory_mb(self.pid) or self._peak_mb
+            return stop_now() or (deadline is not None and time.monotonic() >= deadline)
+
+        self._send(as_plain(task))
+        message = self._receive(give_up, deadline)
+        if message is not None:
+            return Outcome(**message)
+        if self._exit_code is not None:
+            self.kill(grace_s=0.3)
+            return Death(self._last_words(), peak_mb=self._peak_mb)
+        if stop_now():
+            self.kill(grace_s=1.0)
+            return Death("stopped by the user", stopped=True, peak_mb=self._peak_mb)
+        self.kill(grace_s=GRACE_S)
+        return Death(f"timed out after {timeout_s:g} s", peak_mb=self._peak_mb)
+
+    def _last_words(self) -> str:
+        code = self._exit_code or 0
+        if code >= 0:
+            return f"the process of the run exited with code {code} before the run had ended"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        if name == "SIGKILL":
+            peak = f"; peak memory {self._peak_mb / 1000:.1f} GB" if self._peak_mb else ""
+            return f"killed by SIGKILL, often the out-of-memory killer{peak}"
+        return f"killed by {name}"
+
+    # Messages --------------------------------------------------------------------------------------------------
+
+    def _send(self, message: dict[str, Any]) -> None:
+        line = json.dumps(message).encode() + b"\n"
+        with suppress(OSError):  # it died: the answer will say so
+            while line:
+                line = line[self._input.write(line) or 0 :]
+
+    def _receive(self, give_up: Callable[[], bool], deadline: float | None = None) -> dict[str, Any] | None:
+        """Return the next message; None if the process ended or ``give_up()`` said so."""
+        while True:
+            if (message := self._next_message()) is not None:
+                return message
+            wait = TICK_S if deadline is None else min(TICK_S, max(deadline - time.monotonic(), 0))
+            ready = {descriptor for descriptor, _ in self._poller.poll(wait * 1000)}
+            if self._output.fileno() in ready:
+                chunk = os.read(self._output.fileno(), 1 << 16)
+                self._buffer += chunk
+                if chunk:
+                    continue
+                with suppress(KeyError):
+                    self._poller.unregister(self._output)  # its end: only the process itself can tell more
+            if self._has_ended():
+                self._drain()
+                return self._next_message()
+            if not ready and give_up():
+                return None
+
+    def _next_message(self) -> dict[str, Any] | None:
+        while b"\n" in self._buffer:
+            line, _, rest = bytes(self._buffer).partition(b"\n")
+            self._buffer[:] = rest
+            if line.startswith(MARK):
+                return dict(json.loads(line[len(MARK) :]))
+        return None
+
+    def _drain(self) -> None:
+        os.set_blocking(self._output.fileno(), False)
+        with suppress(BlockingIOError, OSError):
+            while chunk := os.read(self._output.fileno(), 1 << 16):
+                self._buffer += chunk
+
+    # Its end ---------------------------------------------------------------------------------------------------
+
+    def _has_ended(self) -> bool:
+        """Look without reaping: until it is reaped, its process group id cannot be given to others."""
+        if self._exit_code is None and not hasattr(os, "waitid"):  # macOS before Python 3.13
+            self._exit_code = self._process.poll()
+            return self._exit_code is not None
+        if self._exit_code is None:
+            try:
+                ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:  # somebody in this process reaped it (a SIGCHLD handler)
+                self._exit_code = 255
+                return True
+            if ended is None:
+                return False
+            self._exit_code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+        return True
+
+    def kill(self, grace_s: float) -> None:
+        """End the worker and all that it started: SIGTERM, a grace, SIGKILL; then reap it."""
+        if not self._has_ended():
+            signal_group(self.pid, signal.SIGTERM)
+            self._wait_for_end(grace_s)
+            signal_group(self.pid, signal.SIGKILL)
+            self._wait_for_end(5.0)
+        end_members(self.pid, self._token, grace_s)
+        self._close()
+
+    def retire(self, patience_s: float = 2.0) -> None:
+        """Let an idle worker go: it ends by itself when its input ends; what it left is ended too."""
+        with suppress(OSError):
+            self._input.close()
+        self._wait_for_end(patience_s)
+        self.kill(grace_s=0.3)
+
+    def _wait_for_end(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._has_ended() and time.monotonic() < deadline:
+            time.sleep(0.002)
+
+    def _close(self) -> None:
+        with suppress(OSError, ChildProcessError):
+            self._process.wait(timeout=5.0)
+        for file in (self._input, self._output, self._said):
+            with suppress(OSError):
+                file.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+
+
+class Slots:
+    """The workers of a batch: as many as there are runs at a time.
+
+    Parameters
+    ----------
+    settings : WorkerSettings
+        What each is started with.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._idle: list[Worker] = []
+        self._lock = threading.Lock()
+
+    def take(self) -> Worker:
+        """Return an idle worker, or a new one."""
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return Worker(self._settings)
+
+    def give_back(self, worker: Worker) -> None:
+        """Return a clean worker for the next run."""
+        with self._lock:
+            self._idle.append(worker)
+
+    def prepare(self, number: int) -> None:
+        """Start workers ahead of the first runs, all at once; each gets ready while the others do."""
+        for _ in range(number):
+            self.give_back(Worker(self._settings))
+
+    def close(self) -> None:
+        """Let all idle workers go."""
+        with self._lock:
+            workers, self._idle = self._idle, []
+        for worker in workers:
+            with suppress(OSError):
+                worker._input.close()
+        for worker in workers:
+            worker.retire()

@@ -1,0 +1,336 @@
+"""BatchStatus: what a second terminal sees. Reads text and JSON only; never unpickles, takes no exclusive lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .batch_folder import BatchFolder, Manifest
+from .errors import BatchDamaged, BatchNotFound, UnknownName, suggest
+from .locking import is_held
+from .record import number_of, run_seed
+from .run_folder import RunFolder
+from .state import RunState, StateHistory, read_history, seconds_between, utc_now
+
+_GONE = "its process is gone"
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """One run, as its folder shows it.
+
+    Parameters
+    ----------
+    simulation_id, run_id : str, int or None
+        Which run.
+    state : RunState
+        ``in_queue``, ``running``, ``finished``, ``error`` or ``interrupted``.
+    path : str
+        Its folder.
+    reason : str
+        Last line of what went wrong, or "".
+    seed : int or None
+        Seed of its random generators.
+    attempt : int
+        How often it was started; 0 before the first time.
+    started, ended : str
+        UTC ISO-8601, or "".
+    duration_s, cpu_s, peak_mb : float or None
+        Wall and processor time in seconds, peak memory in MB; of a running run, the time so far.
+    fraction : float or None
+        How far it is, 0 to 1; None if a running run did not say.
+    pid, host : int or None, str
+        Where it is or was executed.
+    """
+
+    simulation_id: str
+    run_id: int | None
+    state: RunState
+    path: str
+    reason: str = ""
+    seed: int | None = None
+    attempt: int = 0
+    started: str = ""
+    ended: str = ""
+    duration_s: float | None = None
+    cpu_s: float | None = None
+    peak_mb: float | None = None
+    fraction: float | None = None
+    pid: int | None = None
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """A batch at one moment.
+
+    Parameters
+    ----------
+    manager_id : str
+        Id of the batch.
+    path : str
+        Its folder.
+    counts : dict
+        Each of the five state keywords -> number of runs.
+    total : int
+        Number of runs.
+    fraction : float
+        How far the batch is, 0 to 1; failed runs count as done.
+    eta_s : float or None
+        Estimated seconds to the end; None if nothing is known yet or nothing runs.
+    manager_alive : bool
+        Whether a manager is running the batch.
+    runs : tuple of RunStatus
+        In (simulation, run_id) order.
+    damage : tuple of str
+        What could not be read, in words.
+    """
+
+    manager_id: str
+    path: str
+    counts: dict[str, int]
+    total: int
+    fraction: float
+    eta_s: float | None
+    manager_alive: bool
+    runs: tuple[RunStatus, ...]
+    damage: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.manager_id}: {self.headline}"
+
+    @property
+    def headline(self) -> str:
+        """The counts in words: ``10 finished, 5 error``."""
+        return ", ".join(f"{number} {state}" for state, number in self.counts.items() if number) or "no runs"
+
+    @property
+    def all_finished(self) -> bool:
+        """Whether every run is finished."""
+        return self.counts[RunState.FINISHED] == self.total
+
+    @property
+    def advice(self) -> str:
+        """What the user can do next, or ""."""
+        waiting = self.counts[RunState.IN_QUEUE] + self.counts[RunState.INTERRUPTED]
+        if waiting and not self.manager_alive:
+            were = "run is" if waiting == 1 else "runs are"
+            return f"no manager is running; {waiting} {were} waiting: simmanager resume {self.path}"
+        if self.counts[RunState.ERROR] and not self.manager_alive:
+            return f"see why with: simmanager logs {self.path}"
+        return ""
+
+    def simulation(self, simulation_id: str) -> tuple[RunStatus, ...]:
+        """Return the runs of one simulation.
+
+        Raises
+        ------
+        UnknownName
+            There is none of that id.
+        """
+        found = tuple(run for run in self.runs if run.simulation_id == simulation_id)
+        if not found:
+            known = list(dict.fromkeys(run.simulation_id for run in self.runs))
+            raise UnknownName(f"No simulation {simulation_id!r}.{suggest(simulation_id, known)} There are: {', '.join(known)}.")
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data with exactly these names."""
+        content = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {**content, "runs": [asdict(run) for run in self.runs], "damage": list(self.damage)}
+
+
+def read_status(path: Path | str) -> BatchStatus:
+    """Read the status of a batch, of a single run, or of a folder of NeuralPlayground results.
+
+    Needs no lock and blocks nobody; opens only text and JSON.
+
+    Parameters
+    ----------
+    path : path-like
+        Its folder.
+
+    Raises
+    ------
+    BatchNotFound
+        There is nothing of that kind.
+    """
+    folder = BatchFolder(Path(path))
+    damage: list[str] = []
+    manifest: Manifest | None = None
+    try:
+        manifest = folder.read_manifest()
+    except BatchDamaged as error:
+        damage.append(str(error))
+    except BatchNotFound:
+        if os.path.lexists(folder.path / "state.log"):
+            return _single_run(RunFolder(folder.path))
+    alive = folder.is_held()
+    runs = tuple(_runs_of(folder, manifest, damage))
+    if not runs:
+        raise BatchNotFound(f"There is no batch and no run at {folder.path}.")
+    name = manifest.manager_id if manifest else folder.path.resolve().name
+    return summarise_runs(name, folder.path, runs, alive=alive, damage=damage)
+
+
+def summarise_runs(
+    name: str, path: Path, runs: tuple[RunStatus, ...], *, alive: bool, damage: Iterable[str] = ()
+) -> BatchStatus:
+    """Count runs and estimate the end."""
+    counts = dict.fromkeys((state.value for state in RunState), 0)
+    progress = 0.0
+    for run in runs:
+        counts[run.state.value] += 1
+        progress += 1.0 if run.state is RunState.ERROR else (run.fraction or 0.0)
+    return BatchStatus(
+        manager_id=name,
+        path=str(path),
+        counts=counts,
+        total=len(runs),
+        fraction=progress / len(runs) if runs else 0.0,
+        eta_s=estimate_remaining(runs) if alive else None,
+        manager_alive=alive,
+        runs=runs,
+        damage=tuple(damage),
+    )
+
+
+def estimate_remaining(runs: Iterable[RunStatus]) -> float | None:
+    """Return the estimated seconds to the end from the durations known so far, simulation by simulation."""
+    known: dict[str, list[float]] = {}
+    waiting: list[RunStatus] = []
+    running: list[RunStatus] = []
+    for run in runs:
+        if run.state is RunState.FINISHED and run.duration_s is not None:
+            known.setdefault(run.simulation_id, []).append(run.duration_s)
+        elif run.state in (RunState.IN_QUEUE, RunState.INTERRUPTED):
+            waiting.append(run)
+        elif run.state is RunState.RUNNING:
+            running.append(run)
+            if run.fraction and run.duration_s:
+                known.setdefault(run.simulation_id, []).append(run.duration_s / run.fraction)
+    if not waiting and not running:
+        return 0.0
+    if not known:
+        return None
+    means = {simulation: sum(values) / len(values) for simulation, values in known.items()}
+    overall = sum(means.values()) / len(means)
+    work = sum(means.get(run.simulation_id, overall) for run in waiting)
+    work += sum(max(means.get(run.simulation_id, overall) - (run.duration_s or 0.0), 0.0) for run in running)
+    return round(work / max(len(running), 1), 1)
+
+
+def _runs_of(folder: BatchFolder, manifest: Manifest | None, damage: list[str]) -> Iterator[RunStatus]:
+    if manifest is None:  # a damaged manifest, or NeuralPlayground's folder: what is there is all we know
+        for simulation_id in _simulations_on_disk(folder):
+            for run_id, path in sorted(folder.run_folders(simulation_id).items()):
+                yield _run(path, simulation_id, run_id, None, damage)
+        return
+    for simulation_id in manifest.simulation_ids:
+        paths = folder.run_folders(simulation_id)
+        for run_id in range(manifest.runs_per_sim):
+            seed = run_seed(manifest.seed, simulation_id, run_id)
+            if run_id in paths:
+                yield _run(paths[run_id], simulation_id, run_id, seed, damage)
+            else:
+                path = str(folder.simulation(simulation_id))
+                yield RunStatus(simulation_id, run_id, RunState.IN_QUEUE, path, "it has no folder yet", seed, fraction=0.0)
+
+
+def _simulations_on_disk(folder: BatchFolder) -> list[str]:
+    try:
+        with os.scandir(folder.path) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
+
+
+def _single_run(folder: RunFolder) -> BatchStatus:
+    damage: list[str] = []
+    record = folder.read_json(folder.record)
+    seed = record.get("seed")
+    path = folder.path.resolve()
+    simulation_id = path.parent.name if folder.run_id is not None else path.name
+    run = _run(str(folder.path), simulation_id, folder.run_id, seed if isinstance(seed, int) else None, damage)
+    alive = run.state is RunState.RUNNING
+    return summarise_runs(path.name, folder.path, (run,), alive=alive, damage=damage)
+
+
+def _run(path: str, simulation_id: str, run_id: int | None, seed: int | None, damage: list[str]) -> RunStatus:
+    history = read_history(f"{path}/state.log")
+    # Running with a free lock, and no move in between: its process is gone.
+    while history.state is RunState.RUNNING and history.last and history.last.when and not is_held(f"{path}/state.lock"):
+        again = read_history(f"{path}/state.log")
+        if again.size == history.size:
+            return replace(_describe(path, simulation_id, run_id, seed, again), state=RunState.INTERRUPTED, reason=_GONE)
+        history = again
+    if history.damage:
+        damage.append(f"{simulation_id} run {run_id}: {history.damage}")
+    return _describe(path, simulation_id, run_id, seed, history)
+
+
+def _describe(path: str, simulation_id: str, run_id: int | None, seed: int | None, history: StateHistory) -> RunStatus:
+    last = history.last
+    if last is None:
+        return RunStatus(simulation_id, run_id, RunState.IN_QUEUE, path, history.damage, seed, fraction=0.0)
+    attempts = history.attempts
+    started = history.started
+    facts = _facts(history)
+    if last.state is RunState.RUNNING:
+        elapsed = seconds_between(started, utc_now())
+        fraction = RunFolder(path).read_progress()
+        return RunStatus(
+            simulation_id, run_id, last.state, path, "", seed, attempts, started, "", elapsed, None, None, fraction, *_place(facts)
+        )
+    if last.state is RunState.IN_QUEUE:
+        return RunStatus(simulation_id, run_id, last.state, path, "", seed, attempts, fraction=0.0)
+    reason = "" if last.state is RunState.FINISHED else last.detail
+    if "duration_s" not in facts:  # failed runs say why in state.log; the numbers are in run.json
+        facts = {**RunFolder(path).read_json(Path(path, "run.json")), **facts}
+    numbers = {name: number_of(facts, name) for name in ("duration_s", "cpu_s", "peak_mb")}
+    if numbers["duration_s"] is None:
+        numbers["duration_s"] = seconds_between(started, last.when)
+    fraction = 1.0 if last.state is RunState.FINISHED else None
+    return RunStatus(
+        simulation_id,
+        run_id,
+        last.state,
+        path,
+        reason,
+        seed,
+        attempts or 1,
+        started,
+        last.when,
+        numbers["duration_s"],
+        numbers["cpu_s"],
+        numbers["peak_mb"],
+        fraction,
+        *_place(facts),
+    )
+
+
+def _facts(history: StateHistory) -> dict[str, Any]:
+    """Return the ``name=value`` words of the last ``running`` and ``finished`` lines."""
+    facts: dict[str, Any] = {}
+    for transition in history.transitions[-2:]:
+        if transition.state in (RunState.RUNNING, RunState.FINISHED):
+            for word in transition.detail.split():
+                name, _, value = word.partition("=")
+                facts[name] = _number(value)
+    return facts
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _place(facts: dict[str, Any]) -> tuple[int | None, str]:
+    pid = number_of(facts, "pid")
+    host = facts.get("host", "")
+    return (int(pid) if pid is not None else None), (host if isinstance(host, str) else str(host))

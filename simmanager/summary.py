@@ -1,0 +1,60 @@
+"""summary.npz: every history key as one scalar curve of at most 1,000 points, read without pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+#: Points of a curve that a summary keeps.
+MAX_POINTS = 1000
+
+#: How a value that is an array becomes one number.
+REDUCTION = "mean absolute value"
+
+#: Key of the iterations in summary.npz; a history key of this name is left out.
+ITERATIONS = "iterations:"
+
+
+def summarise(history: Mapping[str, Any]) -> dict[str, Any]:
+    """Reduce a training history to scalar curves.
+
+    Parameters
+    ----------
+    history : mapping
+        Name -> one value per iteration (first axis = iteration).
+
+    Returns
+    -------
+    dict
+        Each numeric key -> (n_points,) float array, n_points <= 1000, at evenly spaced iterations; with
+        ``"iterations:" + key`` -> (n_points,) the indices along the first axis. Values that are arrays are reduced
+        to their mean absolute value; keys that are not numeric are left out.
+    """
+    import numpy as np
+
+    curves: dict[str, Any] = {}
+    for key, values in history.items():
+        if not isinstance(key, str) or "/" in key:
+            continue
+        try:
+            length = len(values)
+            picked = np.unique(np.linspace(0, length - 1, min(length, MAX_POINTS)).round().astype(int))
+            array = np.asarray(values) if isinstance(values, np.ndarray) else None
+            rows = array[picked] if array is not None else np.asarray([values[i] for i in picked])
+            if not (np.issubdtype(rows.dtype, np.number) or rows.dtype == bool):
+                continue
+            points = rows if rows.ndim == 1 else np.abs(rows).mean(axis=tuple(range(1, rows.ndim)))
+            curves[key] = np.asarray(np.abs(points) if np.iscomplexobj(points) else points, dtype=float)
+            curves[ITERATIONS + key] = picked
+        except (TypeError, ValueError, KeyError, IndexError):
+            continue
+    return curves
+
+
+def write_summary(path: Path, history: Mapping[str, Any]) -> None:
+    """Write summary.npz for a history."""
+    import numpy as np
+
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **summarise(history))

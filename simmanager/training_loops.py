@@ -1,0 +1,143 @@
+"""How an agent and an arena take turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from .parameters import check_integer, check_number
+from .progress import report_progress
+from .recording import HistoryRecorder
+
+History = dict[str, npt.NDArray[Any]]
+
+#: Iterations between two reports of progress.
+_REPORT_EVERY = 256
+
+
+@dataclass
+class LoopState:
+    """All that a loop knows between two iterations.
+
+    Attributes
+    ----------
+    agent, env : object
+        The two that take turns.
+    recorder : HistoryRecorder
+        What was recorded so far.
+    obs : array
+        What the agent sees next.
+    iteration : int
+        Iterations done.
+    """
+
+    agent: Any
+    env: Any
+    recorder: HistoryRecorder
+    obs: Any
+    iteration: int = 0
+
+
+def default_training_loop(agent: Any, env: Any, n_steps: float, record_every: int = 1) -> tuple[Any, Any, History]:
+    """Act, let the arena move, learn: ``n_steps`` times.
+
+    Parameters
+    ----------
+    agent : object
+        With ``act(obs)`` and ``update()``.
+    env : object
+        With ``reset()`` -> obs, state and ``step(action)`` -> obs, state, reward.
+    n_steps : int
+        Iterations, at least 0; rounded if it is not a whole number.
+    record_every : int
+        Record iterations 0, k, 2k, ...; at least 1. Default 1.
+
+    Returns
+    -------
+    agent, env : object
+        As given, trained.
+    history : dict of str to ndarray
+        What ``update`` returned: one array for each key, first axis = recorded iteration. An iteration
+        without a value is NaN; see `HistoryRecorder` for values that are not plain numbers.
+
+    Raises
+    ------
+    ParameterTypeError, ParameterError
+        ``n_steps`` or ``record_every`` of the wrong type or out of range.
+    """
+    total = _count("n_steps", n_steps)
+    return _run(_start(agent, env, total, record_every), total, record_every, _step_then_learn)
+
+
+def episode_based_training_loop(
+    agent: Any, env: Any, t_episode: float, n_episode: float, record_every: int = 1
+) -> tuple[Any, Any, History]:
+    """Act, learn, let the arena move: ``n_episode`` times ``t_episode`` times.
+
+    As in NeuralPlayground the arena is reset only once, at the start: an episode goes on where the
+    last one ended.
+
+    Parameters
+    ----------
+    agent : object
+        With ``act(obs)`` and ``update()``.
+    env : object
+        With ``reset()`` -> obs, state and ``step(action)`` -> obs, state, reward.
+    t_episode, n_episode : int
+        Iterations of an episode, and episodes, at least 0; rounded if not whole numbers.
+    record_every : int
+        Record iterations 0, k, 2k, ...; at least 1. Default 1.
+
+    Returns
+    -------
+    agent, env, history
+        As of `default_training_loop`.
+
+    Raises
+    ------
+    ParameterTypeError, ParameterError
+        A number of the wrong type or out of range.
+    """
+    total = _count("t_episode", t_episode) * _count("n_episode", n_episode)
+    return _run(_start(agent, env, total, record_every), total, record_every, _learn_then_step)
+
+
+def _count(name: str, value: Any) -> int:
+    return round(check_number(name, value, minimum=0))
+
+
+def _start(agent: Any, env: Any, total: int, record_every: int) -> LoopState:
+    check_integer("record_every", record_every, minimum=1)
+    obs, _ = env.reset()
+    return LoopState(agent, env, HistoryRecorder(-(-total // record_every)), obs[:2])
+
+
+def _run(
+    state: LoopState, total: int, record_every: int, iterate: Callable[[Any, Any, Any], tuple[Any, Any]]
+) -> tuple[Any, Any, History]:
+    """Iterate from where ``state`` is to the end."""
+    agent, env, record = state.agent, state.env, state.recorder.record
+    for iteration in range(state.iteration, total):
+        state.obs, output = iterate(agent, env, state.obs)
+        if iteration % record_every == 0:
+            record(iteration // record_every, output)
+        state.iteration = iteration + 1
+        if iteration % _REPORT_EVERY == 0:
+            report_progress(iteration + 1, total)
+    report_progress(total, total)
+    return agent, env, state.recorder.history()
+
+
+def _step_then_learn(agent: Any, env: Any, obs: Any) -> tuple[Any, Any]:
+    new_obs, _, _ = env.step(agent.act(obs))
+    return new_obs[:2], agent.update()
+
+
+def _learn_then_step(agent: Any, env: Any, obs: Any) -> tuple[Any, Any]:
+    action = agent.act(obs)
+    output = agent.update()
+    new_obs, _, _ = env.step(action)
+    return new_obs[:2], output

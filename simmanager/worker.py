@@ -1,0 +1,107 @@
+"""Inside the child process: take a run, execute it, say how it ended. Started as ``python -m simmanager.worker``.
+
+The protocol is JSON lines on the pipes that were its stdin and stdout. The first line sets the process up
+(``sys.path``, working directory); each further line is a `Task`, answered by one line with its `Outcome`. The end of
+the input means that the manager is gone or content: the worker ends after the run at hand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import io
+import json
+import os
+import signal
+import sys
+from dataclasses import replace
+from typing import Any
+
+#: Starts each line of the protocol, so that noise on stdout (a chatty sitecustomize) is not taken for an answer.
+MARK = b"simmanager:"
+
+#: Runs longer than this are followed by a garbage collection, so that the next starts clean.
+_COLLECT_AFTER_S = 0.05
+
+
+class Channel:
+    """The pipes to the manager, moved to private descriptors that the run does not see."""
+
+    def __init__(self) -> None:
+        self._input = os.fdopen(os.dup(0), "rb", buffering=io.DEFAULT_BUFFER_SIZE)
+        self._output = os.dup(1)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.dup2(2, 1)
+        os.close(nothing)
+
+    def receive(self) -> dict[str, Any] | None:
+        """Return the next message, or None at the end."""
+        line = self._input.readline()
+        return json.loads(line) if line.endswith(b"\n") else None
+
+    def send(self, message: dict[str, Any]) -> bool:
+        """Send a message; return False if nobody is there to read it."""
+        line = MARK + json.dumps(message).encode() + b"\n"
+        try:
+            while line:
+                line = line[os.write(self._output, line) :]
+        except OSError:
+            return False
+        return True
+
+
+def set_up(settings: dict[str, Any]) -> None:
+    """Make this process like its parent: import path, working directory, environment."""
+    for name, value in settings["environ"].items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    sys.path[:] = settings["sys_path"]
+    with contextlib.suppress(OSError):
+        os.chdir(settings["cwd"])
+    sys.argv[:] = settings["argv"]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable(file=2)
+    if hasattr(signal, "SIGTERM") and hasattr(faulthandler, "register"):
+        faulthandler.register(signal.SIGTERM, file=2, chain=True)  # a run that times out shows where it hung
+
+
+def main() -> None:
+    """Serve runs until the manager closes the pipe."""
+    channel = Channel()
+    settings = channel.receive()
+    if settings is None:
+        return
+    set_up(settings)
+    import cloudpickle  # noqa: F401 - loaded before the first run, so that no run pays for it
+    import numpy  # noqa: F401
+
+    from .execution import as_plain, as_task, execute_run
+    from .isolation import Snapshot, become_subreaper, left_behind
+
+    become_subreaper()
+    snapshot = Snapshot()
+    gc.freeze()
+    if not channel.send({"ready": os.getpid()}):
+        return
+    while (message := channel.receive()) is not None:
+        outcome, error = execute_run(as_task(message))
+        del error
+        snapshot.restore()
+        if (outcome.duration_s or 0) > _COLLECT_AFTER_S:
+            gc.collect()
+        leftovers = left_behind()
+        outcome = replace(outcome, leftovers=leftovers)
+        if not channel.send(as_plain(outcome)) or leftovers:
+            break  # the manager is gone, or this process is no longer clean: a new worker takes the next run
+
+
+if __name__ == "__main__":
+    from simmanager.worker import main as _main  # not from __main__: classes must have their real module
+
+    _main()
+    sys.stdout.flush()
+    os._exit(0)  # threads that a run left must not keep the process alive
