@@ -86,10 +86,13 @@ def print_log(folder: RunFolder, log_type: str) -> None:
 
 
 def console(file: Any = None) -> Console:
-    """Return a console that does not break long paths and takes no markup from ids."""
+    """Return a console that takes no markup from ids and, in a file or pipe, breaks no line."""
     from rich.console import Console
 
-    return Console(file=file, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    screen = Console(file=file, highlight=False, markup=False, emoji=False)
+    if not screen.is_terminal and not screen.is_jupyter:
+        screen.width = 10_000
+    return screen
 
 
 def state_text(state: RunState) -> Any:

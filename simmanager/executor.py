@@ -306,7 +306,9 @@ def _declare(folder: RunFolder, task: Task, history: StateHistory, state: RunSta
         started=history.started,
         ended=ended,
         duration_s=seconds_between(history.started, ended),
+        cpu_s=death.cpu_s,
         peak_mb=death.peak_mb,
+        pid=death.pid,
         host=socket.gethostname(),
         provenance=task.provenance,
     )

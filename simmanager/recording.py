@@ -243,7 +243,15 @@ class HistoryRecorder:
             column = self._columns.get(key)
             if column is None:
                 column = self._columns[key] = _Column(self._n_rows)
-            column.put(row, value)
+            # What nearly every value is goes straight into its row.
+            plain = type(value) is float and column.is_float_list
+            if plain or (type(value) is np.ndarray and value.dtype is column.dtype and value.shape == column.shape):
+                if row != column.next_row:
+                    column.skip_to(row)
+                column.table[row] = value
+                column.next_row = row + 1
+            else:
+                column.put(row, value)
 
     def history(self) -> dict[str, npt.NDArray[Any]]:
         """Return name -> array, first axis = row."""
@@ -253,11 +261,12 @@ class HistoryRecorder:
 class _Column:
     """One key of a history: a table of rows, whose gaps are filled as soon as they are seen."""
 
-    __slots__ = ("dtype", "n_rows", "next_row", "shape", "table")
+    __slots__ = ("dtype", "is_float_list", "n_rows", "next_row", "shape", "table")
 
     def __init__(self, n_rows: int) -> None:
         self.n_rows = n_rows
         self.next_row = 0
+        self.is_float_list = False
         self.dtype: np.dtype[Any] | None = None
         #: No value has this shape, so the first one makes the table.
         self.shape: tuple[int, ...] = (-1,)
@@ -269,7 +278,7 @@ class _Column:
         if value.dtype != self.dtype or value.shape != self.shape:
             value = self._make_room_for(value)
         if row != self.next_row:
-            self._skip_to(row)
+            self.skip_to(row)
         self.table[row] = value
         self.next_row = row + 1
 
@@ -296,8 +305,9 @@ class _Column:
 
     def _replace(self, table: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
         self.table, self.shape, self.dtype = table, shape, table.dtype
+        self.is_float_list = table.dtype == np.float64 and shape == ()
 
-    def _skip_to(self, row: int) -> None:
+    def skip_to(self, row: int) -> None:
         if self.dtype == object:
             self.table[self.next_row : row] = None
             return
@@ -307,7 +317,7 @@ class _Column:
 
     def finished(self) -> npt.NDArray[Any]:
         if self.next_row < self.n_rows:
-            self._skip_to(self.n_rows)
+            self.skip_to(self.n_rows)
             self.next_row = self.n_rows
         return self.table
 

@@ -59,13 +59,17 @@ class Death:
         In words, e.g. "killed by SIGSEGV".
     stopped : bool
         True if the user asked for it.
-    peak_mb : float or None
-        Peak resident memory, MB.
+    pid : int or None
+        Process id of the worker.
+    peak_mb, cpu_s : float or None
+        Peak resident memory in MB and processor time in seconds of the run.
     """
 
     reason: str
     stopped: bool = False
+    pid: int | None = None
     peak_mb: float | None = None
+    cpu_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,8 @@ class Worker:
         self._input, self._output = self._process.stdin, self._process.stdout
         self._exit_code: int | None = None
         self._peak_mb: float | None = None
+        self._cpu_before = 0.0
+        self._usage: Any = None
         self._pidfd = self._open_pidfd()
         self._poller = select.poll()
         self._poller.register(self._output, select.POLLIN)
@@ -183,17 +189,21 @@ class Worker:
             return Outcome(**message)
         if self._exit_code is not None:
             self.kill(grace_s=0.3)
-            return Death(self._last_words(), peak_mb=self._peak_mb)
+            return self._death(self._last_words())
         if stop_now():
             self.kill(grace_s=1.0)
-            return Death("stopped by the user", stopped=True, peak_mb=self._peak_mb)
+            return self._death("stopped by the user", stopped=True)
         self.kill(grace_s=GRACE_S)
-        return Death(f"timed out after {timeout_s:g} s", peak_mb=self._peak_mb)
+        return self._death(f"timed out after {timeout_s:g} s")
+
+    def _death(self, reason: str, *, stopped: bool = False) -> Death:
+        cpu_s = None if self._usage is None else self._usage.ru_utime + self._usage.ru_stime - self._cpu_before
+        return Death(reason, stopped, self.pid, self._peak_mb, None if cpu_s is None else round(max(cpu_s, 0.0), 3))
 
     def _last_words(self) -> str:
         code = self._exit_code or 0
         if code >= 0:
-            return f"the process of the run exited with code {code} before the run had ended"
+            return f"exited with code {code} before the run had ended"
         try:
             name = signal.Signals(-code).name
         except ValueError:
@@ -236,7 +246,9 @@ class Worker:
             line, _, rest = bytes(self._buffer).partition(b"\n")
             self._buffer[:] = rest
             if line.startswith(MARK):
-                return dict(json.loads(line[len(MARK) :]))
+                message = dict(json.loads(line[len(MARK) :]))
+                self._cpu_before = message.pop("cpu_so_far")
+                return message
         return None
 
     def _drain(self) -> None:
@@ -286,8 +298,15 @@ class Worker:
             time.sleep(0.002)
 
     def _close(self) -> None:
-        with suppress(OSError, ChildProcessError):
-            self._process.wait(timeout=5.0)
+        with suppress(OSError):
+            if not self._has_ended():
+                raise TimeoutError  # in the kernel, uninterruptible: nobody can end it now, do not wait for ever
+            _, status, self._usage = os.wait4(self.pid, 0)
+            self._process.returncode = os.waitstatus_to_exitcode(status)
+            # Since a run starts with a fresh peak, this is the peak of the run, unless the manager itself is larger.
+            peak = round(self._usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
+            self._peak_mb = max(peak, self._peak_mb or 0.0)
+        self._process.poll()
         for file in (self._input, self._output, self._said):
             with suppress(OSError):
                 file.close()

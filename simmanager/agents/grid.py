@@ -28,6 +28,7 @@ class Grid:
         self.n_width, self.n_depth = n_width, n_depth
         self.x_array = np.linspace(-room_width / 2, room_width / 2, num=n_width)
         self.y_array = np.linspace(room_depth / 2, -room_depth / 2, num=n_depth)
+        self._last_x, self._last_y = n_width - 1, n_depth - 1
         self._left, self._top = -room_width / 2, room_depth / 2
         self._per_x = (n_width - 1) / room_width
         self._per_y = (n_depth - 1) / room_depth
@@ -64,25 +65,19 @@ class Grid:
         x, y : float
             A position; outside the room the nearest point of the border.
         """
-        ix, x_tie = _nearest_on_axis((x - self._left) * self._per_x, self.n_width)
-        iy, y_tie = _nearest_on_axis((self._top - y) * self._per_y, self.n_depth)
-        if not x_tie and not y_tie:
+        # In units of the grid, shifted by half of one: the whole part is the index of the nearest point.
+        place_x = (x - self._left) * self._per_x + 0.5
+        place_y = (self._top - y) * self._per_y + 0.5
+        ix = 0 if place_x < 1 else self._last_x if place_x >= self._last_x + 0.5 else int(place_x)
+        iy = 0 if place_y < 1 else self._last_y if place_y >= self._last_y + 0.5 else int(place_y)
+        if abs(place_x - round(place_x)) > _TIE and abs(place_y - round(place_y)) > _TIE:
             return ix * self.n_depth + iy
+        return self._nearest_of_neighbours(x, y, ix, iy)
+
+    def _nearest_of_neighbours(self, x: float, y: float, ix: int, iy: int) -> int:
         xs, ys = self._coordinates
-        candidates = [(i, j) for i in range(ix, ix + 1 + x_tie) for j in range(iy, iy + 1 + y_tie)]
+        columns = range(max(ix - 1, 0), min(ix + 2, self.n_width))
+        rows = range(max(iy - 1, 0), min(iy + 2, self.n_depth))
         # The squared distances as one would write them down: their rounding decides between equals.
-        i, j = min(candidates, key=lambda point: (xs[point[0]] - x) ** 2 + (ys[point[1]] - y) ** 2)
-        return i * self.n_depth + j
-
-
-def _nearest_on_axis(place: float, n: int) -> tuple[int, bool]:
-    """Return the index nearest to ``place`` (in units of the grid), and whether the next one is as near."""
-    if place <= 0.0:
-        return 0, False
-    if place >= n - 1:
-        return n - 1, False
-    index = int(place)
-    beyond = place - index - 0.5
-    if beyond > _TIE:
-        return index + 1, False
-    return index, beyond >= -_TIE
+        distances = [((xs[i] - x) ** 2 + (ys[j] - y) ** 2, i * self.n_depth + j) for i in columns for j in rows]
+        return min(distances)[1]

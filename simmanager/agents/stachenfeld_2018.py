@@ -110,9 +110,9 @@ class Stachenfeld2018(AgentCore):
     ) -> None:
         refuse_unknown(type(self).__name__, unknown, self._known_parameters())
         super().__init__(agent_name, rng=rng, model_name=model_name)
-        self.gamma = check_number("discount", discount, minimum=0, below=1)
+        self.gamma = discount
         self.threshold = check_number("threshold", threshold, above=0)
-        self.learning_rate = check_number("lr_td", lr_td, minimum=0)
+        self.learning_rate = lr_td
         self.room_width = check_number("room_width", room_width, above=0)
         self.room_depth = check_number("room_depth", room_depth, above=0)
         self.state_density = check_number("state_density", state_density, above=0)
@@ -128,6 +128,25 @@ class Stachenfeld2018(AgentCore):
         self._grid = Grid(self.room_width, self.room_depth, self.width, self.depth)
         self.x_array, self.y_array = self._grid.x_array, self._grid.y_array
         self.reset()
+
+    @property
+    def gamma(self) -> float:
+        """Discount."""
+        return float(self._gamma)
+
+    @gamma.setter
+    def gamma(self, value: float) -> None:
+        # As arrays without dimensions, which NumPy multiplies with faster than with floats.
+        self._gamma = np.array(check_number("discount", value, minimum=0, below=1), dtype=np.float64)
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the TD update."""
+        return float(self._learning_rate)
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._learning_rate = np.array(check_number("lr_td", value, minimum=0), dtype=np.float64)
 
     @property
     def mesh(self) -> FloatArray:
@@ -235,10 +254,10 @@ class Stachenfeld2018(AgentCore):
             self.initial_obs_variable = True
         state = self.curr_state
         column = self._column_list[state]
-        td_error = self.gamma * self._column_list[next_state]
+        td_error: FloatArray = np.multiply(self._column_list[next_state], self._gamma)
         td_error[state] += 1.0
-        td_error -= column
-        column += self.learning_rate * td_error
+        np.subtract(td_error, column, td_error)
+        np.add(column, np.multiply(td_error, self._learning_rate), column)
         self.grad_history.append(math.sqrt(td_error.dot(td_error)))
         self.curr_state = next_state
         self.global_steps += 1
@@ -285,12 +304,11 @@ class Stachenfeld2018(AgentCore):
 
     def successor_rep_sum(self) -> FloatArray:
         """Return M by repeating M <- gamma T M + I until no entry changes by ``threshold``, (n_state, n_state)."""
-        total: FloatArray = np.zeros_like(self.transmat_norm)
+        total = np.asarray(np.zeros_like(self.transmat_norm))
         change = math.inf
         while change >= self.threshold:
-            new = self.gamma * (self.transmat_norm @ total) + np.eye(self.n_state)
-            change = float(np.abs(new - total).max())
-            total = new
+            last, total = total, self.gamma * (self.transmat_norm @ total) + np.eye(self.n_state)
+            change = float(np.abs(total - last).max())
         self.srmat_sum = total
         return total
 

@@ -122,6 +122,8 @@ class Simple2D(Environment):
         self._wall_list = arrays
         plain = len(arrays) == 4 and np.array_equal(arrays, self.default_walls)
         self._segments = None if plain else Segments(arrays)
+        #: Moves that end inside need no further check.
+        self._is_plain = plain and type(self).validate_action is Simple2D.validate_action
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name != "_segments"}
@@ -205,15 +207,22 @@ class Simple2D(Environment):
             if normalize_step:
                 length = math.hypot(dx, dy) or 1.0
                 dx, dy, scale = dx / length, dy / length, self.agent_step_size
-            x, y = self.state.tolist()
-            new_state = np.array((x + scale * dx, y + scale * dy))
-            state, _ = self.validate_action(self.state, action, new_state)
+            state = self._move(scale * dx, scale * dy, action)
         self.state = state
         self._increase_global_step()
         reward = self.reward_function(action, state)
         x, y = state.tolist()
         self.history.record(dx, dy, x, y, reward, self.global_steps)
         return self.make_observation(), state.copy(), reward
+
+    def _move(self, dx: float, dy: float, action: Any) -> FloatArray:
+        x, y = self.state.tolist()
+        x, y = x + dx, y + dy
+        new_state = np.array((x, y))
+        x_low, x_high, y_low, y_high = self._room
+        if self._is_plain and x_low < x < x_high and y_low < y < y_high:
+            return new_state
+        return self.validate_action(self.state, action, new_state)[0]
 
     def validate_action(self, pre_state: FloatArray, action: Any, new_state: FloatArray) -> tuple[FloatArray, bool]:
         """Return where a move ends, with the walls there are.
@@ -235,9 +244,6 @@ class Simple2D(Environment):
             True if a wall stopped it.
         """
         new_x, new_y = new_state.tolist()
-        x_low, x_high, y_low, y_high = self._room
-        if self._segments is None and x_low < new_x < x_high and y_low < new_y < y_high:
-            return new_state, False
         x, y = pre_state.tolist()
         if self._segments is None:
             end_x, end_y, crossed = stop_in_rectangle(x, y, new_x, new_y, self._room)

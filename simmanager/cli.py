@@ -1,0 +1,343 @@
+"""The command line: one short function per verb."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import BatchNotFound, SimManagerError
+
+if TYPE_CHECKING:
+    from .status import BatchStatus, RunStatus
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+_EPILOG = """\
+exit codes:
+  0    all runs are finished (status: nothing failed so far)
+  1    a run failed or was interrupted
+  2    wrong usage, or there is no such batch
+  130  after Ctrl-C
+
+A batch is a folder; looking at one (status, logs) needs no lock and never disturbs it.
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    arguments = build_parser().parse_args(argv)
+    verb: Callable[[argparse.Namespace], int] = arguments.verb
+    try:
+        return verb(arguments)
+    except SimManagerError as error:
+        from .display import plain
+
+        print(f"simmanager: {plain(str(error))}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        print("simmanager: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # "simmanager status | head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    from . import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="simmanager",
+        description="Run many simulations in parallel, each in its own folder; look at them, repair them, compare them.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"simmanager {__version__}")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    run = _verb(verbs, "run", cmd_run, "run the simulations of a Python file")
+    run.add_argument("file", metavar="FILE.py[:NAME]", help="NAME: a SingleSim, a list, or a function that returns one")
+    run.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each simulation (default: %(default)s)")
+    run.add_argument("--id", help="name of the batch and its folder (default: name of the file)")
+    run.add_argument("--seed", type=int, metavar="S", help="seed of the batch (default: drawn, and kept)")
+    run.add_argument("--dir", default=".", metavar="DIR", help="where the folder of the batch is made (default: here)")
+    _add_options(run)
+
+    demo = _verb(verbs, "demo", cmd_demo, "run the default simulations, full size, and draw figures")
+    demo.add_argument("--dir", default=".", metavar="DIR", help="where simmanager_demo/ is made (default: here)")
+    demo.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each simulation (default: %(default)s)")
+    demo.add_argument("--jobs", type=int, default=-1, metavar="N", help="runs at a time (default: one on each core)")
+
+    status = _verb(verbs, "status", cmd_status, "show how far a batch is")
+    _add_path(status)
+    status.add_argument("--watch", action="store_true", help="show it until the batch ends; Ctrl-C leaves it alone")
+    status.add_argument("--json", action="store_true", help="print it as JSON")
+
+    logs = _verb(verbs, "logs", cmd_logs, "show what runs wrote")
+    _add_path(logs)
+    logs.add_argument("simulation", nargs="?", metavar="SIM", help="simulation_id (default: all)")
+    logs.add_argument("run", nargs="?", type=int, metavar="RUN", help="run id (default: all)")
+    logs.add_argument("--type", choices=("error", "run", "state"), default="error", help="which log (default: %(default)s)")
+    logs.add_argument("--follow", action="store_true", help="go on with what is written, until the runs end")
+
+    resume = _verb(verbs, "resume", cmd_resume, "go on with what is not finished")
+    _add_path(resume)
+    _add_options(resume)
+
+    rerun = _verb(verbs, "rerun", cmd_rerun, "replace the failed runs of a simulation by new ones")
+    _add_path(rerun)
+    rerun.add_argument("simulation", metavar="SIM", help="simulation_id")
+    rerun.add_argument("--all", action="store_true", help="replace its finished runs, too")
+    rerun.add_argument(
+        "--set", action="append", default=[], metavar="GROUP.NAME=VALUE", help="e.g. agent_params.lr_td=0.001"
+    )
+    _add_options(rerun)
+
+    stop = _verb(verbs, "stop", cmd_stop, "ask the manager of a batch to stop")
+    _add_path(stop)
+    stop.add_argument("--now", action="store_true", help="end the runs at hand, too")
+    return parser
+
+
+def _verb(verbs: Any, name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(verb=function)
+    return parser
+
+
+def _add_path(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", metavar="PATH", help="folder of the batch")
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what every command that executes runs understands."""
+    group = parser.add_argument_group("execution")
+    group.add_argument("--jobs", type=int, default=-1, metavar="N", help="runs at a time (default: one on each core)")
+    group.add_argument("--timeout", type=float, metavar="S", help="end a run after so many seconds")
+    group.add_argument("--retries", type=int, default=0, metavar="N", help="start crashed or timed-out runs again")
+    group.add_argument("--retry-errors", action="store_true", help="start runs that raised an error again, too")
+    group.add_argument("--memory-limit", type=float, metavar="MB", help="memory that a run may add")
+    group.add_argument("--fail-fast", type=int, nargs="?", const=1, metavar="K", help="after K failures start nothing new")
+    group.add_argument("--fresh-process", action="store_true", help="a new process for each run")
+    group.add_argument("--threads", type=int, default=1, metavar="N", help="threads of numerical libraries per run")
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "n_jobs": arguments.jobs,
+        "timeout": arguments.timeout,
+        "retries": arguments.retries,
+        "retry_errors": arguments.retry_errors,
+        "memory_limit_mb": arguments.memory_limit,
+        "fail_fast": arguments.fail_fast or False,
+        "fresh_process": arguments.fresh_process,
+        "threads_per_run": arguments.threads,
+    }
+
+
+# Verbs ---------------------------------------------------------------------------------------------------------
+
+
+def cmd_run(arguments: argparse.Namespace) -> int:
+    """Run the simulations of a file."""
+    from .loader import load_simulations
+    from .manager import SimulationManager
+
+    stem, simulations = load_simulations(arguments.file)
+    manager = SimulationManager(
+        simulations, arguments.runs, arguments.id or stem, seed=arguments.seed, results_dir=arguments.dir
+    )
+    return _exit_code(manager.run_all(**_options(arguments)))
+
+
+def cmd_demo(arguments: argparse.Namespace) -> int:
+    """Run the default simulations and draw figures."""
+    from .demo import run_demo
+
+    return _exit_code(run_demo(Path(arguments.dir), runs=arguments.runs, n_jobs=arguments.jobs))
+
+
+def cmd_status(arguments: argparse.Namespace) -> int:
+    """Show how far a batch is."""
+    from .status import read_status
+
+    if arguments.watch:
+        return _exit_code(_watch(Path(arguments.path)), running_is_fine=True)
+    status = read_status(arguments.path)
+    if arguments.json:
+        import json
+
+        print(json.dumps(status.as_json(), indent=1))
+    else:
+        from .display import print_status
+
+        print_status(status)
+    return _exit_code(status, running_is_fine=True)
+
+
+def cmd_logs(arguments: argparse.Namespace) -> int:
+    """Show what runs wrote."""
+    from .display import plain, print_log
+    from .run_folder import RunFolder
+
+    runs = _chosen_runs(arguments)
+    if arguments.follow:
+        return _follow(runs, arguments)
+    everything = arguments.simulation is None
+    shown = 0
+    for run in runs:
+        folder = RunFolder(run.path)
+        log = folder.log(arguments.type)
+        if everything and not (log.is_file() and log.stat().st_size):
+            continue
+        print(f"==> {plain(run.simulation_id)} run {run.run_id}: {run.state.value} <==")
+        print_log(folder, arguments.type)
+        shown += 1
+    if not shown:
+        print(f"No run has written to {arguments.type}.log.")
+    return EXIT_OK
+
+
+def cmd_resume(arguments: argparse.Namespace) -> int:
+    """Go on with what is not finished."""
+    from .manager import SimulationManager
+
+    return _exit_code(SimulationManager(existing_simulation=arguments.path).run_all(**_options(arguments)))
+
+
+def cmd_rerun(arguments: argparse.Namespace) -> int:
+    """Replace the failed runs of a simulation by new ones."""
+    from .loader import set_parameter
+    from .manager import SimulationManager
+
+    manager = SimulationManager(existing_simulation=arguments.path)
+    if arguments.simulation not in manager.simulation_ids:
+        manager.rerun_simulation(arguments.simulation)  # raises, and lists those that exist
+    if arguments.set:
+        index = manager.simulation_ids.index(arguments.simulation)
+        for assignment in arguments.set:
+            set_parameter(manager.simulation_list[index], assignment)
+    return _exit_code(
+        manager.rerun_simulation(arguments.simulation, include_finished=arguments.all, **_options(arguments))
+    )
+
+
+def cmd_stop(arguments: argparse.Namespace) -> int:
+    """Ask the manager of a batch to stop."""
+    from .batch_folder import BatchFolder
+
+    folder = BatchFolder(arguments.path)
+    folder.read_manifest()
+    if not folder.is_held():
+        print("No manager is running this batch.")
+        return EXIT_OK
+    folder.request_stop(now=arguments.now)
+    print(f"Asked {folder.owner()} to stop{' now' if arguments.now else ' after the runs at hand'}.")
+    return EXIT_OK
+
+
+# What they share -----------------------------------------------------------------------------------------------
+
+
+def _exit_code(status: BatchStatus, *, running_is_fine: bool = False) -> int:
+    counts = status.counts
+    bad = counts["error"] + counts["interrupted"]
+    if not running_is_fine:
+        bad += counts["in_queue"] + counts["running"]
+    return EXIT_FAILED if bad else EXIT_OK
+
+
+def _chosen_runs(arguments: argparse.Namespace) -> list[RunStatus]:
+    from .errors import UnknownName
+    from .status import read_status
+
+    status = read_status(arguments.path)
+    runs = list(status.runs if arguments.simulation is None else status.simulation(arguments.simulation))
+    if arguments.run is None:
+        return runs
+    chosen = [run for run in runs if run.run_id == arguments.run]
+    if not chosen:
+        ids = ", ".join(str(run.run_id) for run in runs)
+        raise UnknownName(f"Simulation {arguments.simulation!r} has no run {arguments.run}; its runs are {ids}.")
+    return chosen
+
+
+def _follow(runs: list[RunStatus], arguments: argparse.Namespace) -> int:
+    """Print what runs write as they write it, until all of them have ended."""
+    from .display import plain
+    from .run_folder import RunFolder
+    from .status import read_status
+
+    positions = dict.fromkeys((run.path for run in runs), 0)
+    last_path = ""
+    while True:
+        states = {run.path: run.state for run in read_status(arguments.path).runs}
+        over = all(states.get(path, "finished") not in ("in_queue", "running") for path in positions)
+        for path, position in positions.items():
+            try:
+                with RunFolder(path).log(arguments.type).open("rb") as file:
+                    file.seek(position)
+                    text = file.read().decode("utf-8", "replace")
+                    positions[path] = file.tell()
+            except OSError:
+                continue
+            if text and len(positions) > 1 and path != last_path:
+                print(f"==> {plain(path)} <==")
+            last_path = path if text else last_path
+            print(plain(text), end="", flush=True)
+        if over:
+            return EXIT_OK
+        time.sleep(0.3)
+
+
+def _watch(path: Path) -> BatchStatus:
+    """Show the status until the batch ends; Ctrl-C ends the looking, not the batch."""
+    from .display import console, status_view
+    from .status import read_status
+
+    screen = console()
+    status = read_status(path)
+    if not screen.is_terminal:
+        last = ""
+        while True:
+            if str(status) != last:
+                last = str(status)
+                print(last, flush=True)
+            if _is_over(status):
+                return status
+            time.sleep(1.0)
+            status = _read_again(path, status)
+    from rich.live import Live
+
+    def view() -> Any:
+        rows = screen.size.height - 6
+        simulations = len({run.simulation_id for run in status.runs})
+        return status_view(status, max_runs=max(rows - simulations, 0))
+
+    with Live(view(), console=screen, auto_refresh=False, transient=True) as live:
+        while not _is_over(status):
+            time.sleep(0.5)
+            status = _read_again(path, status)
+            live.update(view(), refresh=True)
+    screen.print(status_view(status))
+    return status
+
+
+def _read_again(path: Path, status: BatchStatus) -> BatchStatus:
+    from .status import read_status
+
+    try:
+        return read_status(path)
+    except BatchNotFound:
+        if not path.exists():
+            raise
+        return status
+
+
+def _is_over(status: BatchStatus) -> bool:
+    return not status.manager_alive and status.counts["running"] == 0
