@@ -6,13 +6,13 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, SimManagerError, UnsafeName
+from .errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName
 from .locking import LockHeld, is_held, take_lock
 from .record import FORMAT
 from .run_folder import SCRATCH, RunFolder
@@ -270,21 +270,3 @@ class BatchFolder:
     def clear_stop_request(self) -> None:
         """Forget an answered request."""
         self.stop_request.unlink(missing_ok=True)
-
-
-def make_batch_folder(folder: BatchFolder, recipes: Iterable[tuple[str, bytes]], manifest: Manifest) -> None:
-    """Write recipes, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
-
-    Raises
-    ------
-    BatchNotWritable
-        A file cannot be written.
-    """
-    try:
-        for simulation_id, content in recipes:
-            folder.write_recipe(simulation_id, content)
-        folder.write_manifest(manifest)
-    except OSError as error:
-        if isinstance(error, SimManagerError):
-            raise
-        raise BatchNotWritable(f"{folder.path} cannot be written ({error.strerror or error}).") from error

@@ -78,9 +78,7 @@ def run_batch(
     return finish(folder, progress, show=show and bool(tasks))
 
 
-def make_tasks(
-    folder: BatchFolder, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]
-) -> list[Task]:
+def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]) -> list[Task]:
     """Return a task for each run that is due; runs that an orphan still executes come last."""
     provenance = provenance_of_batch()
     tasks = []
@@ -142,42 +140,55 @@ def _run_here(task: Task, progress: Progress) -> None:
         raise error
 
 
+class _Supervision:
+    """What the manager does while its slots work: counts, shows, and listens to the user's wish to stop."""
+
+    def __init__(self, folder: BatchFolder, tasks: list[Task], executor: Executor, progress: Progress) -> None:
+        self._folder, self._tasks, self._progress = folder, tasks, progress
+        self._executor, self._stop = executor, executor.stop
+        self._durations: list[float] = []
+        self._done = 0
+
+    def run(self) -> None:
+        with stop_on_signals(self._stop, self._say_stopping), self._progress.shown():
+            self._executor.run(self._tasks, self._on_end, self._on_tick)
+        self._folder.clear_stop_request()
+
+    @property
+    def _running(self) -> int:
+        return min(self._executor.n_jobs, len(self._tasks) - self._done)
+
+    def _on_end(self, task: Task, outcome: Outcome) -> None:
+        self._done += 1
+        if outcome.executed and outcome.duration_s is not None:
+            self._durations.append(outcome.duration_s)
+        self._progress.ended(task.folder, outcome.state, outcome.reason)
+
+    def _on_tick(self) -> None:
+        request = self._folder.requested_stop()
+        if request and not self._stop.mode:
+            self._stop.finish("simmanager stop")
+            self._say_stopping("simmanager stop")
+        if request == "now" and not self._stop.is_now():
+            self._stop.now("simmanager stop --now")
+            self._say_stopping("simmanager stop --now")
+        left = len(self._tasks) - self._done
+        mean = sum(self._durations) / len(self._durations) if self._durations else None
+        self._progress.tick(self._running, mean * left / max(self._running, 1) if mean else None)
+
+    def _say_stopping(self, why: str) -> None:
+        if self._stop.is_now():
+            self._progress.say(f"{why}: stopping the runs at hand", "yellow")
+            return
+        are = "run is" if self._running == 1 else "runs are"
+        again = "press Ctrl-C again to stop them" if why == "Ctrl-C" else "ask again to stop them at once"
+        self._progress.say(f"{why}: {self._running} {are} finishing; {again}", "yellow")
+
+
 def _run_on_slots(folder: BatchFolder, tasks: list[Task], n_jobs: int, options: RunOptions, progress: Progress) -> None:
     executor = Executor(n_jobs, options)
+    _Supervision(folder, tasks, executor, progress).run()
     stop = executor.stop
-    durations: list[float] = []
-    done = 0
-
-    def on_end(task: Task, outcome: Outcome) -> None:
-        nonlocal done
-        done += 1
-        if outcome.executed and outcome.duration_s is not None:
-            durations.append(outcome.duration_s)
-        progress.ended(task.folder, outcome.state, outcome.reason)
-
-    def on_tick() -> None:
-        request = folder.requested_stop()
-        if request and not stop.mode:
-            stop.finish("simmanager stop")
-            say_stopping("simmanager stop")
-        if request == "now" and not stop.is_now():
-            stop.now("simmanager stop --now")
-        running = min(n_jobs, len(tasks) - done)
-        mean = sum(durations) / len(durations) if durations else None
-        progress.tick(running, mean * (len(tasks) - done) / max(running, 1) if mean else None)
-
-    def say_stopping(why: str) -> None:
-        if stop.is_now():
-            progress.say(f"{why}: stopping the runs at hand", "yellow")
-            return
-        running = min(n_jobs, len(tasks) - done)
-        are = "run is" if running == 1 else "runs are"
-        again = "press Ctrl-C again to stop them" if why == "Ctrl-C" else "again to stop them at once"
-        progress.say(f"{why}: {running} {are} finishing; {again}", "yellow")
-
-    with stop_on_signals(stop, say_stopping), progress.shown():
-        executor.run(tasks, on_end, on_tick)
-    folder.clear_stop_request()
     if stop.by_signal:
         finish(folder, progress, show=True)
         if stop.by_signal == signal.SIGINT:

@@ -17,7 +17,7 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_NO
 
 
 def _text_stream(descriptor: int) -> io.TextIOWrapper:
-    binary = open(descriptor, "wb", buffering=0, closefd=False)  # noqa: PTH123, SIM115
+    binary = open(descriptor, "wb", buffering=0, closefd=False)
     buffered = io.BufferedWriter(binary)
     return io.TextIOWrapper(buffered, encoding="utf-8", errors="backslashreplace", line_buffering=True)
 

@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="simmanager",
-        description="Run many simulations in parallel, each in its own folder; look at them, repair them, compare them.",
+        description="Run many simulations in parallel, each in its own folder; look at them and repair them.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -82,7 +82,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_path(logs)
     logs.add_argument("simulation", nargs="?", metavar="SIM", help="simulation_id (default: all)")
     logs.add_argument("run", nargs="?", type=int, metavar="RUN", help="run id (default: all)")
-    logs.add_argument("--type", choices=("error", "run", "state"), default="error", help="which log (default: %(default)s)")
+    logs.add_argument(
+        "--type", choices=("error", "run", "state"), default="error", help="which log (default: %(default)s)"
+    )
     logs.add_argument("--follow", action="store_true", help="go on with what is written, until the runs end")
 
     resume = _verb(verbs, "resume", cmd_resume, "go on with what is not finished")
@@ -122,7 +124,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--retries", type=int, default=0, metavar="N", help="start crashed or timed-out runs again")
     group.add_argument("--retry-errors", action="store_true", help="start runs that raised an error again, too")
     group.add_argument("--memory-limit", type=float, metavar="MB", help="memory that a run may add")
-    group.add_argument("--fail-fast", type=int, nargs="?", const=1, metavar="K", help="after K failures start nothing new")
+    group.add_argument(
+        "--fail-fast", type=int, nargs="?", const=1, metavar="K", help="after K failures start nothing new"
+    )
     group.add_argument("--fresh-process", action="store_true", help="a new process for each run")
     group.add_argument("--threads", type=int, default=1, metavar="N", help="threads of numerical libraries per run")
 

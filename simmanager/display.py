@@ -45,7 +45,9 @@ def plain(text: str) -> str:
     """Return text without anything that a terminal would obey; overlong lines are cut."""
     text = _CONTROL.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
     lines = text.split("\n")
-    return "\n".join(line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}… ({len(line)} characters)" for line in lines)
+    return "\n".join(
+        line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}… ({len(line)} characters)" for line in lines
+    )
 
 
 def duration(seconds: float | None) -> str:
@@ -273,7 +275,8 @@ class Progress:
         failed = f", {self._failed} failed" if self._failed else ""
         running = f", {self._running} running" if self._running and self._done < self._total else ""
         left = f", about {duration(self._eta)} left" if self._eta and self._done < self._total else ""
-        return f"{self._done} of {self._total} runs done{failed}{running}, {duration(time.monotonic() - self._start)}{left}"
+        so_far = duration(time.monotonic() - self._start)
+        return f"{self._done} of {self._total} runs done{failed}{running}, {so_far}{left}"
 
     def _bar(self) -> RenderableType:
         from rich.console import Group

@@ -85,8 +85,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     def likeness(other: str) -> float:
         straight = SequenceMatcher(None, name.lower(), other.lower()).ratio()
         # Words in another order ("exc_eta" for "etaexc") have the same letters.
-        letters = [sorted(text.lower().replace("_", "")) for text in (name, other)]
-        return max(straight, SequenceMatcher(None, *letters).ratio() - 0.05)
+        one, two = (sorted(text.lower().replace("_", "")) for text in (name, other))
+        return max(straight, SequenceMatcher(None, one, two).ratio() - 0.05)
 
     best = max(known, key=likeness, default=None)
     return f" Did you mean {best!r}?" if best is not None and likeness(best) >= 0.7 else ""

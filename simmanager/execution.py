@@ -184,7 +184,7 @@ def _attempt(
             progress.listen(_ProgressFile(folder))
             with MemoryLimit(task.memory_limit_mb):
                 simulate(folder, task)
-        except BaseException as raised:  # noqa: BLE001 - SystemExit and KeyboardInterrupt of user code end its run only
+        except BaseException as raised:
             error = raised
             _print_traceback(raised)
         finally:
@@ -230,7 +230,7 @@ def _verdict(
 
 
 def _later(started: str, seconds: float) -> str:
-    """Return the time so many seconds after another; a clock that was set back does not make runs end before they start."""
+    """Return the time so many seconds after another, so that a clock set back makes no run end before it starts."""
     from datetime import datetime, timedelta
 
     ended = datetime.fromisoformat(started) + timedelta(seconds=seconds)
@@ -368,7 +368,7 @@ def describe(error: BaseException) -> str:
     """Return an exception in one line, ``"ValueError: text"``; also one whose ``__str__`` raises."""
     try:
         text = str(error)
-    except BaseException as second:  # noqa: BLE001 - user code again
+    except BaseException as second:
         text = f"(its text cannot be shown: __str__ raised {type(second).__name__})"
     if isinstance(error, SystemExit):
         return one_line(f"the simulation's code called sys.exit({text or ''})", 300)
@@ -383,9 +383,10 @@ def _print_traceback(error: BaseException) -> None:
     for stream in (sys.stderr, sys.__stderr__):
         try:
             traceback.print_exception(error, file=stream)
-            stream.flush()
+            if stream is not None:
+                stream.flush()
             return
-        except BaseException:  # noqa: BLE001 - stderr closed by the run, or an exception that cannot be shown
+        except BaseException:
             continue
 
 

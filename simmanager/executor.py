@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from .errors import ParameterError, ParameterTypeError
+from .errors import ParameterError
 from .execution import EXECUTABLE, Outcome, Task, adopt
 from .locking import LockHeld, is_held, take_lock
 from .record import RunRecord
@@ -143,9 +141,7 @@ class Executor:
         self._slots = Slots(WorkerSettings(options.threads_per_run, environ or {}))
         self._failures = 0
 
-    def run(
-        self, tasks: Sequence[Task], on_end: Callable[[Task, Outcome], None], on_tick: Callable[[], None]
-    ) -> None:
+    def run(self, tasks: Sequence[Task], on_end: Callable[[Task, Outcome], None], on_tick: Callable[[], None]) -> None:
         """Execute all tasks; returns when the last has ended, or when the user's wish to stop is fulfilled.
 
         Parameters
@@ -169,7 +165,9 @@ class Executor:
                 parallel = Parallel(
                     slots, backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch=slots + 1
                 )
-                for task, outcome in parallel(delayed(self._supervise_task)(task) for task in self._until_stopped(tasks)):
+                for task, outcome in parallel(
+                    delayed(self._supervise_task)(task) for task in self._until_stopped(tasks)
+                ):
                     if outcome.state:
                         self._count(outcome)
                         on_end(task, outcome)
@@ -221,7 +219,9 @@ def supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
         stop.finish(str(error))
         return Outcome(RunState.IN_QUEUE.value, str(error))
     except Exception as error:
-        return Outcome(RunState.ERROR.value, f"simmanager could not supervise this run: {type(error).__name__}: {error}")
+        return Outcome(
+            RunState.ERROR.value, f"simmanager could not supervise this run: {type(error).__name__}: {error}"
+        )
 
 
 def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
@@ -242,9 +242,7 @@ def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
     return _NOT_STARTED
 
 
-def _execute_once(
-    folder: RunFolder, task: Task, options: RunOptions, slots: Slots, stop: Stop
-) -> tuple[Outcome, bool]:
+def _execute_once(folder: RunFolder, task: Task, options: RunOptions, slots: Slots, stop: Stop) -> tuple[Outcome, bool]:
     worker = slots.take()
     keep = False
     try:

@@ -21,7 +21,9 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 #: Signals whose handlers a run may change.
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD") if hasattr(signal, name)]
+_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD") if hasattr(signal, name)
+]
 
 
 def seed_everything(seed: int) -> None:
@@ -161,7 +163,9 @@ def peak_memory_mb(pid: int) -> float | None:
         pass
     if resource is None or pid != os.getpid():
         return None
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
+    return round(
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6, 1
+    )
 
 
 class MemoryLimit:

@@ -54,7 +54,9 @@ def load_simulations(target: str) -> tuple[str, list[SingleSim]]:
 def _execute(path: Path) -> ModuleType:
     import cloudpickle
 
-    name = path.stem if path.stem.isidentifier() and path.stem not in sys.modules else f"simmanager_file_{abs(hash(path))}"
+    name = (
+        path.stem if path.stem.isidentifier() and path.stem not in sys.modules else f"simmanager_file_{abs(hash(path))}"
+    )
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
         raise SimulationError(f"{path} cannot be read as Python.")

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 try:
     import fcntl
-except ImportError:  # Windows: best effort, see the README
-    fcntl = None  # type: ignore[assignment]
+except ImportError:  # Windows is not supported, but importing and reading should work
+    _HAS_FLOCK = False
+else:
+    _HAS_FLOCK = True
 
 #: Seconds between two tries for a lock that a poller may hold for a moment.
 POLL_INTERVAL = 0.002
@@ -56,7 +58,7 @@ def take_lock(path: Path | str, timeout: float) -> BaseFileLock:
 
 def is_held(path: Path | str) -> bool:
     """Return whether somebody holds this lock. Takes no exclusive lock, so two who look do not see each other."""
-    if fcntl is None:
+    if not _HAS_FLOCK:
         return _is_held_elsewhere(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

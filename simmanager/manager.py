@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .batch_folder import BatchFolder, Manifest, check_name, make_batch_folder
-from .batch_run import run_batch
+from .batch_folder import BatchFolder, Manifest, check_name
+from .batch_making import (
+    as_stored,
+    check_all,
+    checked_list,
+    claim_folder,
+    make_batch_folder,
+    make_missing_runs,
+    replace_run,
+)
+from .batch_run import provenance_of_batch, run_batch
 from .errors import (
-    BatchBusy,
-    BatchDamaged,
-    BatchExists,
     BatchNotFound,
-    BatchNotWritable,
     ParameterTypeError,
     SimulationError,
     UnknownName,
@@ -28,9 +32,6 @@ from .run_folder import RunFolder
 from .simulation import SingleSim, describe_simulation
 from .state import RunState, utc_now
 from .status import BatchStatus, read_status
-
-#: Names in a batch folder that no simulation may have.
-_RESERVED = ("manager.json", "batch.lock", "stop.request", "simulation.params")
 
 
 class SimulationManager:
@@ -89,7 +90,7 @@ class SimulationManager:
             self._batch_id: str = manifest.batch_id
             self._made = True
             return
-        self._simulation_list = _checked_list(simulation_list)
+        self._simulation_list = checked_list(simulation_list)
         self.runs_per_sim = check_integer("runs_per_sim", runs_per_sim, minimum=1, maximum=10_000_000)
         self.manager_id = check_name("manager_id", manager_id)
         self.seed = draw_seed() if seed is None else check_integer("seed", seed, minimum=0, maximum=2**63 - 1)
@@ -106,7 +107,7 @@ class SimulationManager:
         )
 
     def __repr__(self) -> str:
-        return f"<SimulationManager {self.manager_id!r}: {len(self.simulation_ids)} simulations x {self.runs_per_sim} runs>"
+        return f"<SimulationManager {self.manager_id!r}: {len(self.simulation_ids)} simulations x {self.runs_per_sim}>"
 
     # What it consists of ---------------------------------------------------------------------------------------
 
@@ -114,7 +115,9 @@ class SimulationManager:
     def simulation_list(self) -> list[Any]:
         """The simulations. Of an existing batch they are unpickled when first asked for: only for your own folders."""
         if self._simulation_list is None:
-            self._simulation_list = [self._load_simulation(name) for name in self._folder.read_manifest().simulation_ids]
+            self._simulation_list = [
+                self._load_simulation(name) for name in self._folder.read_manifest().simulation_ids
+            ]
         return self._simulation_list
 
     def _load_simulation(self, simulation_id: str) -> SingleSim:
@@ -191,11 +194,9 @@ class SimulationManager:
 
     def _make(self, overwrite: bool) -> None:
         simulations = [SingleSim.from_object(simulation) for simulation in self.simulation_list]
-        _check_all(simulations)
+        check_all(simulations)
         recipes = [(str(simulation.simulation_id), simulation.recipe()) for simulation in simulations]
-        self._claim_folder(overwrite)
-        from .batch_run import provenance_of_batch
-
+        claim_folder(self._folder, overwrite=overwrite)
         self._batch_id = uuid.uuid4().hex
         manifest = Manifest(
             manager_id=self.manager_id,
@@ -210,60 +211,13 @@ class SimulationManager:
             make_batch_folder(self._folder, recipes, manifest)
             self._made = True
             for simulation_id, _ in recipes:
-                self._make_missing_runs(simulation_id)
-
-    def _claim_folder(self, overwrite: bool) -> None:
-        path = self._folder.path
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            occupied = any(path.iterdir()) and not self._folder.holds_only_remains()
-        except FileExistsError:
-            raise BatchExists(f"{path} is a file, not a folder; choose another manager_id.") from None
-        except OSError as error:
-            raise BatchNotWritable(f"{path} cannot be made ({error.strerror or error}).") from error
-        if not occupied:
-            return
-        try:
-            manifest = self._folder.read_manifest()
-        except (BatchNotFound, BatchDamaged) as error:
-            raise BatchExists(
-                f"{path} holds something else than a batch ({error}); choose another manager_id, or move it away."
-            ) from None
-        if not overwrite:
-            raise BatchExists(
-                f"{path} already holds a batch. Go on with it: SimulationManager(existing_simulation={str(path)!r}); "
-                "keep it: choose another manager_id; replace it and lose its results: generate_sim_paths(overwrite=True)."
-            )
-        self._remove_batch(manifest)
-
-    def _remove_batch(self, manifest: Manifest) -> None:
-        if self._folder.is_held():
-            raise BatchBusy(f"{self._folder.path} cannot be overwritten: it is being run by {self._folder.owner()}.")
-        self._folder.manifest_file.unlink()  # from here on it is no batch any more
-        for simulation_id in manifest.simulation_ids:
-            for run in self._runs_of(simulation_id):
-                _remove_run(run)
-            self._folder.recipe(simulation_id).unlink(missing_ok=True)
-            folder = self._folder.simulation(simulation_id)
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
-
-    def _make_missing_runs(self, simulation_id: str) -> None:
-        parent = self._folder.simulation(simulation_id)
-        if parent.is_symlink():
-            raise BatchDamaged(f"{parent} is a symbolic link; a batch does not write through links.")
-        try:
-            parent.mkdir(exist_ok=True)
-            there = self._folder.run_folders(simulation_id)
-            for run_id in range(self.runs_per_sim):
-                if run_id not in there:
-                    RunFolder(parent / RunFolder.new_name(run_id)).create()
-        except OSError as error:
-            raise BatchNotWritable(f"{parent} cannot be written ({error.strerror or error}).") from error
+                make_missing_runs(self._folder, simulation_id, self.runs_per_sim)
 
     # Running it ------------------------------------------------------------------------------------------------
 
-    def run_all(self, n_jobs: int = -1, *, in_process: bool = False, progress: bool = True, **options: Any) -> BatchStatus:
+    def run_all(
+        self, n_jobs: int = -1, *, in_process: bool = False, progress: bool = True, **options: Any
+    ) -> BatchStatus:
         """Run all that is not finished; call it again to go on after an interruption.
 
         Failed runs stay as they are, for you to look at, until `rerun_simulation` (or ``retry_errors=True``).
@@ -277,7 +231,8 @@ class SimulationManager:
         progress : bool, default True
             Show how far it is.
         **options
-            See `RunOptions`: timeout, retries, retry_errors, memory_limit_mb, fail_fast, fresh_process, threads_per_run.
+            See `RunOptions`: timeout, retries, retry_errors, memory_limit_mb, fail_fast, fresh_process,
+            threads_per_run.
 
         Returns
         -------
@@ -301,7 +256,7 @@ class SimulationManager:
         with self._folder.held():
             self._take_over_changes()
             for simulation_id in self.simulation_ids:
-                self._make_missing_runs(simulation_id)
+                make_missing_runs(self._folder, simulation_id, self.runs_per_sim)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
             if checked.retry_errors:
                 states.add(RunState.ERROR)
@@ -350,27 +305,28 @@ class SimulationManager:
         self._must_exist()
         with self._folder.held():
             if self._simulation_list is not None:
-                self._write_recipe(SingleSim.from_object(self._simulation_list[self.simulation_ids.index(simulation_id)]))
+                self._write_recipe(
+                    SingleSim.from_object(self._simulation_list[self.simulation_ids.index(simulation_id)])
+                )
             gone = {RunState.ERROR, RunState.INTERRUPTED} | ({RunState.FINISHED} if include_finished else set())
             for run in self.status().simulation(simulation_id):
                 folder = RunFolder(run.path)
                 if run.state in gone and folder.run_id is not None:
-                    self._replace_run(folder)
-            self._make_missing_runs(simulation_id)
+                    replace_run(folder)
+            make_missing_runs(self._folder, simulation_id, self.runs_per_sim)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
-            return run_batch(self._folder, states, jobs, checked, only=simulation_id, in_process=in_process, show=progress)
-
-    def _replace_run(self, folder: RunFolder) -> None:
-        assert folder.run_id is not None  # checked by the caller
-        _remove_run(folder)
-        RunFolder(folder.path.parent / RunFolder.new_name(folder.run_id)).create()
+            return run_batch(
+                self._folder, states, jobs, checked, only=simulation_id, in_process=in_process, show=progress
+            )
 
     @staticmethod
     def _check_options(options: dict[str, Any]) -> RunOptions:
         known = list(RunOptions.__dataclass_fields__)
         for name in options:
             if name not in known:
-                raise ParameterTypeError(f"There is no option {name!r}.{suggest(name, known)} There are: {', '.join(known)}.")
+                raise ParameterTypeError(
+                    f"There is no option {name!r}.{suggest(name, known)} There are: {', '.join(known)}."
+                )
         return RunOptions(**options)
 
     def _take_over_changes(self) -> None:
@@ -379,12 +335,12 @@ class SimulationManager:
             return
         entries = {entry["simulation_id"]: entry for entry in self._folder.read_manifest().simulations}
         simulations = [SingleSim.from_object(simulation) for simulation in self._simulation_list]
-        _check_all(simulations)
+        check_all(simulations)
         for simulation in simulations:
             name = str(simulation.simulation_id)
             if name not in entries:
                 raise SimulationError(f"Simulation {name!r} is not in this batch, which has {', '.join(entries)}.")
-            if _as_stored(describe_simulation(simulation)) == entries[name]:
+            if as_stored(describe_simulation(simulation)) == entries[name]:
                 continue
             if any(run.read_history().state is RunState.FINISHED for run in self._runs_of(name)):
                 raise SimulationError(
@@ -399,9 +355,13 @@ class SimulationManager:
         content = simulation.recipe()
         manifest = self._folder.read_manifest()
         entry = describe_simulation(simulation)
-        entries = tuple(entry if old["simulation_id"] == entry["simulation_id"] else old for old in manifest.simulations)
+        entries = tuple(
+            entry if old["simulation_id"] == entry["simulation_id"] else old for old in manifest.simulations
+        )
         values = {name: getattr(manifest, name) for name in manifest.__dataclass_fields__}
-        make_batch_folder(self._folder, [(entry["simulation_id"], content)], Manifest(**{**values, "simulations": entries}))
+        make_batch_folder(
+            self._folder, [(entry["simulation_id"], content)], Manifest(**{**values, "simulations": entries})
+        )
 
     # Asking it -------------------------------------------------------------------------------------------------
 
@@ -424,7 +384,9 @@ class SimulationManager:
         print_status(status)
         return status
 
-    def show_logs(self, simulation_index: int | str = 0, run_index: int | None = None, log_type: str = "error") -> None:
+    def show_logs(
+        self, simulation_index: int | str = 0, run_index: int | str | None = None, log_type: str = "error"
+    ) -> None:
         """Print a log of the runs of one simulation.
 
         Parameters
@@ -432,14 +394,14 @@ class SimulationManager:
         simulation_index : int or str
             Position in the list, or simulation_id.
         run_index : int, optional
-            Only this run; all by default.
+            Only this run; all by default. A text here is the log type, as in NeuralPlayground.
         log_type : {"error", "run", "state"}, default "error"
             Which log.
         """
         from .display import print_log
 
-        if isinstance(run_index, str):  # the ancestor's second argument is the log type
-            run_index, log_type = None, run_index
+        if isinstance(run_index, str):
+            log_type, run_index = run_index, None
         simulation_id = self._id_of(simulation_index)
         self._must_exist()
         runs = self._runs_of(simulation_id) if run_index is None else [self._run(simulation_id, run_index)]
@@ -484,7 +446,9 @@ class SimulationManager:
         if isinstance(simulation_index, str):
             if simulation_index in ids:
                 return simulation_index
-            raise UnknownName(f"No simulation {simulation_index!r}.{suggest(simulation_index, ids)} There are {listing}.")
+            raise UnknownName(
+                f"No simulation {simulation_index!r}.{suggest(simulation_index, ids)} There are {listing}."
+            )
         index = check_integer("simulation_index", simulation_index)
         if not -len(ids) <= index < len(ids):
             raise UnknownName(f"No simulation {index}. There are {listing}.")
@@ -493,44 +457,3 @@ class SimulationManager:
     def _must_exist(self) -> None:
         if not self._made:
             raise BatchNotFound(f"{self._folder.path} is not made yet: call run_all() or generate_sim_paths() first.")
-
-
-def _checked_list(simulation_list: Sequence[Any] | None) -> list[Any]:
-    if simulation_list is None or isinstance(simulation_list, (str, bytes)) or not hasattr(simulation_list, "__iter__"):
-        raise SimulationError(f"simulation_list must be a list of SingleSim objects, not {simulation_list!r:.100}.")
-    simulations = list(simulation_list)
-    if not simulations:
-        raise SimulationError("simulation_list is empty: give at least one SingleSim.")
-    _check_all([SingleSim.from_object(simulation) for simulation in simulations])
-    return simulations
-
-
-def _check_all(simulations: list[SingleSim]) -> None:
-    seen: dict[str, str] = {}
-    for simulation in simulations:
-        simulation.check()
-        name = check_name("A simulation_id", simulation.simulation_id)
-        if name.lower() in _RESERVED:
-            raise SimulationError(f"{name!r} cannot be a simulation_id: a file of the batch has that name.")
-        if name.lower() in seen:  # some file systems take Sim and sim for the same folder
-            twin = seen[name.lower()]
-            raise SimulationError(f"Two simulations have the id {twin!r}; give each its own (sim.copy(simulation_id=...)).")
-        seen[name.lower()] = name
-
-
-def _as_stored(entry: dict[str, Any]) -> Any:
-    import json
-
-    return json.loads(json.dumps(entry))
-
-
-def _remove_run(folder: RunFolder) -> None:
-    """Remove the folder of a run, after a rename that takes it out of the batch at once."""
-    if folder.run_id is None or not folder.looks_like_a_run():
-        raise BatchDamaged(f"{folder.path} cannot be shown to be a run of this batch; it is left alone. Remove it yourself.")
-    aside = folder.path.with_name(f".removed-{folder.path.name}")
-    try:
-        folder.path.rename(aside)
-    except OSError as error:
-        raise BatchNotWritable(f"{folder.path} cannot be removed ({error.strerror or error}).") from error
-    shutil.rmtree(aside, ignore_errors=True)

@@ -73,13 +73,14 @@ def check_number(
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ParameterTypeError(f"{name} must be a number, not {value!r} ({type(value).__name__}).")
-    if not math.isfinite(value):
+    number = float(value)
+    if not math.isfinite(number):
         raise ParameterError(f"{name} must be a finite number, not {value!r}.")
     bounds = [
-        (value < minimum, f"at least {minimum:g}"),
-        (value > maximum, f"at most {maximum:g}"),
-        (value <= above, f"greater than {above:g}"),
-        (value >= below, f"less than {below:g}"),
+        (number < minimum, f"at least {minimum:g}"),
+        (number > maximum, f"at most {maximum:g}"),
+        (number <= above, f"greater than {above:g}"),
+        (number >= below, f"less than {below:g}"),
     ]
     # The unbounded ends (infinities) can never be violated by a finite value.
     if any(violated for violated, _ in bounds):

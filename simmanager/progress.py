@@ -24,5 +24,5 @@ def report_progress(done: float, total: float) -> None:
 
 def listen(listener: Callable[[float, float], None] | None) -> None:
     """Install the listener for the coming run, or remove it with None."""
-    global _listener  # noqa: PLW0603
+    global _listener
     _listener = listener

@@ -89,8 +89,9 @@ class GrowingArray:
         return {"rows": self.array}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._n = len(state["rows"])
-        self._take(np.ascontiguousarray(state["rows"]))
+        rows = state["rows"]
+        self._n = len(rows)
+        self._take(np.ascontiguousarray(rows) if self._n else np.empty((1, *rows.shape[1:]), rows.dtype))
 
 
 class TransitionHistory(Sequence[dict[str, Any]]):
@@ -273,35 +274,28 @@ class _Column:
         self.table: npt.NDArray[Any] = np.empty(0)
 
     def put(self, row: int, value: Any) -> None:
-        if type(value) is not np.ndarray:
-            value = _as_array(value)
-        if value.dtype != self.dtype or value.shape != self.shape:
-            value = self._make_room_for(value)
+        array = value if type(value) is np.ndarray else _as_array(value)
+        if array.dtype != self.dtype or array.shape != self.shape:
+            self._make_room_for(array)
         if row != self.next_row:
             self.skip_to(row)
-        self.table[row] = value
+        self.table[row] = value if self.dtype == object else array
         self.next_row = row + 1
 
-    def _make_room_for(self, value: npt.NDArray[Any]) -> Any:
+    def _make_room_for(self, value: npt.NDArray[Any]) -> None:
         """Give the table a dtype and a shape that hold what was there and ``value``."""
         numeric = value.dtype.kind in "biufc"
         if self.dtype is None and numeric:
             self._replace(np.empty((self.n_rows, *value.shape), value.dtype), value.shape)
-        elif numeric and self.dtype != object and value.shape == self.shape:
-            wider = np.promote_types(self.dtype, value.dtype)  # type: ignore[arg-type]
+        elif self.dtype is not None and self.dtype != object and numeric and value.shape == self.shape:
+            wider = np.promote_types(self.dtype, value.dtype)
             if wider != self.dtype:
                 self._replace(self.table.astype(wider), self.shape)
-        else:
+        elif self.dtype is None or self.dtype != object:
             objects = np.empty(self.n_rows, dtype=object)
             for row in range(self.next_row):
                 objects[row] = self.table[row]
             self._replace(objects, ())
-        if self.dtype != object:
-            return value
-        # An array is kept as one object, not spread over a row; anything else as itself.
-        boxed = np.empty((), dtype=object)
-        boxed[()] = value if numeric and value.shape else value.item() if value.shape == () else value
-        return boxed
 
     def _replace(self, table: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
         self.table, self.shape, self.dtype = table, shape, table.dtype

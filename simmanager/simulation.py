@@ -90,7 +90,7 @@ class SingleSim:
         missing = [name for name in FIELDS if not hasattr(thing, name)]
         if missing or isinstance(thing, type):
             raise SimulationError(
-                f"{thing!r:.100} ({type(thing).__name__}) is not a simulation: it has no {', '.join(missing or FIELDS)}. "
+                f"{repr(thing)[:100]} ({type(thing).__name__}) is no simulation: it has no {', '.join(missing or FIELDS)}. "
                 "Give SingleSim objects."
             )
         return cls(**{name: getattr(thing, name) for name in FIELDS})
@@ -152,7 +152,9 @@ class SingleSim:
             raise SimulationError(f"{name} is incomplete: {', '.join(missing)} missing. Set them, or use load_params.")
         for field in _NEEDED:
             if not callable(getattr(self, field)):
-                raise SimulationError(f"{field} of {name[0].lower()}{name[1:]} is no class or function: {getattr(self, field)!r}.")
+                raise SimulationError(
+                    f"{field} of {name[0].lower()}{name[1:]} is no class or function: {getattr(self, field)!r}."
+                )
         for field in _PARAMS:
             params = getattr(self, field)
             if params is not None and not (isinstance(params, Mapping) and all(isinstance(key, str) for key in params)):
@@ -173,14 +175,15 @@ class SingleSim:
         except Exception as error:
             where = _unpicklable(self.fields, "") or "a field"
             raise RecipeError(
-                f"Cannot pickle {where} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). Runs are executed "
-                "in other processes: give plain values, or names from which the agent or environment opens the thing itself."
+                f"Cannot pickle {where} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). "
+                "Runs are executed in other processes: give plain values, or names from which the agent or environment "
+                "opens the thing itself."
             ) from error
         try:
             cloudpickle.loads(content)
         except Exception as error:
             raise RecipeError(
-                f"Simulation {self.simulation_id!r} can be pickled but not loaded again ({type(error).__name__}: {error})."
+                f"Simulation {self.simulation_id!r} can be pickled but not loaded: {type(error).__name__}: {error}"
             ) from error
         return bytes(content)
 

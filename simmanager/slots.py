@@ -108,7 +108,7 @@ class Worker:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._token = uuid.uuid4().hex
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        self._said = tempfile.TemporaryFile()
         self._buffer = bytearray()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "simmanager.worker"],

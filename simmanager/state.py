@@ -148,7 +148,7 @@ def parse(content: bytes) -> StateHistory:
 
 
 def read_history(path: Path | str) -> StateHistory:
-    """Read a state.log without following a symlink; one that is missing or unreadable is empty, with the damage named."""
+    """Read a state.log, following no symlink; one that is missing or unreadable is empty, with the damage named."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:

@@ -134,7 +134,9 @@ class BatchStatus:
         found = tuple(run for run in self.runs if run.simulation_id == simulation_id)
         if not found:
             known = list(dict.fromkeys(run.simulation_id for run in self.runs))
-            raise UnknownName(f"No simulation {simulation_id!r}.{suggest(simulation_id, known)} There are: {', '.join(known)}.")
+            raise UnknownName(
+                f"No simulation {simulation_id!r}.{suggest(simulation_id, known)} There are: {', '.join(known)}."
+            )
         return found
 
     def as_json(self) -> dict[str, Any]:
@@ -237,7 +239,9 @@ def _runs_of(folder: BatchFolder, manifest: Manifest | None, damage: list[str]) 
                 yield _run(paths[run_id], simulation_id, run_id, seed, damage)
             else:
                 path = str(folder.simulation(simulation_id))
-                yield RunStatus(simulation_id, run_id, RunState.IN_QUEUE, path, "it has no folder yet", seed, fraction=0.0)
+                yield RunStatus(
+                    simulation_id, run_id, RunState.IN_QUEUE, path, "it has no folder yet", seed, fraction=0.0
+                )
 
 
 def _simulations_on_disk(folder: BatchFolder) -> list[str]:
@@ -262,10 +266,14 @@ def _single_run(folder: RunFolder) -> BatchStatus:
 def _run(path: str, simulation_id: str, run_id: int | None, seed: int | None, damage: list[str]) -> RunStatus:
     history = read_history(f"{path}/state.log")
     # Running with a free lock, and no move in between: its process is gone.
-    while history.state is RunState.RUNNING and history.last and history.last.when and not is_held(f"{path}/state.lock"):
+    while (
+        history.state is RunState.RUNNING and history.last and history.last.when and not is_held(f"{path}/state.lock")
+    ):
         again = read_history(f"{path}/state.log")
         if again.size == history.size:
-            return replace(_describe(path, simulation_id, run_id, seed, again), state=RunState.INTERRUPTED, reason=_GONE)
+            return replace(
+                _describe(path, simulation_id, run_id, seed, again), state=RunState.INTERRUPTED, reason=_GONE
+            )
         history = again
     if history.damage:
         damage.append(f"{simulation_id} run {run_id}: {history.damage}")
@@ -283,7 +291,20 @@ def _describe(path: str, simulation_id: str, run_id: int | None, seed: int | Non
         elapsed = seconds_between(started, utc_now())
         fraction = RunFolder(path).read_progress()
         return RunStatus(
-            simulation_id, run_id, last.state, path, "", seed, attempts, started, "", elapsed, None, None, fraction, *_place(facts)
+            simulation_id,
+            run_id,
+            last.state,
+            path,
+            "",
+            seed,
+            attempts,
+            started,
+            "",
+            elapsed,
+            None,
+            None,
+            fraction,
+            *_place(facts),
         )
     if last.state is RunState.IN_QUEUE:
         return RunStatus(simulation_id, run_id, last.state, path, "", seed, attempts, fraction=0.0)

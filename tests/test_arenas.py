@@ -259,7 +259,7 @@ def test_the_path_is_drawn(tmp_path):
     rng = np.random.default_rng(0)
     for action in rng.normal(size=(600, 2)):
         env.step(action)
-    ax, figure = env.plot_trajectory(return_figure=True, save_path=tmp_path / "path.png", plot_every=2)
+    ax, _figure = env.plot_trajectory(return_figure=True, save_path=tmp_path / "path.png", plot_every=2)
     assert (tmp_path / "path.png").stat().st_size > 0
     (lines,) = ax.collections
     assert np.allclose(lines.get_segments()[0][0], env.history[0]["state"])

@@ -11,6 +11,7 @@ FloatArray = npt.NDArray[np.float64]
 
 #: Nearer to the middle between two grid points than this fraction of their distance counts as a tie.
 _TIE = 1e-9
+_NO_TIE = 1 - _TIE
 
 
 class Grid:
@@ -68,16 +69,21 @@ class Grid:
         # In units of the grid, shifted by half of one: the whole part is the index of the nearest point.
         place_x = (x - self._left) * self._per_x + 0.5
         place_y = (self._top - y) * self._per_y + 0.5
-        ix = 0 if place_x < 1 else self._last_x if place_x >= self._last_x + 0.5 else int(place_x)
-        iy = 0 if place_y < 1 else self._last_y if place_y >= self._last_y + 0.5 else int(place_y)
-        if abs(place_x - round(place_x)) > _TIE and abs(place_y - round(place_y)) > _TIE:
+        ix, iy = int(place_x), int(place_y)
+        clear = _TIE < place_x - ix < _NO_TIE and _TIE < place_y - iy < _NO_TIE
+        if clear and ix <= self._last_x and iy <= self._last_y:
             return ix * self.n_depth + iy
-        return self._nearest_of_neighbours(x, y, ix, iy)
+        return self._nearest_of_neighbours(x, y, _clip(ix, self._last_x), _clip(iy, self._last_y))
 
     def _nearest_of_neighbours(self, x: float, y: float, ix: int, iy: int) -> int:
+        """Return the nearest of a point and those around it: for ties, and for positions outside the room."""
         xs, ys = self._coordinates
         columns = range(max(ix - 1, 0), min(ix + 2, self.n_width))
         rows = range(max(iy - 1, 0), min(iy + 2, self.n_depth))
         # The squared distances as one would write them down: their rounding decides between equals.
         distances = [((xs[i] - x) ** 2 + (ys[j] - y) ** 2, i * self.n_depth + j) for i in columns for j in rows]
         return min(distances)[1]
+
+
+def _clip(index: int, last: int) -> int:
+    return min(max(index, 0), last)

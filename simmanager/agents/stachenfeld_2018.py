@@ -170,14 +170,20 @@ class Stachenfeld2018(AgentCore):
         if columns.shape != (self.n_state, self.n_state):
             raise ParameterError(f"srmat must be ({self.n_state}, {self.n_state}), not {columns.T.shape}.")
         self._columns = columns
-        self._column_list = list(columns)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what `update` works with: views of the columns, and room for the step along one."""
+        self._column_list = list(self._columns)
+        self._scratch = np.empty(self.n_state)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__getstate__().items() if name != "_column_list"}
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name not in ("_column_list", "_scratch")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._column_list = list(self._columns)
+        self._prepare()
 
     def reset(self) -> None:
         """Forget all that was learned and seen; the random generator goes on where it was."""
@@ -186,13 +192,17 @@ class Stachenfeld2018(AgentCore):
         self.initial_obs_variable: bool | None = None
         self.curr_state: int | None = None
         self.next_state: int | None = None
-        self.srmat_ground = self.srmat_sum = self.srmat_full_td = np.empty((0, 0))
-        self.transmat_norm: FloatArray = np.empty((0, 0))
+        self.srmat_ground = self.srmat_sum = self.srmat_full_td = self._nothing()
+        self.transmat_norm = self._nothing()
         self._directions = b""
         self._n_directions_used = 0
         self.srmat = np.eye(self.n_state)
         if self.twoD:
             self.create_transmat(self.state_density, "2D_env")
+
+    @staticmethod
+    def _nothing() -> FloatArray:
+        return np.empty((0, 0))
 
     def obs_to_state(self, pos: FloatArray | Sequence[float]) -> int:
         """Return the state nearest to a position.
@@ -257,7 +267,7 @@ class Stachenfeld2018(AgentCore):
         td_error: FloatArray = np.multiply(self._column_list[next_state], self._gamma)
         td_error[state] += 1.0
         np.subtract(td_error, column, td_error)
-        np.add(column, np.multiply(td_error, self._learning_rate), column)
+        np.add(column, np.multiply(td_error, self._learning_rate, self._scratch), column)
         self.grad_history.append(math.sqrt(td_error.dot(td_error)))
         self.curr_state = next_state
         self.global_steps += 1
@@ -299,16 +309,19 @@ class Stachenfeld2018(AgentCore):
 
     def successor_rep_solution(self) -> FloatArray:
         """Return M = (I - gamma T)^-1 in closed form, (n_state, n_state)."""
-        self.srmat_ground = np.linalg.inv(np.eye(self.n_state) - self.gamma * self.transmat_norm)
+        identity: FloatArray = np.eye(self.n_state)
+        self.srmat_ground = np.linalg.inv(identity - self.gamma * self.transmat_norm)
         return self.srmat_ground
 
     def successor_rep_sum(self) -> FloatArray:
         """Return M by repeating M <- gamma T M + I until no entry changes by ``threshold``, (n_state, n_state)."""
-        total = np.asarray(np.zeros_like(self.transmat_norm))
+        step, identity = self.gamma * self.transmat_norm, np.eye(self.n_state)
+        total: FloatArray = np.zeros((self.n_state, self.n_state))
         change = math.inf
         while change >= self.threshold:
-            last, total = total, self.gamma * (self.transmat_norm @ total) + np.eye(self.n_state)
-            change = float(np.abs(total - last).max())
+            following: FloatArray = np.add(step @ total, identity)
+            change = float(np.abs(following - total).max())
+            total = following
         self.srmat_sum = total
         return total
 

@@ -58,7 +58,8 @@ def stop_in_rectangle(x: float, y: float, new_x: float, new_y: float, room: Rect
     if new_y <= y_low or new_y >= y_high:
         fraction = _shorten_at(y_low, y, new_y, x, dx, x_low, x_high, fraction)
         fraction = _shorten_at(y_high, -y, -new_y, x, dx, x_low, x_high, fraction, sign=-1.0)
-    return *keep_inside(x, y, dx, dy, fraction, room), fraction != 1.0
+    end_x, end_y = keep_inside(x, y, dx, dy, fraction, room)
+    return end_x, end_y, fraction != 1.0 or not (x_low <= new_x <= x_high and y_low <= new_y <= y_high)
 
 
 def _shorten_at(
@@ -140,7 +141,8 @@ class Segments:
         if hits and self._touches(x, y, end_x, end_y):
             # A step back from one wall led through another, or rounding led onto one.
             return x, y, True
-        return end_x, end_y, fraction != 1.0 or (end_x, end_y) != (new_x, new_y)
+        x_low, x_high, y_low, y_high = room
+        return end_x, end_y, fraction != 1.0 or not (x_low <= new_x <= x_high and y_low <= new_y <= y_high)
 
     def _touches(self, x: float, y: float, new_x: float, new_y: float) -> bool:
         return bool((self.hits(x, y, new_x - x, new_y - y) > 0).any())

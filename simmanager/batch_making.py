@@ -1,0 +1,181 @@
+"""How a batch comes to be: checks of what the user gave, folders made, replaced and removed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .batch_folder import BatchFolder, Manifest, check_name
+from .errors import (
+    BatchBusy,
+    BatchDamaged,
+    BatchExists,
+    BatchNotFound,
+    BatchNotWritable,
+    SimManagerError,
+    SimulationError,
+)
+from .run_folder import RunFolder
+from .simulation import SingleSim
+
+#: Names in a batch folder that no simulation may have.
+_RESERVED = ("manager.json", "batch.lock", "stop.request", "simulation.params", "figures")
+
+
+def checked_list(simulation_list: Sequence[Any] | None) -> list[Any]:
+    """Return the list of simulations if all of them can be run, else raise `SimulationError` or `UnsafeName`."""
+    if simulation_list is None or isinstance(simulation_list, (str, bytes)) or not hasattr(simulation_list, "__iter__"):
+        raise SimulationError(
+            f"simulation_list must be a list of SingleSim objects, not {repr(simulation_list)[:100]}."
+        )
+    simulations = list(simulation_list)
+    if not simulations:
+        raise SimulationError("simulation_list is empty: give at least one SingleSim.")
+    check_all([SingleSim.from_object(simulation) for simulation in simulations])
+    return simulations
+
+
+def check_all(simulations: list[SingleSim]) -> None:
+    """Raise if a simulation is incomplete, or its id is unsafe or taken."""
+    seen: dict[str, str] = {}
+    for simulation in simulations:
+        simulation.check()
+        name = check_name("A simulation_id", simulation.simulation_id)
+        if name.lower() in _RESERVED:
+            raise SimulationError(f"{name!r} cannot be a simulation_id: a file of the batch has that name.")
+        if name.lower() in seen:  # some file systems take Sim and sim for the same folder
+            twin = seen[name.lower()]
+            raise SimulationError(
+                f"Two simulations have the id {twin!r}; give each its own (sim.copy(simulation_id=...))."
+            )
+        seen[name.lower()] = name
+
+
+def as_stored(entry: dict[str, Any]) -> Any:
+    """Return the entry of a simulation as it reads back from manager.json."""
+    return json.loads(json.dumps(entry))
+
+
+def make_batch_folder(folder: BatchFolder, recipes: Iterable[tuple[str, bytes]], manifest: Manifest) -> None:
+    """Write recipes, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
+
+    Raises
+    ------
+    BatchNotWritable
+        A file cannot be written.
+    """
+    try:
+        for simulation_id, content in recipes:
+            folder.write_recipe(simulation_id, content)
+        folder.write_manifest(manifest)
+    except OSError as error:
+        if isinstance(error, SimManagerError):
+            raise
+        raise BatchNotWritable(f"{folder.path} cannot be written ({error.strerror or error}).") from error
+
+
+def claim_folder(folder: BatchFolder, *, overwrite: bool) -> None:
+    """Make the folder of a new batch, or find it empty; an older batch there is removed if that is wanted.
+
+    Raises
+    ------
+    BatchExists
+        It holds another batch, or something else.
+    BatchBusy
+        The batch to overwrite is being run.
+    BatchNotWritable
+        It cannot be made.
+    """
+    path = folder.path
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        occupied = any(path.iterdir()) and not folder.holds_only_remains()
+    except (FileExistsError, NotADirectoryError):
+        raise BatchExists(f"{path} is a file, not a folder; choose another manager_id.") from None
+    except OSError as error:
+        raise BatchNotWritable(f"{path} cannot be made ({error.strerror or error}).") from error
+    if not occupied:
+        return
+    try:
+        manifest = folder.read_manifest()
+    except (BatchNotFound, BatchDamaged) as error:
+        raise BatchExists(
+            f"{path} holds something else than a batch ({error}); choose another manager_id, or move it away."
+        ) from None
+    if not overwrite:
+        raise BatchExists(
+            f"{path} already holds a batch. Go on with it: SimulationManager(existing_simulation={str(path)!r}); "
+            "keep it: choose another manager_id; replace it and lose its results: generate_sim_paths(overwrite=True)."
+        )
+    _remove_batch(folder, manifest)
+
+
+def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
+    if folder.is_held():
+        raise BatchBusy(f"{folder.path} cannot be overwritten: it is being run by {folder.owner()}.")
+    folder.manifest_file.unlink()  # from here on it is no batch any more
+    for simulation_id in manifest.simulation_ids:
+        for run in runs_of(folder, simulation_id):
+            remove_run(run)
+        folder.recipe(simulation_id).unlink(missing_ok=True)
+        parent = folder.simulation(simulation_id)
+        if parent.is_dir() and not parent.is_symlink() and not any(parent.iterdir()):
+            parent.rmdir()
+
+
+def runs_of(folder: BatchFolder, simulation_id: str) -> list[RunFolder]:
+    """Return the runs of a simulation that have a folder, by run id."""
+    return [RunFolder(path) for _, path in sorted(folder.run_folders(simulation_id).items())]
+
+
+def make_missing_runs(folder: BatchFolder, simulation_id: str, number: int) -> None:
+    """Make the folder of every run of a simulation that has none; the caller holds the lock of the batch.
+
+    Raises
+    ------
+    BatchDamaged
+        The folder of the simulation is a symbolic link.
+    BatchNotWritable
+        A folder cannot be made.
+    """
+    parent = folder.simulation(simulation_id)
+    if parent.is_symlink():
+        raise BatchDamaged(f"{parent} is a symbolic link; a batch does not write through links.")
+    try:
+        parent.mkdir(exist_ok=True)
+        there = folder.run_folders(simulation_id)
+        for run_id in range(number):
+            if run_id not in there:
+                RunFolder(parent / RunFolder.new_name(run_id)).create()
+    except OSError as error:
+        raise BatchNotWritable(f"{parent} cannot be written ({error.strerror or error}).") from error
+
+
+def replace_run(folder: RunFolder) -> None:
+    """Remove a run and make a new one with the same id, waiting in the queue.
+
+    Raises
+    ------
+    BatchDamaged
+        It cannot be shown to be a run of a batch.
+    BatchNotWritable
+        It cannot be removed.
+    """
+    remove_run(folder)
+    RunFolder(folder.path.parent / RunFolder.new_name(folder.run_id or 0)).create()
+
+
+def remove_run(folder: RunFolder) -> None:
+    """Remove the folder of a run, after a rename that takes it out of the batch at once."""
+    if folder.run_id is None or not folder.looks_like_a_run():
+        raise BatchDamaged(
+            f"{folder.path} cannot be shown to be a run of this batch; it is left alone. Remove it yourself."
+        )
+    aside = folder.path.with_name(f".removed-{folder.path.name}")
+    try:
+        folder.path.rename(aside)
+    except OSError as error:
+        raise BatchNotWritable(f"{folder.path} cannot be removed ({error.strerror or error}).") from error
+    shutil.rmtree(aside, ignore_errors=True)
