@@ -20,6 +20,8 @@ _PUBLIC = {
     "RunOptions": "executor",
     "read_status": "status",
     "report_progress": "progress",
+    "save_checkpoint": "checkpoint",
+    "load_checkpoint": "checkpoint",
     "default_training_loop": "training_loops",
     "episode_based_training_loop": "training_loops",
     "SimManagerError": "errors",
@@ -40,6 +42,8 @@ _PUBLIC = {
 __all__ = [*_PUBLIC, "__version__"]  # pyright: ignore
 
 if TYPE_CHECKING:
+    from .checkpoint import load_checkpoint as load_checkpoint
+    from .checkpoint import save_checkpoint as save_checkpoint
     from .errors import BatchBusy as BatchBusy
     from .errors import BatchDamaged as BatchDamaged
     from .errors import BatchExists as BatchExists

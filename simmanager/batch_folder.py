@@ -95,12 +95,14 @@ class Manifest:
             raise ValueError(f"it has format {content.get('format')!r}; this version of simmanager reads {FORMAT}")
         kinds = {"manager_id": str, "batch_id": str, "seed": int, "runs_per_sim": int, "created": str}
         for name, kind in {**kinds, "simulations": list, "provenance": dict}.items():
-            if not isinstance(content.get(name), kind):
+            if not isinstance(content.get(name), kind) or isinstance(content[name], bool):
                 raise ValueError(f"{name!r} is missing or of the wrong type")
         for simulation in content["simulations"]:
             if not isinstance(simulation, dict):
                 raise ValueError("a simulation is not an object")
             check_name("A simulation_id", simulation.get("simulation_id"))
+        if len({simulation["simulation_id"] for simulation in content["simulations"]}) < len(content["simulations"]):
+            raise ValueError("two simulations have the same id")
         if not 0 < content["runs_per_sim"] <= 10_000_000:
             raise ValueError(f"runs_per_sim is {content['runs_per_sim']}")
         values = {name: content[name] for name in (*kinds, "provenance")}
@@ -214,9 +216,13 @@ class BatchFolder:
         ------
         BatchBusy
             Another manager holds it; names its host, pid and since when.
+        BatchNotFound
+            The folder does not exist.
         BatchNotWritable
             The lock cannot be made.
         """
+        if not self.path.is_dir():  # filelock would make it
+            raise BatchNotFound(f"There is no batch at {self.path}: the folder does not exist.")
         try:
             lock = take_lock(self.lock_file, timeout=0.5)
         except LockHeld:

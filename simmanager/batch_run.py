@@ -85,7 +85,9 @@ def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, e
     for run in sorted(due, key=lambda run: run.state is RunState.RUNNING):
         recipe = str(folder.recipe(run.simulation_id))
         seed = run.seed if run.seed is not None else 0
-        tasks.append(Task(run.path, recipe, seed, execute, options.memory_limit_mb, provenance))
+        tasks.append(
+            Task(run.path, recipe, seed, execute, options.memory_limit_mb, options.checkpoint_every_s, provenance)
+        )
     return tasks
 
 

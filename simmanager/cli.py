@@ -127,6 +127,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--fail-fast", type=int, nargs="?", const=1, metavar="K", help="after K failures start nothing new"
     )
+    group.add_argument("--checkpoint-every", type=float, metavar="S", help="save a checkpoint of each run so often")
     group.add_argument("--fresh-process", action="store_true", help="a new process for each run")
     group.add_argument("--threads", type=int, default=1, metavar="N", help="threads of numerical libraries per run")
 
@@ -139,6 +140,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         "retry_errors": arguments.retry_errors,
         "memory_limit_mb": arguments.memory_limit,
         "fail_fast": arguments.fail_fast or False,
+        "checkpoint_every_s": arguments.checkpoint_every,
         "fresh_process": arguments.fresh_process,
         "threads_per_run": arguments.threads,
     }

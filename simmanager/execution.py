@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import progress
+from . import checkpoint, progress
 from .capture import descriptors_to_logs
 from .errors import SimManagerError, SimulationError
 from .isolation import MemoryLimit, Meter, seed_everything
@@ -50,6 +50,8 @@ class Task:
         States from which it may be executed; ``running`` means that its process is gone (its lock is free).
     memory_limit_mb : float or None
         Limit on the memory the run may add, in MB.
+    checkpoint_every_s : float or None
+        Seconds between two checkpoints; None: none are saved.
     provenance : dict
         Goes into run.json.
     """
@@ -59,6 +61,7 @@ class Task:
     seed: int
     execute: tuple[str, ...] = EXECUTABLE
     memory_limit_mb: float | None = None
+    checkpoint_every_s: float | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
@@ -80,6 +83,8 @@ class Outcome:
         How many times it was started so far.
     leftovers : str
         What it left alive in the worker, in words.
+    bound : bool
+        True if the worker is fit only for this recipe from now on: its modules changed the process on import.
     """
 
     state: str
@@ -88,12 +93,19 @@ class Outcome:
     duration_s: float | None = None
     attempt: int = 0
     leftovers: str = ""
+    bound: bool = False
 
 
 Capture = Callable[[RunFolder], AbstractContextManager[None]]
 
 
-def execute_run(task: Task, *, capture: Capture = descriptors_to_logs) -> tuple[Outcome, BaseException | None]:
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def execute_run(
+    task: Task, *, capture: Capture = descriptors_to_logs, loaded: Callable[[], None] = _nothing
+) -> tuple[Outcome, BaseException | None]:
     """Execute a run and write how it ended; never raises for what the run does.
 
     The lock of the run is held from before ``running`` until after the verdict. A finished run is not executed again.
@@ -104,6 +116,8 @@ def execute_run(task: Task, *, capture: Capture = descriptors_to_logs) -> tuple[
         Which run.
     capture : callable
         Context that sends the output to the logs.
+    loaded : callable
+        Called when the recipe is loaded, before anything is made from it.
 
     Returns
     -------
@@ -124,7 +138,7 @@ def execute_run(task: Task, *, capture: Capture = descriptors_to_logs) -> tuple[
         if history.state is not RunState.IN_QUEUE:
             reason = history.last.detail if history.last and history.state is not RunState.FINISHED else ""
             return Outcome(history.state or "", reason, attempt=history.attempts), None
-        return _attempt(folder, task, history, capture)
+        return _attempt(folder, task, history, capture, loaded)
     except OSError as error:
         return Outcome(RunState.ERROR.value, f"cannot write to the folder of the run ({error.strerror or error})"), None
     finally:
@@ -169,7 +183,7 @@ def _complete_on_disk(folder: RunFolder, history: StateHistory) -> bool:
 
 
 def _attempt(
-    folder: RunFolder, task: Task, history: StateHistory, capture: Capture
+    folder: RunFolder, task: Task, history: StateHistory, capture: Capture, loaded: Callable[[], None]
 ) -> tuple[Outcome, BaseException | None]:
     attempt = history.attempts + 1
     if attempt > 1:
@@ -183,12 +197,13 @@ def _attempt(
         try:
             progress.listen(_ProgressFile(folder))
             with MemoryLimit(task.memory_limit_mb):
-                simulate(folder, task)
+                simulate(folder, task, loaded)
         except BaseException as raised:
             error = raised
             _print_traceback(raised)
         finally:
             progress.listen(None)
+            checkpoint.use_store(None)
             folder.progress.unlink(missing_ok=True)
         return _verdict(folder, task, history, error, meter, started), error
 
@@ -223,6 +238,9 @@ def _verdict(
     except OSError as failure:
         if state is RunState.FINISHED:
             state, reason = RunState.ERROR, f"could not save run.json: {failure.strerror or failure}"
+    if state is not RunState.INTERRUPTED:
+        with suppress(OSError):  # after the results are in place; a run that raised would only raise again
+            folder.checkpoint.unlink(missing_ok=True)
     facts = f"duration_s={record.duration_s} cpu_s={record.cpu_s} peak_mb={record.peak_mb}"
     with suppress(OSError):  # on a full disk even this line may fail: the lock is freed, status says interrupted
         folder.move(history, (state, facts if state is RunState.FINISHED else reason))
@@ -237,11 +255,14 @@ def _later(started: str, seconds: float) -> str:
     return ended.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def simulate(folder: RunFolder, task: Task) -> None:
+def simulate(folder: RunFolder, task: Task, loaded: Callable[[], None] = _nothing) -> None:
     """Load the recipe, build agent and arena, train, save. Raises whatever goes wrong."""
     _say("---> Loading the simulation")
-    recipe = load_recipe(Path(task.recipe))
-    folder.write(folder.params, lambda scratch: _copy(Path(task.recipe), scratch))
+    content = read_recipe(Path(task.recipe))
+    recipe = load_recipe(Path(task.recipe), content)
+    loaded()
+    folder.write_bytes(folder.path / "param.dict", content)
+    checkpoint.use_store(checkpoint.CheckpointStore(folder, task.checkpoint_every_s, content))
     seed_everything(task.seed)
     _say("---> Initializing models")
     agent = recipe["agent_class"](**(recipe.get("agent_params") or {}))
@@ -259,7 +280,21 @@ def _say(text: str) -> None:
         print(text)
 
 
-def load_recipe(path: Path) -> dict[str, Any]:
+def read_recipe(path: Path) -> bytes:
+    """Return a pickled recipe.
+
+    Raises
+    ------
+    SimulationError
+        It is missing or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SimulationError(f"The recipe of the simulation cannot be read: {path} ({error.strerror}).") from None
+
+
+def load_recipe(path: Path, content: bytes | None = None) -> dict[str, Any]:
     """Unpickle a recipe. This runs code from the file: only for your own folders.
 
     Raises
@@ -268,9 +303,9 @@ def load_recipe(path: Path) -> dict[str, Any]:
         The file is missing, damaged or incomplete, or a module that it needs cannot be imported.
     """
     try:
-        recipe = pickle.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise SimulationError(f"The recipe of the simulation is missing: {path}.") from None
+        recipe = pickle.loads(read_recipe(path) if content is None else content)
+    except SimulationError:
+        raise
     except (ImportError, AttributeError):
         raise  # a module of the user: its own message and traceback say most
     except Exception as error:
@@ -344,10 +379,6 @@ def _pickle(thing: Any, scratch: Path) -> None:
 
     with scratch.open("wb") as file:
         cloudpickle.dump(dict(thing) if isinstance(thing, Mapping) else thing, file, protocol=5)
-
-
-def _copy(source: Path, scratch: Path) -> None:
-    scratch.write_bytes(source.read_bytes())
 
 
 class _ProgressFile:

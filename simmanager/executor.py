@@ -49,6 +49,8 @@ class RunOptions:
         Start a new process for each run.
     threads_per_run : int
         Threads that numerical libraries may use in a run.
+    checkpoint_every_s : float or None
+        Seconds between two checkpoints of a run, from which it goes on after an interruption; None: none.
     """
 
     timeout: float | None = None
@@ -58,14 +60,16 @@ class RunOptions:
     fail_fast: bool | int = False
     fresh_process: bool = False
     threads_per_run: int = 1
+    checkpoint_every_s: float | None = None
 
     def __post_init__(self) -> None:
         from .parameters import check_flag, check_integer, check_number
 
         if self.timeout is not None:
             check_number("timeout", self.timeout, above=0)
-        if self.memory_limit_mb is not None:
-            check_number("memory_limit_mb", self.memory_limit_mb, above=0)
+        for name in ("memory_limit_mb", "checkpoint_every_s"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), above=0)
         check_integer("retries", self.retries, minimum=0)
         check_integer("threads_per_run", self.threads_per_run, minimum=1)
         check_flag("retry_errors", self.retry_errors)
@@ -243,11 +247,12 @@ def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
 
 
 def _execute_once(folder: RunFolder, task: Task, options: RunOptions, slots: Slots, stop: Stop) -> tuple[Outcome, bool]:
-    worker = slots.take()
+    worker = slots.take(task.recipe)
     keep = False
     try:
         result = worker.execute(task, options.timeout, stop.is_now)
         keep = isinstance(result, Outcome) and not result.leftovers and not options.fresh_process
+        worker.bound_to = task.recipe if isinstance(result, Outcome) and result.bound else worker.bound_to
     finally:
         _part_with(worker, slots, keep=keep)
     if isinstance(result, Death):

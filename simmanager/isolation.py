@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import logging
 import os
@@ -37,8 +38,17 @@ def seed_everything(seed: int) -> None:
         torch.manual_seed(seed)
 
 
+def _loggers() -> list[tuple[str, logging.Logger]]:
+    """Return the root logger and all others, but those that libraries silence when they are imported."""
+    others = [item for item in logging.root.manager.loggerDict.items() if isinstance(item[1], logging.Logger)]
+    silent = logging.NullHandler
+    return [("", logging.root), *(i for i in others if not all(isinstance(h, silent) for h in i[1].handlers))]  # type: ignore
+
+
 class Snapshot:
     """State of the process that user code may change, and how to put it back."""
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self) -> None:
         self.cwd = Path.cwd()
@@ -47,13 +57,17 @@ class Snapshot:
         self.argv = list(sys.argv)
         self.recursion_limit = sys.getrecursionlimit()
         self.filters = list(warnings.filters)
-        self.handlers = list(logging.root.handlers)
+        self.handlers = {name: list(logger.handlers) for name, logger in _loggers() if logger.handlers}
         self.level, self.disabled = logging.root.level, logging.root.manager.disable
         self.hooks = (sys.excepthook, threading.excepthook, sys.displayhook)
         self.signals = {number: signal.getsignal(number) for number in _SIGNALS}
+        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if hasattr(signal, "pthread_sigmask") else set()
         self.umask = os.umask(0o022)
         os.umask(self.umask)
         self.floating_point = self._numpy_errors()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Snapshot) and vars(self) == vars(other)
 
     @staticmethod
     def _numpy_errors() -> dict[str, Any]:
@@ -75,17 +89,29 @@ class Snapshot:
             warnings._filters_mutated()  # type: ignore[attr-defined]
         self._restore_logging()
         sys.excepthook, threading.excepthook, sys.displayhook = self.hooks
-        for number, handler in self.signals.items():
-            if handler is not None and signal.getsignal(number) != handler:
-                signal.signal(number, handler)
+        self._restore_signals()
         os.umask(self.umask)
         self._restore_libraries()
         gc.enable()
 
+    def _restore_signals(self) -> None:
+        faulthandler.cancel_dump_traceback_later()
+        if hasattr(signal, "setitimer"):
+            for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+                signal.setitimer(timer, 0)  # an alarm of this run must not end the next
+        for number, handler in self.signals.items():
+            if handler is not None and signal.getsignal(number) != handler:
+                signal.signal(number, handler)
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+
     def _restore_logging(self) -> None:
-        for handler in list(logging.root.handlers):
-            if handler not in self.handlers:
-                logging.root.removeHandler(handler)
+        for name, logger in _loggers():
+            before = self.handlers.get(name, [])
+            for handler in [handler for handler in logger.handlers if handler not in before]:
+                logger.removeHandler(handler)
+            for handler in before:
+                logger.addHandler(handler)  # does nothing if it is there
         logging.root.setLevel(self.level)
         logging.disable(self.disabled)
 
@@ -94,6 +120,29 @@ class Snapshot:
             numpy.seterr(**self.floating_point)
         if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
             pyplot.close("all")
+
+
+class Baseline:
+    """What a worker is put back to after each run.
+
+    What the modules of a recipe set up when they are imported (import path, warning filters, ...) stays: they are not
+    imported again for the next run of that recipe, which must find what the first one found.
+    """
+
+    def __init__(self) -> None:
+        self._snapshot = Snapshot()
+        #: Whether a recipe changed the process when it was loaded; this worker is fit for that recipe only, then.
+        self.changed = False
+
+    def loaded(self) -> None:
+        """Take over what loading a recipe has changed."""
+        now = Snapshot()
+        if now != self._snapshot:
+            self._snapshot, self.changed = now, True
+
+    def restore(self) -> None:
+        """Put everything else back."""
+        self._snapshot.restore()
 
 
 def left_behind() -> str:

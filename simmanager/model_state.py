@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,8 +25,8 @@ class ModelState:
         return dict(self.__dict__)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take what `__getstate__` gave."""
-        self.__dict__.update(state)
+        """Take what `__getstate__` gave; names are interned, as pickle itself does, so that they pickle alike again."""
+        self.__dict__.update({sys.intern(name): value for name, value in state.items()})
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -36,7 +37,7 @@ class ModelState:
         import cloudpickle
 
         target = Path(path)
-        scratch = target.with_name(f".{target.name}.scratch")
+        scratch = target.with_name(f".part-{target.name}")
         try:
             with scratch.open("wb") as file:
                 cloudpickle.dump(self if raw_object else self.__getstate__(), file, protocol=pickle.HIGHEST_PROTOCOL)

@@ -109,4 +109,6 @@ def git_commit(folder: str) -> dict[str, Any]:
 def number_of(record: Mapping[str, Any], key: str) -> float | None:
     """Return a number from a record that may be damaged, or None."""
     value = record.get(key)
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if -1e300 < value < 1e300 else None  # neither NaN, infinity nor a number of 400 digits

@@ -110,6 +110,11 @@ class RunFolder:
         return self.path / "progress"
 
     @property
+    def checkpoint(self) -> Path:
+        """Where a run that was interrupted goes on; gone when it is finished."""
+        return self.path / "checkpoint.pkl"
+
+    @property
     def agent(self) -> Path:
         """The trained agent."""
         return self.path / "agent"
@@ -191,7 +196,8 @@ class RunFolder:
                 shutil.rmtree(target)  # os.replace refuses to replace a folder
             scratch.replace(target)
         except BaseException:
-            _remove(scratch)
+            for leftover in scratch.parent.glob(f"{scratch.name}*"):  # a saver may have added a file ending
+                _remove(leftover)
             raise
 
     def write_bytes(self, target: Path, content: bytes) -> None:
@@ -200,7 +206,9 @@ class RunFolder:
 
     def write_json(self, target: Path, content: dict[str, Any]) -> None:
         """Write a JSON file whole or not at all."""
-        self.write_bytes(target, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+        self.write_bytes(
+            target, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+        )
 
     def set_aside_attempt(self, number: int) -> None:
         """Move the logs of an earlier attempt to ``attempt_<number>/`` and remove what it left unfinished."""

@@ -120,6 +120,8 @@ class Worker:
             bufsize=0,
         )
         self.pid = self._process.pid
+        #: The only recipe that it may take; "": any.
+        self.bound_to = ""
         assert self._process.stdin and self._process.stdout  # pipes, by construction
         self._input, self._output = self._process.stdin, self._process.stdout
         self._exit_code: int | None = None
@@ -329,11 +331,16 @@ class Slots:
         self._idle: list[Worker] = []
         self._lock = threading.Lock()
 
-    def take(self) -> Worker:
-        """Return an idle worker, or a new one."""
+    def take(self, recipe: str) -> Worker:
+        """Return an idle worker that may take this recipe, or a new one."""
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
+            for worker in sorted(self._idle, key=lambda worker: worker.bound_to != recipe):
+                if worker.bound_to in ("", recipe):
+                    self._idle.remove(worker)
+                    return worker
+            unfit = self._idle.pop() if self._idle else None
+        if unfit is not None:
+            unfit.retire(0.5)
         return Worker(self._settings)
 
     def give_back(self, worker: Worker) -> None:

@@ -60,7 +60,7 @@ def seconds_between(start: str, end: str) -> float | None:
 
 def one_line(text: str, length: int = DETAIL_LENGTH) -> str:
     """Return ``text`` as one line without control characters, cut to ``length`` characters."""
-    flat = _CONTROL.sub(" ", text).strip()
+    flat = _CONTROL.sub(" ", text.encode("utf-8", "replace").decode()).strip()  # no lone surrogates
     return flat if len(flat) <= length else flat[: length - 1] + "…"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def summarise(history: Mapping[str, Any]) -> dict[str, Any]:
 
     curves: dict[str, Any] = {}
     for key, values in history.items():
-        if not isinstance(key, str) or "/" in key:
+        if not isinstance(key, str) or not _can_be_a_name(key):
             continue
         try:
             length = len(values)
@@ -56,5 +57,12 @@ def write_summary(path: Path, history: Mapping[str, Any]) -> None:
     """Write summary.npz for a history."""
     import numpy as np
 
-    with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **summarise(history))
+    with zipfile.ZipFile(path, "w") as archive:  # as np.savez does, which refuses the keys "file" and "allow_pickle"
+        for name, array in summarise(history).items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+def _can_be_a_name(key: str) -> bool:
+    """Return whether a history key can be the name of an array in an archive, and is not one of our own."""
+    return key.isprintable() and "/" not in key and len(key) <= 1000 and not key.startswith(ITERATIONS)

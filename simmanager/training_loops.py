@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
 
+from .checkpoint import load_checkpoint, save_checkpoint
 from .parameters import check_integer, check_number
 from .progress import report_progress
 from .recording import HistoryRecorder
 
 History = dict[str, npt.NDArray[Any]]
 
-#: Iterations between two reports of progress.
-_REPORT_EVERY = 256
+#: Seconds that the iterations between two reports of progress should take, about.
+_REPORT_EVERY_S = 0.05
 
 
 @dataclass
@@ -118,17 +120,38 @@ def _start(agent: Any, env: Any, total: int, record_every: int) -> LoopState:
 def _run(
     state: LoopState, total: int, record_every: int, iterate: Callable[[Any, Any, Any], tuple[Any, Any]]
 ) -> tuple[Any, Any, History]:
-    """Iterate from where ``state`` is to the end."""
+    """Iterate from where ``state``, or a checkpoint of this run, is to the end."""
+    state = load_checkpoint() or state
+    report = _Reporter(total, state)
     agent, env, record = state.agent, state.env, state.recorder.record
     for iteration in range(state.iteration, total):
         state.obs, output = iterate(agent, env, state.obs)
         if iteration % record_every == 0:
             record(iteration // record_every, output)
         state.iteration = iteration + 1
-        if iteration % _REPORT_EVERY == 0:
-            report_progress(iteration + 1, total)
+        if iteration >= report.due:
+            report()
     report_progress(total, total)
     return agent, env, state.recorder.history()
+
+
+class _Reporter:
+    """Reports the progress and saves checkpoints often enough for slow iterations, cheaply for fast ones."""
+
+    def __init__(self, total: int, state: LoopState) -> None:
+        self._total, self._state = total, state
+        self._stride = 1
+        self._last = time.monotonic()
+        #: Iteration at which the next report is due.
+        self.due = state.iteration
+
+    def __call__(self) -> None:
+        report_progress(self._state.iteration, self._total)
+        save_checkpoint(self._state)
+        now = time.monotonic()
+        quick = now - self._last < _REPORT_EVERY_S
+        self._stride = self._stride * 2 if quick else max(self._stride // 2, 1)
+        self.due, self._last = self._state.iteration + self._stride, now
 
 
 def _step_then_learn(agent: Any, env: Any, obs: Any) -> tuple[Any, Any]:

@@ -81,21 +81,21 @@ def main() -> None:
     import numpy  # noqa: F401
 
     from .execution import as_plain, as_task, execute_run
-    from .isolation import Snapshot, become_subreaper, left_behind
+    from .isolation import Baseline, become_subreaper, left_behind
 
     become_subreaper()
-    snapshot = Snapshot()
+    baseline = Baseline()
     gc.freeze()
     if not channel.send({"ready": os.getpid()}):
         return
     while (message := channel.receive()) is not None:
-        outcome, error = execute_run(as_task(message))
+        outcome, error = execute_run(as_task(message), loaded=baseline.loaded)
         del error
-        snapshot.restore()
+        baseline.restore()
         if (outcome.duration_s or 0) > _COLLECT_AFTER_S:
             gc.collect()
         leftovers = left_behind()
-        outcome = replace(outcome, leftovers=leftovers)
+        outcome = replace(outcome, leftovers=leftovers, bound=baseline.changed)
         if not channel.send(as_plain(outcome)) or leftovers:
             break  # the manager is gone, or this process is no longer clean: a new worker takes the next run
 

@@ -116,9 +116,13 @@ def test_a_lock_taken_in_one_thread_can_be_released_in_another(tmp_path):
     assert not is_held(tmp_path / "x.lock")
 
 
-def test_a_lock_in_a_folder_that_does_not_exist_is_an_os_error(tmp_path):
-    with pytest.raises(OSError, match="missing"):
-        take_lock(tmp_path / "missing" / "x.lock", timeout=0)
+def test_a_lock_where_no_file_can_be_made_is_an_os_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        take_lock(tmp_path / "file" / "x.lock", timeout=0)
+    with pytest.raises(OSError, match="folder"):
+        (tmp_path / "folder").mkdir()
+        take_lock(tmp_path / "folder", timeout=0)
 
 
 def test_a_local_file_system_is_not_taken_for_a_network_one(tmp_path):

@@ -84,7 +84,9 @@ def toy_sim(simulation_id: str = "toy", loop: Any = toy_loop, **loop_params: Any
     )
 
 
-def hashes(batch: Path, names: tuple[str, ...] = ("agent", "arena", "training_hist.dict", "summary.npz")) -> dict[str, str]:
+def hashes(
+    batch: Path, names: tuple[str, ...] = ("agent", "arena", "training_hist.dict", "summary.npz")
+) -> dict[str, str]:
     """Return a hash of each result of each run, by ``simulation/run_id/file`` (dates left out)."""
     import hashlib
 
@@ -94,3 +96,28 @@ def hashes(batch: Path, names: tuple[str, ...] = ("agent", "arena", "training_hi
         for name in names:
             found[f"{run.parent.name}/{run_id}/{name}"] = hashlib.sha256((run / name).read_bytes()).hexdigest()
     return found
+
+
+def listing(folder: Path) -> dict[str, bytes | None]:
+    """Return everything below a folder: path -> content (None for a folder)."""
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+def python(program: str, *words: str, environ: dict[str, str] | None = None, **options: Any) -> Any:
+    """Run a Python program to its end, with the toys importable; returns code, stdout and stderr as text."""
+    import os
+    import subprocess
+    import sys
+
+    here = Path(__file__).resolve().parent
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(here), str(here.parent))), **(environ or {})}
+    command = [sys.executable, "-c", program, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environ, check=False, **options)
+
+
+def wait_for(*paths: Path | str, patience_s: float = 30.0) -> None:
+    """Wait until all of these files exist."""
+    deadline = time.monotonic() + patience_s
+    while not all(Path(path).exists() for path in paths):
+        assert time.monotonic() < deadline, f"nobody made {paths}"
+        time.sleep(0.005)

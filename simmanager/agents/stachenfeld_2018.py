@@ -310,7 +310,8 @@ class Stachenfeld2018(AgentCore):
     def successor_rep_solution(self) -> FloatArray:
         """Return M = (I - gamma T)^-1 in closed form, (n_state, n_state)."""
         identity: FloatArray = np.eye(self.n_state)
-        self.srmat_ground = np.linalg.inv(identity - self.gamma * self.transmat_norm)
+        inverse = np.linalg.inv(identity - self.gamma * self.transmat_norm)
+        self.srmat_ground = np.asarray(inverse, dtype=np.float64)
         return self.srmat_ground
 
     def successor_rep_sum(self) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Protocol
 
 import numpy as np
@@ -107,7 +108,7 @@ class GaussianCells:
         return {"grid": self.grid, "centres": self.centres, "sigma": self.sigma, "height": self.height}
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.update({sys.intern(name): value for name, value in state.items()})
         self._make_tables()
 
     def __eq__(self, other: object) -> bool:
