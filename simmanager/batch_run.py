@@ -127,7 +127,7 @@ def _announce(folder: BatchFolder, before: BatchStatus, tasks: list[Task], n_job
         print(f"Nothing to do: {before.counts[RunState.FINISHED]} of {before.total} runs are finished{hint}.")
         return
     skipped = before.total - len(tasks)
-    rest = f" ({skipped} not due)" if skipped else ""
+    rest = f" ({skipped} others stay as they are)" if skipped else ""
     progress.say(f"{len(tasks)} runs{rest}, {min(n_jobs, len(tasks))} at a time, in {folder.path}")
     if kind := network_file_system(folder.path):
         progress.say(f"note: this is a {kind} file system; run a batch from one machine at a time only.", "yellow")

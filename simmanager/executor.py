@@ -144,6 +144,7 @@ class Executor:
         self.stop = Stop()
         self._slots = Slots(WorkerSettings(options.threads_per_run, environ or {}))
         self._failures = 0
+        self._counting = threading.Lock()
 
     def run(self, tasks: Sequence[Task], on_end: Callable[[Task, Outcome], None], on_tick: Callable[[], None]) -> None:
         """Execute all tasks; returns when the last has ended, or when the user's wish to stop is fulfilled.
@@ -173,7 +174,6 @@ class Executor:
                     delayed(self._supervise_task)(task) for task in self._until_stopped(tasks)
                 ):
                     if outcome.state:
-                        self._count(outcome)
                         on_end(task, outcome)
             except BaseException:
                 self.stop.now("the manager raised an error")
@@ -188,12 +188,15 @@ class Executor:
             yield task
 
     def _count(self, outcome: Outcome) -> None:
-        self._failures += outcome.executed and outcome.state == RunState.ERROR.value
+        with self._counting:
+            self._failures += outcome.executed and outcome.state == RunState.ERROR.value
         if self.options.fail_fast and self._failures >= int(self.options.fail_fast):
             self.stop.finish(f"{self._failures} run(s) failed (fail_fast)")
 
     def _supervise_task(self, task: Task) -> tuple[Task, Outcome]:
-        return task, supervise(Job(task, self.options), self._slots, self.stop)
+        outcome = supervise(Job(task, self.options), self._slots, self.stop)
+        self._count(outcome)  # in the thread of the slot: before it takes the next run
+        return task, outcome
 
     @contextmanager
     def _ticking(self, on_tick: Callable[[], None]) -> Iterator[None]:

@@ -38,11 +38,14 @@ def seed_everything(seed: int) -> None:
         torch.manual_seed(seed)
 
 
-def _loggers() -> list[tuple[str, logging.Logger]]:
-    """Return the root logger and all others, but those that libraries silence when they are imported."""
-    others = [item for item in logging.root.manager.loggerDict.items() if isinstance(item[1], logging.Logger)]
-    silent = logging.NullHandler
-    return [("", logging.root), *(i for i in others if not all(isinstance(h, silent) for h in i[1].handlers))]  # type: ignore
+def _log_handlers() -> dict[str, list[logging.Handler]]:
+    """Return the handlers of each logger that has any, without those with which libraries silence themselves."""
+    loggers = [("", logging.root), *logging.root.manager.loggerDict.items()]
+    found = {
+        name: [h for h in getattr(log, "handlers", ()) if not isinstance(h, logging.NullHandler)]
+        for name, log in loggers
+    }
+    return {name: handlers for name, handlers in found.items() if handlers}
 
 
 class Snapshot:
@@ -57,7 +60,7 @@ class Snapshot:
         self.argv = list(sys.argv)
         self.recursion_limit = sys.getrecursionlimit()
         self.filters = list(warnings.filters)
-        self.handlers = {name: list(logger.handlers) for name, logger in _loggers() if logger.handlers}
+        self.handlers = _log_handlers()
         self.level, self.disabled = logging.root.level, logging.root.manager.disable
         self.hooks = (sys.excepthook, threading.excepthook, sys.displayhook)
         self.signals = {number: signal.getsignal(number) for number in _SIGNALS}
@@ -106,10 +109,12 @@ class Snapshot:
             signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
     def _restore_logging(self) -> None:
-        for name, logger in _loggers():
-            before = self.handlers.get(name, [])
-            for handler in [handler for handler in logger.handlers if handler not in before]:
-                logger.removeHandler(handler)
+        now = _log_handlers()
+        for name in {*now, *self.handlers}:
+            logger, before = logging.getLogger(name), self.handlers.get(name, [])
+            for handler in now.get(name, []):
+                if handler not in before:
+                    logger.removeHandler(handler)
             for handler in before:
                 logger.addHandler(handler)  # does nothing if it is there
         logging.root.setLevel(self.level)

@@ -89,9 +89,9 @@ class SingleSim:
             return thing
         missing = [name for name in FIELDS if not hasattr(thing, name)]
         if missing or isinstance(thing, type):
+            lacks = ", ".join(missing or FIELDS)
             raise SimulationError(
-                f"{repr(thing)[:100]} ({type(thing).__name__}) is no simulation: it has no {', '.join(missing or FIELDS)}. "
-                "Give SingleSim objects."
+                f"{repr(thing)[:100]} ({type(thing).__name__}) is no simulation: it has no {lacks}. Give SingleSim objects."
             )
         return cls(**{name: getattr(thing, name) for name in FIELDS})
 

@@ -63,7 +63,7 @@ class RunStatus:
     host: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class BatchStatus:
     """A batch at one moment.
 
@@ -98,6 +98,9 @@ class BatchStatus:
     manager_alive: bool
     runs: tuple[RunStatus, ...]
     damage: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<BatchStatus {self}>"
 
     def __str__(self) -> str:
         return f"{self.manager_id}: {self.headline}"

@@ -47,7 +47,7 @@ def plot_path(
         lines.set_array(cuts[:-1] * step)
         lines.set_clim(0, len(positions))
         ax.add_collection(lines)
-        bar = plt.colorbar(lines, ax=ax, ticks=[0, len(positions)])
+        bar = ax.figure.colorbar(lines, ax=ax, ticks=[0, len(positions)])
         bar.set_label("step")
     ax.set_xlabel("width")
     ax.set_ylabel("depth")
