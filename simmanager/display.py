@@ -115,9 +115,9 @@ def run_line(run: RunStatus, *, name: str | None = None) -> Any:
     if run.attempt > 1:
         facts.append(f"attempt {run.attempt}")
     if facts:
-        line.append(f"  {', '.join(facts)}", "dim")
+        line.append("  ").append(", ".join(facts), "dim")
     if run.reason and run.state is not RunState.IN_QUEUE:
-        line.append(f"  {plain(run.reason)}", "dim")
+        line.append("  ").append(plain(run.reason), "dim")
     return line
 
 
@@ -129,7 +129,7 @@ def headline(status: BatchStatus) -> Any:
     for keyword, number in status.counts.items():
         if number:
             parts += [(", " if parts else ""), (f"{number} {keyword}", COLOURS[RunState(keyword)])]
-    line = Text.assemble(f"{status.total} runs: ", *parts, f"   {status.fraction:.0%} done")
+    line = Text.assemble(f"{status.total} runs: ", *parts, "   ", f"{status.fraction:.0%} done")
     if status.eta_s:
         line.append(f", about {duration(status.eta_s)} left")
     return line

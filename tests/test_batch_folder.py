@@ -164,7 +164,9 @@ def test_a_manifest_that_cannot_be_is_refused(folder, change):
         folder.read_manifest()
 
 
-@pytest.mark.parametrize("name", ["manager_id", "batch_id", "seed", "runs_per_sim", "simulations", "created", "provenance"])
+@pytest.mark.parametrize(
+    "name", ["manager_id", "batch_id", "seed", "runs_per_sim", "simulations", "created", "provenance"]
+)
 def test_a_manifest_that_lacks_a_field_names_it(folder, name):
     content = MANIFEST.as_json()
     del content[name]

@@ -62,7 +62,9 @@ def test_all_that_a_run_writes_is_in_its_logs_and_nothing_after_it(body, run, er
 
 def test_an_error_in_the_run_gives_stdout_back():
     body = "try:\n    raise SystemExit\nfinally:\n    print('last words')"
-    program = PROGRAM.replace("with descriptors", "import contextlib\nwith contextlib.suppress(SystemExit), descriptors")
+    program = PROGRAM.replace(
+        "with descriptors", "import contextlib\nwith contextlib.suppress(SystemExit), descriptors"
+    )
     done = python(program.format(body="\n".join(f"    {line}" for line in body.splitlines())))
     assert done.stdout.splitlines()[:2] == ["before", "after"]
     assert RunFolder(".").read_log("run") == "last words\n"

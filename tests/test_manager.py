@@ -67,7 +67,9 @@ def test_a_list_that_is_empty_or_none_is_refused(simulations, tmp_path):
     assert listing(tmp_path) == {}
 
 
-@pytest.mark.parametrize("element", [None, "sim", SingleSim, {"agent_class": ToyAgent}, SimpleNamespace(simulation_id="x")])
+@pytest.mark.parametrize(
+    "element", [None, "sim", SingleSim, {"agent_class": ToyAgent}, SimpleNamespace(simulation_id="x")]
+)
 def test_an_element_that_is_no_simulation_is_refused(element, tmp_path):
     with pytest.raises(SimulationError, match="simulation"):
         SimulationManager([toy_sim(), element])

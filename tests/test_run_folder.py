@@ -197,7 +197,16 @@ def test_there_are_three_logs_and_no_other(folder):
 
 @pytest.mark.parametrize(
     ("text", "fraction"),
-    [("5 10\n", 0.5), ("20 10", 1.0), ("-3 10", 0.0), ("0 0", None), ("nan 10", None), ("x y", None), ("5", None), ("", None)],
+    [
+        ("5 10\n", 0.5),
+        ("20 10", 1.0),
+        ("-3 10", 0.0),
+        ("0 0", None),
+        ("nan 10", None),
+        ("x y", None),
+        ("5", None),
+        ("", None),
+    ],
 )
 def test_progress_is_a_fraction_or_nothing(folder, text, fraction):
     folder.progress.write_text(text)

@@ -57,7 +57,7 @@ def loop_that_prints(agent, env, folder):
 
 def loop_that_replaces_stdout(agent, env):
     sys.stdout.close()
-    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123
     sys.stderr = None
     raise ValueError("after doing harm")
 
@@ -260,7 +260,9 @@ def test_run_json_tells_seed_state_and_times():
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others():
     for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
         toy_sim().run_sim(folder, seed=seed)
-    files = [[(RunFolder(f).path / name).read_bytes() for name in ("agent", "arena", "training_hist.dict")] for f in "abc"]
+    files = [
+        [(RunFolder(f).path / name).read_bytes() for name in ("agent", "arena", "training_hist.dict")] for f in "abc"
+    ]
     assert files[0] == files[1]
     assert files[0] != files[2]
 

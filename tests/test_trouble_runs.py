@@ -217,7 +217,7 @@ def test_numerical_libraries_get_the_threads_they_are_given(monkeypatch):
 def test_the_command_line_takes_the_same_options(tmp_path):
     (tmp_path / "mine.py").write_text(
         "from toys import *\nfrom trouble import *\n"
-        f"simulation_list = [toy_sim('stuck', spin_loop), toy_sim('fat', fat_loop, megabytes=600), toy_sim('good')]\n"
+        "simulation_list = [toy_sim('stuck', spin_loop), toy_sim('fat', fat_loop, megabytes=600), toy_sim('good')]\n"
     )
     words = "--runs 1 --jobs 1 --timeout 1 --retries 1 --memory-limit 300 --fail-fast 9 --fresh-process --threads 2 --seed 1"
     process = start_cli("run", "mine.py", *words.split())

@@ -388,3 +388,24 @@ def is_alive(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
     return False
+
+
+def leaving_loop(agent: Any, env: Any, folder: str = ".", gate: str = "") -> Any:
+    """Leave a daemon that is deaf to SIGTERM, then wait for the gate."""
+    _double_fork()
+    return counted_loop(agent, env, folder, gate=gate)
+
+
+def forking_loop(agent: Any, env: Any, folder: str = ".", gate: str = "") -> Any:
+    """Have a forked child, as the pools of multiprocessing do, while it waits for the gate."""
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(600)
+        os._exit(0)
+    Path(folder, "child").write_text(str(pid))
+    try:
+        return counted_loop(agent, env, folder, gate=gate)
+    finally:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
