@@ -154,9 +154,9 @@ class Worker:
         deadline = time.monotonic() + _START_PATIENCE_S
         if self._receive(lambda: time.monotonic() > deadline) is None:
             code = self._exit_code
-            self.kill(grace_s=0)
-            self._said.seek(0)
+            self._said.seek(0)  # before it is closed
             said = self._said.read()[-2000:].decode("utf-8", "replace").strip()
+            self.kill(grace_s=0)
             raise WorkerLost(f"A worker process could not be started (exit code {code}): {said or 'it said nothing'}")
         self._ready = True
 
