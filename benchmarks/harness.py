@@ -361,8 +361,9 @@ def work_folder(record: Record, needs_mb: float = 100) -> Iterator[Path]:
 
 @contextmanager
 def fresh(parent: Path, name: str) -> Iterator[Path]:
-    """Give an empty folder for one execution, gone afterwards."""
+    """Give a folder for one execution, gone afterwards. It holds one file: NeuralPlayground fails in an empty one."""
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent))
+    (folder / "placeholder").touch()
     try:
         yield folder
     finally:

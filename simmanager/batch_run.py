@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from .display import Progress, console, headline
 from .errors import SimManagerError
 from .execution import EXECUTABLE, Outcome, Task, execute_run
 from .executor import Executor, RunOptions, stop_on_signals
-from .locking import network_file_system
+from .locking import is_held, network_file_system
 from .record import git_commit, loaded_versions
+from .run_folder import RunFolder
+from .run_queue import RunQueue
 from .state import RunState
-from .status import BatchStatus, RunStatus, read_status
+from .status import BatchStatus, RunStatus, mean_durations, read_status
 
 
 class StoppedBySignal(SystemExit):
@@ -74,15 +77,15 @@ def run_batch(
         for task in tasks:
             _run_here(task, progress)
     elif tasks:
-        _run_on_slots(folder, tasks, n_jobs, options, progress)
+        _run_on_slots(folder, tasks, mean_durations(before.runs), n_jobs, options, progress)
     return finish(folder, progress, show=show and bool(tasks))
 
 
 def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]) -> list[Task]:
-    """Return a task for each run that is due; runs that an orphan still executes come last."""
+    """Return a task for each run that is due."""
     provenance = provenance_of_batch()
     tasks = []
-    for run in sorted(due, key=lambda run: run.state is RunState.RUNNING):
+    for run in due:
         recipe = str(folder.recipe(run.simulation_id))
         seed = run.seed if run.seed is not None else 0
         tasks.append(
@@ -145,20 +148,22 @@ def _run_here(task: Task, progress: Progress) -> None:
 class _Supervision:
     """What the manager does while its slots work: counts, shows, and listens to the user's wish to stop."""
 
-    def __init__(self, folder: BatchFolder, tasks: list[Task], executor: Executor, progress: Progress) -> None:
-        self._folder, self._tasks, self._progress = folder, tasks, progress
+    def __init__(self, folder: BatchFolder, queue: RunQueue, executor: Executor, progress: Progress) -> None:
+        self._folder, self._queue, self._progress = folder, queue, progress
+        self._total = len(queue)
         self._executor, self._stop = executor, executor.stop
         self._durations: list[float] = []
         self._done = 0
+        self._said = ""
 
     def run(self) -> None:
-        with stop_on_signals(self._stop, self._say_stopping), self._progress.shown():
-            self._executor.run(self._tasks, self._on_end, self._on_tick)
+        with stop_on_signals(self._stop), self._progress.shown():
+            self._executor.run(self._queue, self._on_end, self._on_tick)
         self._folder.clear_stop_request()
 
     @property
     def _running(self) -> int:
-        return min(self._executor.n_jobs, len(self._tasks) - self._done)
+        return min(self._executor.n_jobs, self._total - self._done)
 
     def _on_end(self, task: Task, outcome: Outcome) -> None:
         self._done += 1
@@ -170,11 +175,12 @@ class _Supervision:
         request = self._folder.requested_stop()
         if request and not self._stop.mode:
             self._stop.finish("simmanager stop")
-            self._say_stopping("simmanager stop")
         if request == "now" and not self._stop.is_now():
             self._stop.now("simmanager stop --now")
-            self._say_stopping("simmanager stop --now")
-        left = len(self._tasks) - self._done
+        if self._stop.mode != self._said:
+            self._said = self._stop.mode
+            self._say_stopping(self._stop.reason)
+        left = self._total - self._done
         mean = sum(self._durations) / len(self._durations) if self._durations else None
         self._progress.tick(self._running, mean * left / max(self._running, 1) if mean else None)
 
@@ -187,9 +193,20 @@ class _Supervision:
         self._progress.say(f"{why}: {self._running} {are} finishing; {again}", "yellow")
 
 
-def _run_on_slots(folder: BatchFolder, tasks: list[Task], n_jobs: int, options: RunOptions, progress: Progress) -> None:
+def _run_on_slots(
+    folder: BatchFolder,
+    tasks: list[Task],
+    durations: dict[str, float],
+    n_jobs: int,
+    options: RunOptions,
+    progress: Progress,
+) -> None:
     executor = Executor(n_jobs, options)
-    _Supervision(folder, tasks, executor, progress).run()
+    held = {task.folder for task in tasks if is_held(RunFolder(task.folder).lock_file)}  # by orphans: these come last
+    queue = RunQueue(
+        [task for task in tasks if task.folder not in held], durations, [task for task in tasks if task.folder in held]
+    )
+    _Supervision(folder, queue, executor, progress).run()
     stop = executor.stop
     if stop.by_signal:
         finish(folder, progress, show=True)
@@ -213,7 +230,8 @@ def finish(folder: BatchFolder, progress: Progress, *, show: bool) -> BatchStatu
     status = dataclasses.replace(read_status(folder.path), manager_alive=False, eta_s=None)
     if show:
         screen = console()
-        screen.print(headline(status))
-        if status.advice:
-            screen.print(status.advice)
+        with suppress(OSError):  # the terminal was closed
+            screen.print(headline(status))
+            if status.advice:
+                screen.print(status.advice)
     return status

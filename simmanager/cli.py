@@ -129,7 +129,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--checkpoint-every", type=float, metavar="S", help="save a checkpoint of each run so often")
     group.add_argument("--fresh-process", action="store_true", help="a new process for each run")
-    group.add_argument("--threads", type=int, default=1, metavar="N", help="threads of numerical libraries per run")
+    group.add_argument(
+        "--threads-per-run", type=int, default=1, metavar="N", help="threads of numerical libraries per run"
+    )
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -142,7 +144,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         "fail_fast": arguments.fail_fast or False,
         "checkpoint_every_s": arguments.checkpoint_every,
         "fresh_process": arguments.fresh_process,
-        "threads_per_run": arguments.threads,
+        "threads_per_run": arguments.threads_per_run,
     }
 
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +91,11 @@ def console(file: Any = None) -> Console:
     """Return a console that takes no markup from ids and, in a file or pipe, breaks no line."""
     from rich.console import Console
 
-    screen = Console(file=file, highlight=False, markup=False, emoji=False)
+    class OurConsole(Console):
+        def on_broken_pipe(self) -> None:  # rich would end the whole program
+            raise BrokenPipeError(32, "Broken pipe")
+
+    screen = OurConsole(file=file, highlight=False, markup=False, emoji=False)
     if not screen.is_terminal and not screen.is_jupyter:
         screen.width = 10_000
     return screen
@@ -232,8 +236,13 @@ class Progress:
             from rich.live import Live
 
             self._live = Live(console=screen, refresh_per_second=5, transient=True, get_renderable=self._bar)
-            with self._live:
+            try:
+                with suppress(OSError):
+                    self._live.start()
                 yield self
+            finally:
+                with suppress(OSError):  # the terminal was closed
+                    self._live.stop()
         else:
             yield self
 
@@ -243,7 +252,7 @@ class Progress:
             return
         from rich.text import Text
 
-        with self._lock:
+        with self._lock, suppress(OSError):  # a closed terminal or pipe must not end the batch
             target = self._live.console if self._live is not None else console(self._file)
             target.print(Text(plain(text), style))
             if self._live is None and self._handle is None:

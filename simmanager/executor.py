@@ -6,9 +6,10 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -17,6 +18,7 @@ from .execution import EXECUTABLE, Outcome, Task, adopt
 from .locking import LockHeld, is_held, take_lock
 from .record import RunRecord
 from .run_folder import RunFolder
+from .run_queue import RunQueue
 from .slots import Death, Slots, Worker, WorkerLost, WorkerSettings
 from .state import RunState, StateHistory, seconds_between, utc_now
 
@@ -146,13 +148,13 @@ class Executor:
         self._failures = 0
         self._counting = threading.Lock()
 
-    def run(self, tasks: Sequence[Task], on_end: Callable[[Task, Outcome], None], on_tick: Callable[[], None]) -> None:
+    def run(self, queue: RunQueue, on_end: Callable[[Task, Outcome], None], on_tick: Callable[[], None]) -> None:
         """Execute all tasks; returns when the last has ended, or when the user's wish to stop is fulfilled.
 
         Parameters
         ----------
-        tasks : sequence of Task
-            In this order.
+        queue : RunQueue
+            The tasks; they are taken out one by one as slots become free.
         on_end : callable
             Called in this thread with each task and its outcome.
         on_tick : callable
@@ -160,19 +162,18 @@ class Executor:
         """
         from joblib import Parallel, delayed
 
-        slots = min(self.n_jobs, len(tasks))
+        slots = min(self.n_jobs, len(queue))
         if slots == 0:
             return
         with self._ticking(on_tick):
             try:
                 self._slots.prepare(slots)
-                # Few jobs are taken ahead of time, so that a wish to stop is obeyed at once.
+                # None is taken ahead of time: the queue learns, and a wish to stop is obeyed at once.
                 parallel = Parallel(
-                    slots, backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch=slots + 1
+                    slots, backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch=slots
                 )
-                for task, outcome in parallel(
-                    delayed(self._supervise_task)(task) for task in self._until_stopped(tasks)
-                ):
+                supervise_task = delayed(partial(self._supervise_task, queue))
+                for task, outcome in parallel(supervise_task(task) for task in self._until_stopped(queue)):
                     if outcome.state:
                         on_end(task, outcome)
             except BaseException:
@@ -181,7 +182,7 @@ class Executor:
             finally:
                 self._slots.close()
 
-    def _until_stopped(self, tasks: Sequence[Task]) -> Iterator[Task]:
+    def _until_stopped(self, tasks: Iterable[Task]) -> Iterator[Task]:
         for task in tasks:
             if self.stop.mode:
                 return
@@ -193,9 +194,10 @@ class Executor:
         if self.options.fail_fast and self._failures >= int(self.options.fail_fast):
             self.stop.finish(f"{self._failures} run(s) failed (fail_fast)")
 
-    def _supervise_task(self, task: Task) -> tuple[Task, Outcome]:
+    def _supervise_task(self, queue: RunQueue, task: Task) -> tuple[Task, Outcome]:
         outcome = supervise(Job(task, self.options), self._slots, self.stop)
         self._count(outcome)  # in the thread of the slot: before it takes the next run
+        queue.learn(task, outcome)
         return task, outcome
 
     @contextmanager
@@ -324,10 +326,11 @@ def _declare(folder: RunFolder, task: Task, history: StateHistory, state: RunSta
 
 
 @contextmanager
-def stop_on_signals(stop: Stop, say: Callable[[str], None]) -> Iterator[None]:
+def stop_on_signals(stop: Stop) -> Iterator[None]:
     """Turn Ctrl-C, SIGTERM and SIGHUP into a wish to stop: the first "finish", the second "now".
 
-    Only the main thread can do so; elsewhere nothing changes.
+    Only the main thread can do so; elsewhere nothing changes. Nothing is printed here: the signal may have come in
+    the middle of a print, which would wait for itself.
     """
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
@@ -335,10 +338,8 @@ def stop_on_signals(stop: Stop, say: Callable[[str], None]) -> Iterator[None]:
         name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         if not stop.mode:
             stop.finish(name)
-            say(name)
         elif not stop.is_now():
             stop.now(name)
-            say(name)
 
     if threading.current_thread() is not threading.main_thread():
         yield

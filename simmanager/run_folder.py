@@ -167,9 +167,12 @@ class RunFolder:
         return write_moves(self.state_log, history, *moves)
 
     def create(self) -> None:
-        """Make the folder, with the run waiting in it."""
-        self.path.mkdir()
-        self.move(StateHistory((), 0), (RunState.IN_QUEUE, ""))
+        """Make the folder, with the run waiting in it: it appears whole, so nobody sees it without a state."""
+        scratch = RunFolder(self.path.with_name(SCRATCH + self.path.name))
+        _remove(scratch.path)
+        scratch.path.mkdir()
+        scratch.move(StateHistory((), 0), (RunState.IN_QUEUE, ""))
+        scratch.path.rename(self.path)
 
     def looks_like_a_run(self) -> bool:
         """Return whether this is a real folder (no symlink) that holds a state.log."""

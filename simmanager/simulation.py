@@ -91,7 +91,7 @@ class SingleSim:
         if missing or isinstance(thing, type):
             lacks = ", ".join(missing or FIELDS)
             raise SimulationError(
-                f"{repr(thing)[:100]} ({type(thing).__name__}) is no simulation: it has no {lacks}. Give SingleSim objects."
+                f"{repr(thing)[:100]} ({type(thing).__name__}) is no simulation: it has no {lacks}. Give SingleSims."
             )
         return cls(**{name: getattr(thing, name) for name in FIELDS})
 

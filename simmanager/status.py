@@ -203,6 +203,15 @@ def summarise_runs(
     )
 
 
+def mean_durations(runs: Iterable[RunStatus]) -> dict[str, float]:
+    """Return the mean duration in seconds of the finished runs of each simulation that has some."""
+    known: dict[str, list[float]] = {}
+    for run in runs:
+        if run.state is RunState.FINISHED and run.duration_s is not None:
+            known.setdefault(run.simulation_id, []).append(run.duration_s)
+    return {simulation: sum(values) / len(values) for simulation, values in known.items()}
+
+
 def estimate_remaining(runs: Iterable[RunStatus]) -> float | None:
     """Return the estimated seconds to the end from the durations known so far, simulation by simulation."""
     known: dict[str, list[float]] = {}

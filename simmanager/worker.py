@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import gc
-import io
 import json
 import os
+import select
 import signal
 import sys
 from dataclasses import replace
@@ -20,6 +20,9 @@ from typing import Any
 
 #: Starts each line of the protocol, so that noise on stdout (a chatty sitecustomize) is not taken for an answer.
 MARK = b"simmanager:"
+
+#: Seconds between two looks whether the manager still lives.
+_ORPHAN_TICK_S = 1.0
 
 #: Runs longer than this are followed by a garbage collection, so that the next starts clean.
 _COLLECT_AFTER_S = 0.05
@@ -29,7 +32,8 @@ class Channel:
     """The pipes to the manager, moved to private descriptors that the run does not see."""
 
     def __init__(self) -> None:
-        self._input = os.fdopen(os.dup(0), "rb", buffering=io.DEFAULT_BUFFER_SIZE)
+        self._input, self._received = os.dup(0), b""
+        self._manager = os.getppid()
         self._output = os.dup(1)
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, 0)
@@ -38,8 +42,22 @@ class Channel:
 
     def receive(self) -> dict[str, Any] | None:
         """Return the next message, or None at the end."""
-        line = self._input.readline()
-        return json.loads(line) if line.endswith(b"\n") else None
+        while b"\n" not in self._received:
+            chunk = os.read(self._input, 1 << 16) if self._has_input() else b""
+            if not chunk:
+                return None
+            self._received += chunk
+        line, _, self._received = self._received.partition(b"\n")
+        return dict(json.loads(line))
+
+    def _has_input(self) -> bool:
+        """Wait for input or its end; False if the manager is dead, but a fork of it holds the pipe open."""
+        if os.name != "posix":
+            return True
+        while not select.select([self._input], [], [], _ORPHAN_TICK_S)[0]:
+            if os.getppid() != self._manager:
+                return False
+        return True
 
     def send(self, message: dict[str, Any]) -> bool:
         """Send a message; return False if nobody is there to read it."""
@@ -82,6 +100,7 @@ def main() -> None:
 
     from .execution import as_plain, as_task, execute_run
     from .isolation import Baseline, become_subreaper, left_behind
+    from .process_group import TOKEN, end_members
 
     become_subreaper()
     baseline = Baseline()
@@ -96,7 +115,10 @@ def main() -> None:
             gc.collect()
         leftovers = left_behind()
         outcome = replace(outcome, leftovers=leftovers, bound=baseline.changed)
-        if not channel.send(as_plain(outcome)) or leftovers:
+        manager_lives = channel.send(as_plain(outcome))
+        if leftovers:
+            end_members(os.getpid(), os.environ.get(TOKEN, ""), grace_s=0.3)  # an orphan has nobody else to do it
+        if not manager_lives or leftovers:
             break  # the manager is gone, or this process is no longer clean: a new worker takes the next run
 
 

@@ -340,7 +340,7 @@ from simmanager import SimulationManager
 manager = SimulationManager([toy_sim()], 1, "batch")
 def state():
     return (os.getcwd(), dict(os.environ), list(sys.path), random.getstate(), np.random.get_state()[1].tolist(),
-            [signal.getsignal(n) for n in (2, 15, 1)], os.listdir("/proc/self/fd"), threading.active_count(), sys.stdout)
+            [signal.getsignal(n) for n in (2, 15, 1)], os.listdir("/proc/self/fd"), threading.active_count())
 manager.run_all(2, progress=False)
 before = state()
 manager.rerun_simulation(0, include_finished=True, n_jobs=2, progress=False)

@@ -11,6 +11,7 @@ import sys
 import threading
 import warnings
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -198,7 +199,7 @@ def test_seeding_makes_both_generators_repeat():
 
 def test_torch_is_seeded_if_it_is_loaded(monkeypatch):
     class Torch:
-        seeds = []
+        seeds: ClassVar = []
 
         @classmethod
         def manual_seed(cls, seed):

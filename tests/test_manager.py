@@ -424,14 +424,7 @@ def test_a_simulation_that_was_added_to_the_list_later_is_refused(tmp_path):
 
 
 def test_in_process_runs_here_and_raises_the_first_error(capsys):
-    class Local(ToyAgent):
-        made_in = []
-
-        def __init__(self, gain=1.0):
-            super().__init__(gain)
-            self.made_in.append(os.getpid())
-
-    manager = batch(toy_sim("good").copy(agent_class=ToyAgent), toy_sim("bad", failing_loop), runs=1)
+    manager = batch(toy_sim("good"), toy_sim("bad", failing_loop), runs=1)
     with pytest.raises(ValueError, match="boom"):
         manager.run_all(in_process=True)
     assert manager.status().headline == "1 finished, 1 error"

@@ -127,7 +127,7 @@ def test_a_copy_shares_no_parameters():
 
 
 def test_a_copy_refuses_a_field_that_does_not_exist():
-    with pytest.raises(ParameterTypeError, match="no field 'agent_param'. Did you mean 'agent_params'"):
+    with pytest.raises(ParameterTypeError, match=r"no field 'agent_param'\. Did you mean 'agent_params'"):
         toy_sim().copy(agent_param={})
 
 
@@ -304,7 +304,7 @@ def test_stdout_and_stderr_are_given_back_whatever_the_run_did_to_them(recwarn):
 
 
 def test_an_error_is_raised_and_written_to_both_logs():
-    with pytest.raises(ValueError, match="^boom$"):
+    with pytest.raises(ValueError, match=r"^boom$"):
         toy_sim(loop=failing_loop).run_sim()
     folder = RunFolder("results_sim")
     assert "Traceback" in folder.read_log("error")

@@ -1,0 +1,38 @@
+"""A batch of empty runs through the manager of simmanager or NeuralPlayground.
+
+Arguments: package, runs, n_jobs (only simmanager has it).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import empty_models
+from tell import answer, arguments, seconds
+
+
+def main() -> None:
+    """Run it once and tell."""
+    given = arguments()
+    backend = importlib.import_module("simmanager" if given["package"] == "simmanager" else "neuralplayground.backend")
+    sim = backend.SingleSim(**empty_models.FIELDS)
+    manager = backend.SimulationManager(simulation_list=[sim], runs_per_sim=given["runs"], manager_id="batch")
+    options: dict[str, Any] = {}
+    if given["package"] == "simmanager":
+        options = {"n_jobs": given["n_jobs"], "progress": False}
+        manager.run_all  # noqa: B018 - imports belong to the long-lived process, not to the runs
+        import joblib  # noqa: F401
+    stdout = sys.stdout
+    with open(os.devnull, "w") as sys.stdout:  # NeuralPlayground prints two lines for each run
+        make_s, _ = seconds(manager.generate_sim_paths)
+        run_s, _ = seconds(lambda: manager.run_all(**options))
+    sys.stdout = stdout
+    runs = given["runs"]
+    answer(ms=(make_s + run_s) / runs * 1e3, make_ms=make_s / runs * 1e3, run_ms=run_s / runs * 1e3)
+
+
+if __name__ == "__main__":
+    main()

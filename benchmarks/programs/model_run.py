@@ -1,0 +1,69 @@
+"""One run of a default simulation, step by step.
+
+Arguments: package, model ("stachenfeld_in_2d" or "weber_in_2d"), fraction (of the steps).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+from typing import Any
+
+from tell import answer, arguments, peak_mb, seconds
+
+
+def shortened(sim: Any, fraction: float) -> tuple[dict[str, Any], int]:
+    """Return the parameters of the loop for a fraction of the steps, and how many these are."""
+    params = dict(sim.training_loop_params)
+    name = "n_steps" if "n_steps" in params else "n_episode"
+    params[name] = max(round(params[name] * fraction), 1)
+    return params, params[name] * params.get("t_episode", 1)
+
+
+def save(agent: Any, env: Any, history: Any) -> None:
+    """Save as the manager of either package does."""
+    agent.save_agent("agent")
+    env.save_environment("arena")
+    with open("training_hist.dict", "wb") as file:
+        pickle.dump(history, file, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def load() -> list[Any]:
+    """Load all that was saved."""
+    loaded = []
+    for name in ("agent", "arena", "training_hist.dict"):
+        with open(name, "rb") as file:
+            loaded.append(pickle.load(file))
+    return loaded
+
+
+def main() -> None:
+    """Run it once and tell."""
+    given = arguments()
+    package = given["package"]
+    backend = package if package == "simmanager" else f"{package}.backend"
+    sim = getattr(importlib.import_module(f"{backend}.default_simulation"), given["model"])
+    params, steps = shortened(sim, given["fraction"])
+    imported_mb = peak_mb()
+    init_s, (agent, env) = seconds(lambda: (sim.agent_class(**sim.agent_params), sim.env_class(**sim.env_params)))
+    train_s, (agent, env, history) = seconds(lambda: sim.training_loop(agent, env, **params))
+    save_s, _ = seconds(lambda: save(agent, env, history))
+    run_mb = peak_mb()
+    del agent, env, history
+    load_s, _ = seconds(load)
+    answer(
+        run_s=init_s + train_s + save_s,
+        init_ms=init_s * 1e3,
+        step_us=train_s / steps * 1e6,
+        save_ms=save_s * 1e3,
+        load_ms=load_s * 1e3,
+        peak_mb=run_mb,
+        added_mb=run_mb - imported_mb,
+        agent_mb=os.path.getsize("agent") / 1e6,
+        history_mb=os.path.getsize("training_hist.dict") / 1e6,
+    )
+
+
+if __name__ == "__main__":
+    main()
