@@ -9,13 +9,14 @@ import os
 import platform
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,9 @@ RESULTS = HERE / "results"
 
 #: Who is measured, as the tables name it.
 OURS = "simmanager"
+
+#: Seconds after which a program is taken to hang.
+_PATIENCE_S = 3600.0
 
 #: Metric -> value, of one execution of one contender.
 Sample = dict[str, float]
@@ -240,7 +244,7 @@ class Measured:
 
 
 def in_turns(
-    contenders: Mapping[str, Callable[[], Sample]], turns: int, *, warm_up: Callable[[], Any] | None = None
+    contenders: Mapping[str, Callable[[], Sample]], turns: int, record: Record, *, warm_up: str = ""
 ) -> Measured:
     """Execute all contenders in turns A B A B, so that what changes on the machine meets all of them.
 
@@ -250,16 +254,31 @@ def in_turns(
         Name -> a function that does the work once and returns its sample.
     turns : int
         How often each is executed.
-    warm_up : callable, optional
-        Called once before, and not counted.
+    record : Record
+        Takes the name of a peer that fails; it is left out then.
+    warm_up : str, optional
+        Name of the one that is executed once before, which is not counted.
+
+    Raises
+    ------
+    RuntimeError
+        simmanager failed.
     """
-    if warm_up is not None:
-        warm_up()
+    if warm_up:
+        contenders[warm_up]()
     samples: dict[str, dict[str, list[float]]] = {name: {} for name in contenders}
     for turn in range(turns):
-        for name, contender in contenders.items():
-            say(f"turn {turn + 1} of {turns}: {name}")
-            for metric, value in contender().items():
+        for name in list(samples):
+            say(f"{record.name}, turn {turn + 1} of {turns}: {name}")
+            try:
+                sample = contenders[name]()
+            except (RuntimeError, AssertionError) as error:
+                if name.startswith(OURS):
+                    raise
+                del samples[name]
+                record.lacks(name, f"it failed ({str(error).strip().splitlines()[-1][:150]})")
+                continue
+            for metric, value in sample.items():
                 samples[name].setdefault(metric, []).append(value)
     return Measured(samples)
 
@@ -291,12 +310,22 @@ def run_program(python: Path | str, program: str, *, folder: Path | None = None,
         It failed; has the end of what it said.
     """
     command = [str(python), str(PROGRAMS / f"{program}.py"), json.dumps(arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment(), check=False)
-    for line in reversed(done.stdout.splitlines()):
+    with tempfile.TemporaryFile() as said:  # not a pipe: what a pool leaves alive would hold it open
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=folder, env=environment(), process_group=0
+        )
+        try:
+            code = process.wait(_PATIENCE_S)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # workers that the program did not end
+            process.wait()
+        said.seek(0)
+        lines = said.read().decode("utf-8", "replace").splitlines()
+    for line in reversed(lines):
         if line.startswith("benchmark:"):
             return dict(json.loads(line.removeprefix("benchmark:")))
-    said = (done.stderr or done.stdout).strip()[-1500:]
-    raise RuntimeError(f"{program} failed with exit code {done.returncode}: {said}")
+    raise RuntimeError(f"{program} failed with exit code {code}: {chr(10).join(lines)[-1500:]}")
 
 
 def run_command(command: Sequence[str | Path], folder: Path | None = None) -> Sample:
@@ -327,9 +356,10 @@ def run_command(command: Sequence[str | Path], folder: Path | None = None) -> Sa
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of all measured processes: our package can be imported, nothing else is changed."""
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": path, "MPLBACKEND": "Agg"}
+    """Return the environment of all measured processes: our package and programs can be imported, compiled once."""
+    path = os.pathsep.join(filter(None, (str(ROOT), str(PROGRAMS), os.environ.get("PYTHONPATH"))))
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": path, "MPLBACKEND": "Agg"}
 
 
 def bytes_below(folder: Path) -> int:

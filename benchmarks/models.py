@@ -60,7 +60,7 @@ def measure(settings: Settings) -> Record:
                 who: partial(_once, folder, python, package=package, model=model, fraction=SIZES[settings.size])
                 for who, (python, package) in contenders.items()
             }
-            _note(record, title, times, in_turns(calls, settings.turns(3), warm_up=calls[OURS]))
+            _note(record, title, times, in_turns(calls, settings.turns(3), record, warm_up=OURS))
     return record
 
 

@@ -37,6 +37,12 @@ _POOLS = {"loky": peers.LOKY, "mpire": peers.MPIRE, "submitit": peers.SUBMITIT, 
 #: Title -> whether a run has a process of its own, or a crash of one leaves the others alone.
 _ISOLATING = ("submitit LocalExecutor", "GNU parallel", "Ray", "Dask")
 
+_PARTS = {
+    "make_ms": "of this: `generate_sim_paths`",
+    "run_ms": "of this: `run_all`",
+    "steady_ms": "of this: from the start of the first run to the end of the last",
+}
+
 _COMPARED = """\
 2,000 runs of an agent and an arena that do nothing (ten steps). simmanager: `generate_sim_paths` + `run_all`, with the
 start of its workers. NeuralPlayground: the same two calls, serial, in its own process, with its own seven files a run.
@@ -60,7 +66,7 @@ def measure(settings: Settings) -> Record:
                 runs = few if pool == "submitit" else many
                 contenders[peer.name] = partial(_pool, folder, peer.python, pool, runs)
         contenders |= _gnu_parallel(folder, few, many, settings, record)
-        measured = in_turns(contenders, settings.turns(3), warm_up=contenders[f"{OURS} n_jobs=2"])
+        measured = in_turns(contenders, settings.turns(3), record, warm_up=f"{OURS} n_jobs=2")
     _note(record, measured)
     return record
 
@@ -107,11 +113,14 @@ def _note(record: Record, measured: Measured) -> None:
     ours, npg = f"{OURS} n_jobs=2", peers.NPG.name
     for who, metrics in measured.samples.items():
         record.add(who, "an empty run", "ms", metrics["ms"])
-        for metric, words in (("make_ms", "of this: making its folder"), ("run_ms", "of this: running it")):
+        for metric, words in _PARTS.items():
             if metric in metrics:
                 record.add(who, words, "ms", metrics[metric])
     ratio = measured.ratios(ours, npg, "ms")
     record.judge("simmanager at n_jobs=2 over NeuralPlayground's serial loop", "x", ratio, at_most(1))
+    steady = zip(measured.of(ours, "steady_ms"), measured.of(npg, "run_ms"), strict=False)
+    words = "the same for `run_all` alone, without the start of our workers (as without NeuralPlayground's import)"
+    record.judge(words, "x", [above / below for above, below in steady], at_most(1))
     record.judge("simmanager at n_jobs=1 over NeuralPlayground's", "x", measured.ratios(f"{OURS} n_jobs=1", npg, "ms"))
     for peer in (*(peer.name for peer in _POOLS.values()), "GNU parallel"):
         isolates = peer in _ISOLATING

@@ -16,7 +16,7 @@ from .errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, Un
 from .locking import LockHeld, is_held, take_lock
 from .record import FORMAT
 from .run_folder import SCRATCH, RunFolder
-from .state import utc_now
+from .state import open_regular, utc_now
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_=,+][A-Za-z0-9._\-=,+]*")
 
@@ -140,6 +140,19 @@ class BatchFolder:
         """Return the folder of a simulation."""
         return self.path / simulation_id
 
+    def own_simulation(self, simulation_id: str) -> Path:
+        """Return the folder of a simulation, to write or remove something in it.
+
+        Raises
+        ------
+        BatchDamaged
+            It is a symbolic link: what it points to is not part of the batch.
+        """
+        folder = self.simulation(simulation_id)
+        if folder.is_symlink():
+            raise BatchDamaged(f"{folder} is a symbolic link; a batch neither writes nor removes through links.")
+        return folder
+
     def recipe(self, simulation_id: str) -> Path:
         """Return the path of the pickled recipe of a simulation."""
         return self.path / simulation_id / "simulation.pkl"
@@ -157,8 +170,7 @@ class BatchFolder:
             The file is there but cannot be read.
         """
         try:
-            descriptor = os.open(self.manifest_file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | os.O_NONBLOCK)
-            with os.fdopen(descriptor, "rb") as file:
+            with os.fdopen(open_regular(self.manifest_file), "rb") as file:
                 return Manifest.from_json(json.loads(file.read()))
         except (FileNotFoundError, NotADirectoryError):
             raise BatchNotFound(f"There is no batch at {self.path} (no manager.json in it).") from None
@@ -171,7 +183,7 @@ class BatchFolder:
 
     def write_recipe(self, simulation_id: str, content: bytes) -> None:
         """Replace the pickled recipe of a simulation atomically."""
-        folder = self.simulation(simulation_id)
+        folder = self.own_simulation(simulation_id)
         folder.mkdir(exist_ok=True)
         RunFolder(folder).write_bytes(self.recipe(simulation_id), content)
 
@@ -241,7 +253,7 @@ class BatchFolder:
     def _sign(self) -> None:
         text = json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": utc_now()})
         with suppress(OSError):  # a full disk: the lock itself holds all the same
-            descriptor = os.open(self.lock_file, os.O_WRONLY)
+            descriptor = os.open(self.lock_file, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
             try:
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, text.encode())
@@ -268,11 +280,13 @@ class BatchFolder:
     def requested_stop(self) -> str:
         """Return "", "finish" or "now"."""
         try:
-            text = self.stop_request.read_text(encoding="ascii", errors="replace")
+            with os.fdopen(open_regular(self.stop_request), "rb") as file:
+                text = file.read(10).decode("ascii", "replace")
         except OSError:
             return ""
         return text if text in ("finish", "now") else ""
 
     def clear_stop_request(self) -> None:
         """Forget an answered request."""
-        self.stop_request.unlink(missing_ok=True)
+        with suppress(OSError):  # missing, or no file at all
+            self.stop_request.unlink()

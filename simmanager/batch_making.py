@@ -9,7 +9,6 @@ from typing import Any
 
 from .batch_folder import BatchFolder, Manifest, check_name
 from .errors import (
-    BatchBusy,
     BatchDamaged,
     BatchExists,
     BatchNotFound,
@@ -113,16 +112,15 @@ def claim_folder(folder: BatchFolder, *, overwrite: bool) -> None:
 
 
 def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
-    if folder.is_held():
-        raise BatchBusy(f"{folder.path} cannot be overwritten: it is being run by {folder.owner()}.")
-    folder.manifest_file.unlink()  # from here on it is no batch any more
-    for simulation_id in manifest.simulation_ids:
-        for run in runs_of(folder, simulation_id):
-            remove_run(run)
-        folder.recipe(simulation_id).unlink(missing_ok=True)
-        parent = folder.simulation(simulation_id)
-        if parent.is_dir() and not parent.is_symlink() and not any(parent.iterdir()):
-            parent.rmdir()
+    with folder.held():
+        parents = [folder.own_simulation(simulation_id) for simulation_id in manifest.simulation_ids]
+        for parent in parents:
+            for run in runs_of(folder, parent.name):
+                remove_run(run)
+            folder.recipe(parent.name).unlink(missing_ok=True)
+            if parent.is_dir() and not any(parent.iterdir()):
+                parent.rmdir()
+        folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again
 
 
 def runs_of(folder: BatchFolder, simulation_id: str) -> list[RunFolder]:
@@ -140,9 +138,7 @@ def make_missing_runs(folder: BatchFolder, simulation_id: str, number: int) -> N
     BatchNotWritable
         A folder cannot be made.
     """
-    parent = folder.simulation(simulation_id)
-    if parent.is_symlink():
-        raise BatchDamaged(f"{parent} is a symbolic link; a batch does not write through links.")
+    parent = folder.own_simulation(simulation_id)
     try:
         parent.mkdir(exist_ok=True)
         there = folder.run_folders(simulation_id)
@@ -169,9 +165,10 @@ def replace_run(folder: RunFolder) -> None:
 
 def remove_run(folder: RunFolder) -> None:
     """Remove the folder of a run, after a rename that takes it out of the batch at once."""
-    if folder.run_id is None or not folder.looks_like_a_run():
+    if folder.run_id is None or not folder.looks_like_a_run() or folder.path.parent.is_symlink():
         raise BatchDamaged(
-            f"{folder.path} cannot be shown to be a run of this batch; it is left alone. Remove it yourself."
+            f"{folder.path} cannot be shown to be a run of this batch (no state.log in it, or a symbolic link); "
+            "it is left alone. Remove it yourself."
         )
     aside = folder.path.with_name(f".removed-{folder.path.name}")
     try:

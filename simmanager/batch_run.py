@@ -109,10 +109,9 @@ def remove_leftovers(folder: BatchFolder) -> None:
     """Remove what a killed manager left half removed or half written; the caller holds the lock of the batch."""
     from .run_folder import SCRATCH, RunFolder
 
-    with os.scandir(folder.path) as entries:
-        simulations = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    simulations = [folder.own_simulation(name) for name in folder.read_manifest().simulation_ids]
     RunFolder(folder.path).remove_scratch()
-    for simulation in simulations:
+    for simulation in filter(Path.is_dir, simulations):
         with os.scandir(simulation) as entries:
             names = [entry.name for entry in entries if entry.name.startswith((".removed-run_", SCRATCH))]
         for name in names:

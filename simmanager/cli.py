@@ -33,7 +33,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     verb: Callable[[argparse.Namespace], int] = arguments.verb
     try:
-        return verb(arguments)
+        code = verb(arguments)
+        sys.stdout.flush()  # here, so that a pipe that is closed is seen here
+        return code
     except SimManagerError as error:
         from .display import plain
 
@@ -238,6 +240,7 @@ def cmd_rerun(arguments: argparse.Namespace) -> int:
 def cmd_stop(arguments: argparse.Namespace) -> int:
     """Ask the manager of a batch to stop."""
     from .batch_folder import BatchFolder
+    from .display import plain
 
     folder = BatchFolder(arguments.path)
     folder.read_manifest()
@@ -245,7 +248,7 @@ def cmd_stop(arguments: argparse.Namespace) -> int:
         print("No manager is running this batch.")
         return EXIT_OK
     folder.request_stop(now=arguments.now)
-    print(f"Asked {folder.owner()} to stop{' now' if arguments.now else ' after the runs at hand'}.")
+    print(f"Asked {plain(folder.owner())} to stop{' now' if arguments.now else ' after the runs at hand'}.")
     return EXIT_OK
 
 
@@ -279,16 +282,18 @@ def _follow(runs: list[RunStatus], arguments: argparse.Namespace) -> int:
     """Print what runs write as they write it, until all of them have ended."""
     from .display import plain
     from .run_folder import RunFolder
+    from .state import open_regular
     from .status import read_status
 
     positions = dict.fromkeys((run.path for run in runs), 0)
     last_path = ""
     while True:
-        states = {run.path: run.state for run in read_status(arguments.path).runs}
-        over = all(states.get(path, "finished") not in ("in_queue", "running") for path in positions)
+        status = read_status(arguments.path)
+        states = {run.path: run.state for run in status.runs}
+        over = _is_over(status) or all(states.get(path) not in ("in_queue", "running") for path in positions)
         for path, position in positions.items():
             try:
-                with RunFolder(path).log(arguments.type).open("rb") as file:
+                with os.fdopen(open_regular(RunFolder(path).log(arguments.type)), "rb") as file:
                     file.seek(position)
                     text = file.read().decode("utf-8", "replace")
                     positions[path] = file.tell()
@@ -305,7 +310,7 @@ def _follow(runs: list[RunStatus], arguments: argparse.Namespace) -> int:
 
 def _watch(path: Path) -> BatchStatus:
     """Show the status until the batch ends; Ctrl-C ends the looking, not the batch."""
-    from .display import console, status_view
+    from .display import console, plain, status_view
     from .status import read_status
 
     screen = console()
@@ -315,7 +320,7 @@ def _watch(path: Path) -> BatchStatus:
         while True:
             if str(status) != last:
                 last = str(status)
-                print(last, flush=True)
+                print(plain(last), flush=True)
             if _is_over(status):
                 return status
             time.sleep(1.0)

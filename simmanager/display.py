@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -54,13 +55,13 @@ def duration(seconds: float | None) -> str:
     """Return seconds as people say them: ``0.31 s``, ``2 min 5 s``, ``3 h 12 min``."""
     if seconds is None:
         return ""
-    if seconds < 10:
+    if round(seconds, 2) < 10:
         return f"{seconds:.2f} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = int(seconds // 60)
+    minutes, rest = divmod(round(seconds), 60)  # rounded first: no "1 min 60 s"
+    if minutes == 0:
+        return f"{rest} s"
     if minutes < 60:
-        return f"{minutes} min {seconds % 60:.0f} s"
+        return f"{minutes} min {rest} s"
     hours = minutes // 60
     return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
@@ -80,6 +81,9 @@ def print_log(folder: RunFolder, log_type: str) -> None:
     path = folder.log(log_type)
     if not folder.path.is_dir():
         raise BatchNotFound(f"There is no run at {folder.path}.")
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        print(f"({path.name} is no regular file; it is not read)")
+        return
     text = plain(folder.read_log(log_type)).rstrip("\n")
     print(text if text else f"({path.name} is empty)" if path.exists() else f"(no {path.name} yet)")
 

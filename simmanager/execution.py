@@ -16,7 +16,7 @@ from typing import Any
 
 from . import checkpoint, progress
 from .capture import descriptors_to_logs
-from .errors import SimManagerError, SimulationError
+from .errors import InvalidTransition, SimManagerError, SimulationError
 from .isolation import MemoryLimit, Meter, seed_everything
 from .locking import LockHeld, take_lock
 from .record import RunRecord, loaded_versions, number_of
@@ -140,9 +140,18 @@ def execute_run(
             return Outcome(history.state or "", reason, attempt=history.attempts), None
         return _attempt(folder, task, history, capture, loaded)
     except OSError as error:
-        return Outcome(RunState.ERROR.value, f"cannot write to the folder of the run ({error.strerror or error})"), None
+        return _refused(folder, f"cannot write to the folder of the run ({error.strerror or error})"), None
     finally:
         lock.release()
+
+
+def _refused(folder: RunFolder, reason: str) -> Outcome:
+    """Note, if that is possible, that a run could not be started; the caller holds its lock."""
+    with suppress(OSError, InvalidTransition):
+        history = folder.read_history()
+        begin = [(RunState.RUNNING, "")] if history.state is RunState.IN_QUEUE else []
+        folder.move(history, *begin, (RunState.ERROR, reason))
+    return Outcome(RunState.ERROR.value, reason, True)
 
 
 def enqueue(folder: RunFolder, history: StateHistory, execute: tuple[str, ...]) -> StateHistory:
@@ -188,6 +197,7 @@ def _attempt(
     attempt = history.attempts + 1
     if attempt > 1:
         folder.set_aside_attempt(attempt - 1)
+    folder.remove_logs()
     error: BaseException | None = None
     with capture(folder):
         host = socket.gethostname()
@@ -242,8 +252,10 @@ def _verdict(
         with suppress(OSError):  # after the results are in place; a run that raised would only raise again
             folder.checkpoint.unlink(missing_ok=True)
     facts = f"duration_s={record.duration_s} cpu_s={record.cpu_s} peak_mb={record.peak_mb}"
-    with suppress(OSError):  # on a full disk even this line may fail: the lock is freed, status says interrupted
+    try:
         folder.move(history, (state, facts if state is RunState.FINISHED else reason))
+    except OSError as failure:  # even this line may fail on a full disk: the lock is freed, status says interrupted
+        state, reason = RunState.ERROR, f"{reason or 'it ended'}; this could not be noted ({failure.strerror})"
     return Outcome(state.value, reason, True, record.duration_s, history.attempts)
 
 

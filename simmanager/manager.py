@@ -19,6 +19,7 @@ from .batch_making import (
 )
 from .batch_run import provenance_of_batch, run_batch
 from .errors import (
+    BatchExists,
     BatchNotFound,
     ParameterTypeError,
     SimulationError,
@@ -208,6 +209,8 @@ class SimulationManager:
             provenance=provenance_of_batch(),
         )
         with self._folder.held():
+            if self._folder.manifest_file.exists():
+                raise BatchExists(f"{self._folder.path}: another manager has just made a batch there.")
             make_batch_folder(self._folder, recipes, manifest)
             self._made = True
             for simulation_id, _ in recipes:

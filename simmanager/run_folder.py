@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ResultsMissing, SimManagerError
-from .state import RunState, StateHistory, read_history, write_moves
+from .state import RunState, StateHistory, open_regular, read_history, write_moves
 
 _NAME = re.compile(r"run_(?P<run_id>\d+)_(?P<date>\d{2}-\d{2}-\d{4}_\d{2}-\d{2}-\d{2}-\d{3})", re.ASCII)
 
@@ -189,6 +190,7 @@ class RunFolder:
             The writer made no file at the path it was given.
         """
         scratch = target.with_name(SCRATCH + target.name)
+        _remove(scratch)  # a link planted there must not be written through
         try:
             writer(scratch)
             if not os.path.lexists(scratch):
@@ -216,6 +218,8 @@ class RunFolder:
     def set_aside_attempt(self, number: int) -> None:
         """Move the logs of an earlier attempt to ``attempt_<number>/`` and remove what it left unfinished."""
         kept = self.path / f"attempt_{number}"
+        if kept.is_symlink() or kept.is_file():
+            kept.unlink()
         for name in _KEPT_OF_ATTEMPT:
             file = self.path / name
             if os.path.lexists(file):
@@ -224,6 +228,11 @@ class RunFolder:
         for name in (*RESULTS, "progress"):
             _remove(self.path / name)
         self.remove_scratch()
+
+    def remove_logs(self) -> None:
+        """Remove what is in the place of the logs, so that new ones are written to files of their own."""
+        for log in (self.run_log, self.error_log):
+            _remove(log)
 
     def remove_scratch(self) -> None:
         """Remove scratch files that a killed process left."""
@@ -245,7 +254,7 @@ class RunFolder:
             Read at most so many bytes, from the end.
         """
         try:
-            descriptor = os.open(self.log(log_type), os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+            descriptor = open_regular(self.log(log_type))
         except OSError:
             return ""
         with os.fdopen(descriptor, "rb") as file:
@@ -256,8 +265,7 @@ class RunFolder:
     def read_json(self, path: Path) -> dict[str, Any]:
         """Return a JSON file as a dict; {} if it is missing or damaged."""
         try:
-            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-            with os.fdopen(descriptor, "rb") as file:
+            with os.fdopen(open_regular(path), "rb") as file:
                 content = json.loads(file.read(1 << 22))
         except (OSError, ValueError, RecursionError):
             return {}
@@ -266,8 +274,9 @@ class RunFolder:
     def read_progress(self) -> float | None:
         """Return the fraction done of a running run, 0 to 1; None if it did not say."""
         try:
-            done, total = (float(word) for word in self.progress.read_text(encoding="ascii").split()[:2])
-            return min(max(done / total, 0.0), 1.0) if done == done and total > 0 else None
+            with os.fdopen(open_regular(self.progress), "rb") as file:
+                done, total = (float(word) for word in file.read(200).split()[:2])
+            return min(max(done / total, 0.0), 1.0) if math.isfinite(done) and 0 < total < math.inf else None
         except (OSError, ValueError):
             return None
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-from dataclasses import dataclass
+import stat
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -147,10 +149,25 @@ def parse(content: bytes) -> StateHistory:
     return StateHistory(tuple(transitions), len(content), damage)
 
 
+def open_regular(path: Path | str) -> int:
+    """Open a file for reading; return its descriptor. Never waits, never follows a symbolic link.
+
+    Raises
+    ------
+    OSError
+        It is missing, a link, a folder, a pipe or a device, or cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return descriptor
+
+
 def read_history(path: Path | str) -> StateHistory:
     """Read a state.log, following no symlink; one that is missing or unreadable is empty, with the damage named."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        descriptor = open_regular(path)
     except FileNotFoundError:
         return StateHistory((), 0, "state.log is missing")
     except OSError as error:
@@ -165,7 +182,10 @@ def read_history(path: Path | str) -> StateHistory:
         return StateHistory((), 0, f"state.log cannot be read ({error.strerror})")
     finally:
         os.close(descriptor)
-    return parse(b"".join(chunks))
+    history = parse(b"".join(chunks))
+    if history.last is None and not history.damage:
+        return replace(history, damage="state.log holds no complete line")
+    return history
 
 
 def write_moves(path: Path | str, history: StateHistory, *moves: tuple[RunState, str]) -> StateHistory:

@@ -123,14 +123,15 @@ def _run(
     """Iterate from where ``state``, or a checkpoint of this run, is to the end."""
     state = load_checkpoint() or state
     report = _Reporter(total, state)
-    agent, env, record = state.agent, state.env, state.recorder.record
+    agent, env, obs, record = state.agent, state.env, state.obs, state.recorder.record
+    due = state.iteration
     for iteration in range(state.iteration, total):
-        state.obs, output = iterate(agent, env, state.obs)
+        obs, output = iterate(agent, env, obs)
         if iteration % record_every == 0:
             record(iteration // record_every, output)
-        state.iteration = iteration + 1
-        if iteration >= report.due:
-            report()
+        if iteration >= due:
+            state.obs, state.iteration = obs, iteration + 1
+            due = report()
     report_progress(total, total)
     return agent, env, state.recorder.history()
 
@@ -142,16 +143,16 @@ class _Reporter:
         self._total, self._state = total, state
         self._stride = 1
         self._last = time.monotonic()
-        #: Iteration at which the next report is due.
-        self.due = state.iteration
 
-    def __call__(self) -> None:
+    def __call__(self) -> int:
+        """Report, and return the iteration at which the next report is due."""
         report_progress(self._state.iteration, self._total)
         save_checkpoint(self._state)
         now = time.monotonic()
         quick = now - self._last < _REPORT_EVERY_S
         self._stride = self._stride * 2 if quick else max(self._stride // 2, 1)
-        self.due, self._last = self._state.iteration + self._stride, now
+        self._last = now
+        return self._state.iteration + self._stride
 
 
 def _step_then_learn(agent: Any, env: Any, obs: Any) -> tuple[Any, Any]:

@@ -104,7 +104,7 @@ def test_durations_are_said_as_people_say_them(seconds, words):
 def test_the_tree_shows_batch_simulations_and_runs():
     lines = text_of(
         batch_of(
-            a_run("finished", duration_s=0.312),
+            a_run("finished", duration_s=0.312, fraction=1.0),
             a_run("error", run_id=1, reason="ValueError: boom", duration_s=1.0, attempt=2),
             a_run("running", "other", duration_s=65.0, fraction=0.25),
             a_run("in_queue", "other", 1, reason="it has no folder yet"),
@@ -248,10 +248,9 @@ def test_in_jupyter_a_bar_is_updated_in_place(monkeypatch, clock):
         def update(self, html):
             updates.append(html.data)
 
-    class Notebook(console().__class__):
-        is_jupyter = True
+    from rich.console import Console
 
-    monkeypatch.setattr(shown, "console", lambda file=None: Notebook(file=io.StringIO()))
+    monkeypatch.setattr(shown, "console", lambda file=None: Console(force_jupyter=True))
     monkeypatch.setattr(shown, "_jupyter_display", Handle)
     progress = Progress(2)
     with progress.shown():

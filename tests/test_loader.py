@@ -31,8 +31,10 @@ empty = []
 def a_file(tmp_path, monkeypatch):
     (tmp_path / "my_sims.py").write_text(FILE)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
-    return tmp_path / "my_sims.py"
+    yield tmp_path / "my_sims.py"
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.mark.parametrize(

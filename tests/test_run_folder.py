@@ -90,7 +90,7 @@ def test_two_of_one_path_are_equal():
 def test_a_new_run_waits_in_the_queue(folder):
     assert folder.looks_like_a_run()
     assert folder.read_history().state is RunState.IN_QUEUE
-    with pytest.raises(FileExistsError):
+    with pytest.raises(OSError, match=NAME):
         folder.create()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from toys import failing_loop, listing, python, toy_sim
 
-from simmanager import RunFolder, RunState, RunStatus, SimulationManager, SingleSim, read_status
+from simmanager import RunState, RunStatus, SimulationManager, read_status
 from simmanager.errors import BatchNotFound, UnknownName
 from simmanager.locking import take_lock
 from simmanager.status import estimate_remaining, summarise_runs
@@ -171,7 +171,7 @@ def test_a_missing_run_folder_is_a_run_that_waits(waiting):
 
 def test_a_damaged_manifest_is_named_and_the_runs_are_shown_all_the_same(waiting):
     (Path(waiting.results_path) / "manager.json").write_text("{")
-    status = waiting.__class__.__name__ and read_status(waiting.results_path)
+    status = read_status(waiting.results_path)
     assert (status.manager_id, status.headline) == ("batch", "3 in_queue")
     assert "manager.json is damaged" in status.damage[0]
 
@@ -249,7 +249,6 @@ def test_one_run_of_neuralplayground_is_understood(tmp_path):
     (tmp_path / "results_sim").mkdir()
     (tmp_path / "results_sim" / "state.log").write_text("finished")
     assert read_status(tmp_path / "results_sim").headline == "1 finished"
-    assert SingleSim
 
 
 @pytest.mark.parametrize("name", ["missing", "empty", "file", "other"])
@@ -295,7 +294,6 @@ def test_the_remaining_time_is_estimated_simulation_by_simulation(runs, seconds)
 
 
 def test_looking_loads_nothing_heavy_and_unpickles_nothing(executed):
-    (Path(executed) / "good" / "simulation.pkl").write_bytes((Path(executed) / "good" / "simulation.pkl").read_bytes())
     program = """
 import sys
 from simmanager.status import read_status
@@ -308,7 +306,7 @@ assert not heavy, heavy
     assert done.returncode == 0, done.stderr
 
 
-def test_the_first_bytes_of_a_pickle_bomb_are_never_run(waiting):
+def test_a_pickle_that_runs_code_is_never_loaded(waiting):
     class Bomb:
         def __reduce__(self):
             return (os.mkdir, ("exploded",))
@@ -330,4 +328,3 @@ def test_a_status_is_a_record_of_its_moment(executed):
         status.total = 5
     assert replace(status, manager_alive=True).advice == ""
     assert repr(status) == "<BatchStatus batch: 2 finished, 2 error>"
-    assert isinstance(RunFolder(status.runs[0].path).read_history().transitions, tuple)

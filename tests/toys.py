@@ -111,6 +111,7 @@ def python(program: str, *words: str, environ: dict[str, str] | None = None, **o
 
     here = Path(__file__).resolve().parent
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(here), str(here.parent))), **(environ or {})}
+    environ.pop("PYTHONUNBUFFERED", None)  # as a user has it: output to a pipe is buffered
     command = [sys.executable, "-c", program, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environ, check=False, **options)
 

@@ -11,6 +11,9 @@ from typing import Any
 from empty_run import one_run
 from tell import answer, arguments, seconds
 
+#: What ends the pool.
+_closers: list[Callable[[], Any]] = []
+
 #: A pool: paths, jobs -> a function that executes them all, on processes that have started already.
 Pool = Callable[[list[str], int], Callable[[], Any]]
 
@@ -28,6 +31,7 @@ def mpire(paths: list[str], n_jobs: int) -> Callable[[], Any]:
     from mpire import WorkerPool
 
     pool = WorkerPool(n_jobs, keep_alive=True)
+    _closers.append(pool.terminate)
     pool.map(len, [["x"]] * 8)
     return lambda: pool.map(one_run, paths, chunk_size=1)
 
@@ -47,6 +51,7 @@ def ray(paths: list[str], n_jobs: int) -> Callable[[], Any]:
 
     environ = {"env_vars": {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent)])}}
     library.init(num_cpus=n_jobs, include_dashboard=False, logging_level="ERROR", runtime_env=environ)
+    _closers.append(library.shutdown)
     task = library.remote(one_run)
     library.get([task.remote(f"{path}-warm") for path in paths[: 4 * n_jobs]])
     return lambda: library.get([task.remote(path) for path in paths])
@@ -57,6 +62,7 @@ def dask(paths: list[str], n_jobs: int) -> Callable[[], Any]:
     from distributed import Client
 
     client = Client(n_workers=n_jobs, threads_per_worker=1, dashboard_address=None)
+    _closers.append(client.shutdown)
     client.gather(client.map(one_run, [f"{path}-warm" for path in paths[: 4 * n_jobs]], pure=False))
     return lambda: client.gather(client.map(one_run, paths, pure=False))
 
@@ -68,6 +74,8 @@ def main() -> None:
     pools: dict[str, Pool] = {"loky": loky, "mpire": mpire, "submitit": submitit, "ray": ray, "dask": dask}
     work = pools[given["pool"]](paths, given["n_jobs"])
     wall, _ = seconds(work)
+    for close in _closers:
+        close()
     missing = [path for path in paths if not os.path.exists(f"{path}/run.json")]
     assert not missing, f"{len(missing)} runs wrote nothing"
     answer(ms=wall / len(paths) * 1e3)

@@ -40,6 +40,10 @@ def _direction(x: float, y: float) -> FloatArray:
 _ARROWS = (_direction(0, 1), _direction(0, -1), _direction(1, 0), _direction(-1, 0))
 
 
+#: What `update` works with; made anew when an agent is loaded.
+_PREPARED = ("_column_list", "_gammas", "_rates", "_scratch")
+
+
 class Stachenfeld2018(AgentCore):
     """Learns the successor representation of a rectangular room by temporal differences.
 
@@ -132,21 +136,23 @@ class Stachenfeld2018(AgentCore):
     @property
     def gamma(self) -> float:
         """Discount."""
-        return float(self._gamma)
+        return self._gamma
 
     @gamma.setter
     def gamma(self, value: float) -> None:
         # As arrays without dimensions, which NumPy multiplies with faster than with floats.
-        self._gamma = np.array(check_number("discount", value, minimum=0, below=1), dtype=np.float64)
+        self._gamma = float(check_number("discount", value, minimum=0, below=1))
+        self._prepare()
 
     @property
     def learning_rate(self) -> float:
         """Learning rate of the TD update."""
-        return float(self._learning_rate)
+        return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._learning_rate = np.array(check_number("lr_td", value, minimum=0), dtype=np.float64)
+        self._learning_rate = float(check_number("lr_td", value, minimum=0))
+        self._prepare()
 
     @property
     def mesh(self) -> FloatArray:
@@ -173,13 +179,20 @@ class Stachenfeld2018(AgentCore):
         self._prepare()
 
     def _prepare(self) -> None:
-        """Make what `update` works with: views of the columns, and room for the step along one."""
+        """Make what `update` works with: views of the columns, the two factors as vectors, and room for a step.
+
+        NumPy multiplies two short vectors in half the time that a vector and a number take.
+        """
+        if not {"_columns", "_gamma", "_learning_rate"} <= vars(self).keys():
+            return  # the constructor is still at work
         self._column_list = list(self._columns)
+        self._gammas = np.full(self.n_state, self._gamma)
+        self._rates = np.full(self.n_state, self._learning_rate)
         self._scratch = np.empty(self.n_state)
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        return {name: value for name, value in state.items() if name not in ("_column_list", "_scratch")}
+        return {name: value for name, value in state.items() if name not in _PREPARED}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -264,10 +277,10 @@ class Stachenfeld2018(AgentCore):
             self.initial_obs_variable = True
         state = self.curr_state
         column = self._column_list[state]
-        td_error: FloatArray = np.multiply(self._column_list[next_state], self._gamma)
+        td_error: FloatArray = np.multiply(self._column_list[next_state], self._gammas)
         td_error[state] += 1.0
         np.subtract(td_error, column, td_error)
-        np.add(column, np.multiply(td_error, self._learning_rate, self._scratch), column)
+        np.add(column, np.multiply(td_error, self._rates, self._scratch), column)
         self.grad_history.append(math.sqrt(td_error.dot(td_error)))
         self.curr_state = next_state
         self.global_steps += 1

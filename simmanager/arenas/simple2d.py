@@ -209,7 +209,8 @@ class Simple2D(Environment):
                 dx, dy, scale = dx / length, dy / length, self.agent_step_size
             state = self._move(scale * dx, scale * dy, action)
         self.state = state
-        self._increase_global_step()
+        self.global_steps += 1
+        self.global_time += self.time_step_size
         reward = self.reward_function(action, state)
         x, y = state.tolist()
         self.history.record(dx, dy, x, y, reward, self.global_steps)
@@ -296,7 +297,7 @@ def _two_numbers(name: str, value: Any) -> tuple[float, float]:
     """Return ``value`` as two finite floats; fast for float arrays, which is what agents give."""
     try:
         x, y = value.tolist() if type(value) is np.ndarray else value
-        finite = math.isfinite(x) and math.isfinite(y)
+        finite = x - x == 0.0 == y - y  # infinity and NaN are not
     except (TypeError, ValueError, OverflowError):
         raise ParameterTypeError(f"{name} must be two numbers, not {value!r} ({type(value).__name__}).") from None
     if not finite:

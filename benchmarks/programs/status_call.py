@@ -1,0 +1,64 @@
+"""Asks for the status in this process: a first call, then a refresh after ten runs have changed.
+
+Arguments: package, process (bool: only print the status, as a program of NeuralPlayground would).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tell import answer, arguments, peak_mb, seconds
+
+_MOVES = "2026-11-22T14:16:33.600Z\trunning\tattempt=1 pid=4711 host=workstation\n2026-11-22T14:16:33.900Z\tfinished\t\n"
+
+
+def ours() -> dict[str, float]:
+    """Measure read_status, and what --watch does after it."""
+    from simmanager import status
+
+    call_s, first = seconds(lambda: status.read_status("batch"))
+    refresh = refresher(status)
+    refresh()
+    waiting = [run for run in first.runs if run.state == "in_queue"][:10]
+    for run in waiting:
+        with open(f"{run.path}/state.log", "a") as file:
+            file.write(_MOVES)
+    refresh_s, second = seconds(refresh)
+    assert second.counts["finished"] == first.counts["finished"] + len(waiting)
+    return {"call_s": call_s, "refresh_s": refresh_s, "peak_mb": peak_mb()}
+
+
+def refresher(status: Any) -> Callable[[], Any]:
+    """Return what `simmanager status --watch` calls again and again."""
+    reader = getattr(status, "StatusReader", None)
+    return (lambda: status.read_status("batch")) if reader is None else reader("batch").read
+
+
+def theirs() -> dict[str, float]:
+    """Measure check_run_status, which prints; here into nothing."""
+    from neuralplayground.backend import SimulationManager
+
+    manager = SimulationManager(existing_simulation="batch")
+    stdout = sys.stdout
+    with open(os.devnull, "w") as sys.stdout:
+        call_s, _ = seconds(manager.check_run_status)
+    sys.stdout = stdout
+    return {"call_s": call_s, "peak_mb": peak_mb()}
+
+
+def main() -> None:
+    """Ask and tell."""
+    given = arguments()
+    if given["process"]:
+        from neuralplayground.backend import SimulationManager
+
+        SimulationManager(existing_simulation="batch").check_run_status()
+        return
+    answer(**(ours() if given["package"] == "simmanager" else theirs()))
+
+
+if __name__ == "__main__":
+    main()
