@@ -14,10 +14,11 @@ _METRICS = {"wall_s": ("makespan", "s"), "bound_s": ("lower bound", "s"), "ratio
 
 _COMPARED = """\
 Seven runs each of four simulations, two at a time: a tiny SR, the default SR, the default Weber, and an SR five times
-as long, which stands last in the list (every 20th step of an SR is recorded). The lower bound is max(longest run, sum of all runs / 2), from the durations
-measured in that same execution. simmanager has one finished run of each simulation in the batch, so durations are
-known; its time is all of `run_all`, the start of the workers included. joblib (in the same environment) takes the same
-runs in the order of the list, on workers that have started already, and writes agent, arena and history."""
+as long, which stands last in the list (of an SR every 20th step is recorded). The lower bound is max(longest run, sum
+of all runs / 2), from the durations measured in that same execution. simmanager has one finished run of each simulation
+in the batch, so durations are known; its time is all of `run_all`, the start of the workers included. joblib (in the
+same environment) takes the same runs in the order of the list, on workers that have started already, and writes agent,
+arena and history."""
 
 
 def measure(settings: Settings) -> Record:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .harness import ROOT, Record, Settings
 
-#: A torch for NeuralPlayground to find installed (of two builds of this version pip prefers a CPU-only one it is shown).
+#: Installed before NeuralPlayground, whose own choice may be a build for GPUs; pip prefers a CPU-only one it is shown.
 _TORCH = "torch==2.13.0"
 
 

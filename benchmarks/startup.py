@@ -7,7 +7,19 @@ from functools import partial
 from pathlib import Path
 
 from . import peers
-from .harness import OURS, Record, Sample, Settings, at_most, fresh, in_turns, main, run_command, run_program, work_folder
+from .harness import (
+    OURS,
+    Record,
+    Sample,
+    Settings,
+    at_most,
+    fresh,
+    in_turns,
+    main,
+    run_command,
+    run_program,
+    work_folder,
+)
 
 #: Turns: a process takes milliseconds.
 TURNS = {"full": 20, "quick": 5, "tiny": 1}

@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from .capture import descriptors_to_logs
 from .errors import InvalidTransition, SimManagerError, SimulationError
 from .isolation import MemoryLimit, Meter, seed_everything
 from .locking import LockHeld, take_lock
+from .pickling import dump
 from .record import RunRecord, loaded_versions, number_of
 from .run_folder import RESULTS, RunFolder
 from .state import RunState, StateHistory, one_line
@@ -361,7 +362,7 @@ def save_results(folder: RunFolder, agent: Any, env: Any, history: Mapping[str, 
     savers: dict[str, tuple[Path, Callable[[Path], None]]] = {
         "agent": (folder.agent, lambda scratch: _save_object(agent, "save_agent", scratch)),
         "arena": (folder.arena, lambda scratch: _save_object(env, "save_environment", scratch)),
-        "training history": (folder.history, lambda scratch: _pickle(history, scratch)),
+        "training history": (folder.history, lambda scratch: dump(dict(history), scratch)),
         "summary": (folder.summary, lambda scratch: write_summary(scratch, history)),
     }
     for what, (target, saver) in savers.items():
@@ -383,14 +384,7 @@ def _save_object(thing: Any, method: str, scratch: Path) -> None:
             # Plain pickle refuses classes of a notebook or main script; cloudpickle takes them by value.
             if "pickle" not in str(error).lower():
                 raise
-    _pickle(thing, scratch)
-
-
-def _pickle(thing: Any, scratch: Path) -> None:
-    import cloudpickle
-
-    with scratch.open("wb") as file:
-        cloudpickle.dump(dict(thing) if isinstance(thing, Mapping) else thing, file, protocol=5)
+    dump(thing, scratch)
 
 
 class _ProgressFile:
@@ -440,4 +434,4 @@ def as_task(content: Mapping[str, Any]) -> Task:
 
 def as_plain(record: Task | Outcome) -> dict[str, Any]:
     """Return a task or outcome as plain data for JSON."""
-    return asdict(record)
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from .errors import ParameterError, ParameterTypeError
+from .pickling import dump
 
 
 class ModelState:
@@ -34,13 +35,10 @@ class ModelState:
         return same(self.__getstate__(), other.__getstate__())
 
     def _save(self, path: str | Path, raw_object: bool) -> None:
-        import cloudpickle
-
         target = Path(path)
         scratch = target.with_name(f".part-{target.name}")
         try:
-            with scratch.open("wb") as file:
-                cloudpickle.dump(self if raw_object else self.__getstate__(), file, protocol=pickle.HIGHEST_PROTOCOL)
+            dump(self if raw_object else self.__getstate__(), scratch)
             scratch.replace(target)
         finally:
             scratch.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 #: Version of the format of run.json and manager.json.
@@ -66,7 +66,7 @@ class RunRecord:
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of run.json."""
-        return {"format": FORMAT, **asdict(self)}
+        return {"format": FORMAT, **{name: getattr(self, name) for name in self.__dataclass_fields__}}
 
 
 def run_seed(batch_seed: int, simulation_id: str, run_id: int) -> int:

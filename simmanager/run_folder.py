@@ -193,13 +193,7 @@ class RunFolder:
         _remove(scratch)  # a link planted there must not be written through
         try:
             writer(scratch)
-            if not os.path.lexists(scratch):
-                raise SimManagerError(
-                    f"Saving {target.name!r} wrote no file at the path it was given (does it add a file ending?)."
-                )
-            if target.is_dir() and not target.is_symlink():
-                shutil.rmtree(target)  # os.replace refuses to replace a folder
-            scratch.replace(target)
+            _put_in_place(scratch, target)
         except BaseException:
             for leftover in scratch.parent.glob(f"{scratch.name}*"):  # a saver may have added a file ending
                 _remove(leftover)
@@ -211,9 +205,9 @@ class RunFolder:
 
     def write_json(self, target: Path, content: dict[str, Any]) -> None:
         """Write a JSON file whole or not at all."""
-        self.write_bytes(
-            target, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
-        )
+        # A line a key: as readable as indentation, which would take json's slow path.
+        lines = (f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in content.items())
+        self.write_bytes(target, ("{\n" + ",\n".join(lines) + "\n}\n").encode(errors="backslashreplace"))
 
     def set_aside_attempt(self, number: int) -> None:
         """Move the logs of an earlier attempt to ``attempt_<number>/`` and remove what it left unfinished."""
@@ -306,6 +300,20 @@ class RunFolder:
             return f"{self.path} holds no {target.name!r}; it does not look like the folder of a run."
         reason = f" ({history.last.detail})" if history.state in (RunState.ERROR, RunState.INTERRUPTED) else ""
         return f"The run in {self.path} has no {target.name!r}: its state is {history.last.state.value}{reason}."
+
+
+def _put_in_place(scratch: Path, target: Path) -> None:
+    try:
+        os.replace(scratch, target)  # noqa: PTH105 - a hot path
+    except FileNotFoundError:
+        raise SimManagerError(
+            f"Saving {target.name!r} wrote no file at the path it was given (does it add a file ending?)."
+        ) from None
+    except OSError:
+        if not target.is_dir() or target.is_symlink():
+            raise
+        shutil.rmtree(target)  # a folder is in the way
+        scratch.replace(target)
 
 
 def _write_new(path: Path, content: bytes) -> None:

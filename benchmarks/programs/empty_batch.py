@@ -3,6 +3,8 @@
 Arguments: package, runs, n_jobs (only simmanager has it).
 """
 
+# ruff: noqa: PTH - plain calls: what is measured must not pay for pathlib
+
 from __future__ import annotations
 
 import importlib

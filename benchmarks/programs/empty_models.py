@@ -1,5 +1,7 @@
 """An agent and an arena that do nothing, and a loop of ten steps; for simmanager and for NeuralPlayground."""
 
+# ruff: noqa: PTH - plain calls: what is measured must not pay for pathlib
+
 from __future__ import annotations
 
 import pickle

@@ -1,5 +1,7 @@
 """The same empty runs as tasks of another pool. Arguments: pool, runs, n_jobs, target (a folder)."""
 
+# ruff: noqa: PTH - plain calls: what is measured must not pay for pathlib
+
 from __future__ import annotations
 
 import os
@@ -19,7 +21,7 @@ Pool = Callable[[list[str], int], Callable[[], Any]]
 
 
 def loky(paths: list[str], n_jobs: int) -> Callable[[], Any]:
-    """Bare joblib."""
+    """Use bare joblib."""
     from joblib import Parallel, delayed
 
     Parallel(n_jobs)(delayed(os.getpid)() for _ in range(8))
@@ -27,7 +29,7 @@ def loky(paths: list[str], n_jobs: int) -> Callable[[], Any]:
 
 
 def mpire(paths: list[str], n_jobs: int) -> Callable[[], Any]:
-    """A WorkerPool of mpire, one run a task as with simmanager."""
+    """Use a WorkerPool of mpire, one run a task as with simmanager."""
     from mpire import WorkerPool
 
     pool = WorkerPool(n_jobs, keep_alive=True)
@@ -37,7 +39,7 @@ def mpire(paths: list[str], n_jobs: int) -> Callable[[], Any]:
 
 
 def submitit(paths: list[str], n_jobs: int) -> Callable[[], Any]:
-    """The LocalExecutor of submitit: a process for each run; a thread for each core waits for them."""
+    """Use the LocalExecutor of submitit: a process for each run; a thread for each core waits for them."""
     from submitit import LocalExecutor
 
     executor = LocalExecutor(Path(paths[0]).parent / "submitit")
@@ -46,7 +48,7 @@ def submitit(paths: list[str], n_jobs: int) -> Callable[[], Any]:
 
 
 def ray(paths: list[str], n_jobs: int) -> Callable[[], Any]:
-    """Tasks of Ray."""
+    """Use tasks of Ray."""
     import ray as library
 
     environ = {"env_vars": {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent)])}}
@@ -58,7 +60,7 @@ def ray(paths: list[str], n_jobs: int) -> Callable[[], Any]:
 
 
 def dask(paths: list[str], n_jobs: int) -> Callable[[], Any]:
-    """Tasks of Dask on a local cluster of processes."""
+    """Use tasks of Dask on a local cluster of processes."""
     from distributed import Client
 
     client = Client(n_workers=n_jobs, threads_per_worker=1, dashboard_address=None)

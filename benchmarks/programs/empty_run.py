@@ -3,6 +3,8 @@
 As a program (for GNU parallel): ``empty_run.py FOLDER``.
 """
 
+# ruff: noqa: PTH - plain calls: what is measured must not pay for pathlib
+
 from __future__ import annotations
 
 import json

@@ -6,8 +6,9 @@ import time
 from datetime import datetime
 
 import empty_models
-import simmanager
 from tell import answer, arguments
+
+import simmanager
 
 
 def main() -> None:

@@ -7,8 +7,9 @@ import time
 from datetime import datetime
 
 import empty_models
-import simmanager
 from tell import answer, arguments, peak_mb, seconds
+
+import simmanager
 
 
 def make(runs: int) -> None:

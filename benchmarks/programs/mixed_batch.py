@@ -1,15 +1,18 @@
 """A batch of unequal simulations, the long ones last in the list. Arguments: way ("simmanager", "loky"), size."""
 
+# ruff: noqa: PTH - plain calls: what is measured must not pay for pathlib
+
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from typing import Any
 
-import simmanager
 from empty_run import dump
-from simmanager.default_simulation import stachenfeld_in_2d, weber_in_2d
 from tell import answer, arguments, seconds
+
+import simmanager
+from simmanager.default_simulation import stachenfeld_in_2d, weber_in_2d
 
 #: Size -> number of runs of the shorter simulations, and how long they are.
 SIZES = {"full": (8, 1.0), "quick": (3, 0.2), "tiny": (2, 0.001)}

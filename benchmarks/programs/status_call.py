@@ -3,6 +3,8 @@
 Arguments: package, process (bool: only print the status, as a program of NeuralPlayground would).
 """
 
+# ruff: noqa: PTH - plain calls: what is measured must not pay for pathlib
+
 from __future__ import annotations
 
 import os
@@ -12,7 +14,9 @@ from typing import Any
 
 from tell import answer, arguments, peak_mb, seconds
 
-_MOVES = "2026-11-22T14:16:33.600Z\trunning\tattempt=1 pid=4711 host=workstation\n2026-11-22T14:16:33.900Z\tfinished\t\n"
+_MOVES = (
+    "2026-11-22T14:16:33.600Z\trunning\tattempt=1 pid=4711 host=workstation\n2026-11-22T14:16:33.900Z\tfinished\t\n"
+)
 
 
 def ours() -> dict[str, float]:

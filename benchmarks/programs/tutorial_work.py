@@ -4,6 +4,8 @@ Arguments: package ("simmanager" or "neuralplayground"), joblib (bool: runs in a
 manager), fraction (of the steps), runs (of each simulation).
 """
 
+# ruff: noqa: PTH - plain calls: what is measured must not pay for pathlib
+
 from __future__ import annotations
 
 import copy
