@@ -19,7 +19,7 @@ _COMPARED = """\
 The same number of runs, each a fixed amount of arithmetic that takes 0.1 s, 1 s or 10 s on one free core, with n_jobs 1
 and 2 in turn; the speed-up is the time of one over that of the other, the start of the workers included in both (of
 joblib, only with n_jobs=2: with 1 it works in its own process). simmanager writes all files of each run; the joblib
-loop writes nothing. "Two bare processes" share the work out beforehand, without any pool: what this machine can give."""
+loop writes nothing. "Two bare processes" share the work out beforehand, without any pool: what this machine gives."""
 
 
 def measure(settings: Settings) -> Record:

@@ -14,6 +14,7 @@ from .errors import BatchNotFound, SimManagerError
 
 if TYPE_CHECKING:
     from .status import BatchStatus, RunStatus
+    from .status_reader import StatusReader
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -310,21 +311,13 @@ def _follow(runs: list[RunStatus], arguments: argparse.Namespace) -> int:
 
 def _watch(path: Path) -> BatchStatus:
     """Show the status until the batch ends; Ctrl-C ends the looking, not the batch."""
-    from .display import console, plain, status_view
-    from .status import read_status
+    from .display import console, status_view
+    from .status_reader import StatusReader
 
-    screen = console()
-    status = read_status(path)
+    screen, reader = console(), StatusReader(path)
+    status = reader.read()
     if not screen.is_terminal:
-        last = ""
-        while True:
-            if str(status) != last:
-                last = str(status)
-                print(plain(last), flush=True)
-            if _is_over(status):
-                return status
-            time.sleep(1.0)
-            status = _read_again(path, status)
+        return _watch_in_lines(reader)
     from rich.live import Live
 
     def view() -> Any:
@@ -335,19 +328,29 @@ def _watch(path: Path) -> BatchStatus:
     with Live(view(), console=screen, auto_refresh=False, transient=True) as live:
         while not _is_over(status):
             time.sleep(0.5)
-            status = _read_again(path, status)
+            status = _read_again(reader, status)
             live.update(view(), refresh=True)
     screen.print(status_view(status))
     return status
 
 
-def _read_again(path: Path, status: BatchStatus) -> BatchStatus:
-    from .status import read_status
+def _watch_in_lines(reader: StatusReader) -> BatchStatus:
+    status, last = reader.read(), ""
+    while True:
+        if str(status) != last:
+            last = str(status)
+            print(last, flush=True)
+        if _is_over(status):
+            return status
+        time.sleep(1.0)
+        status = _read_again(reader, status)
 
+
+def _read_again(reader: StatusReader, status: BatchStatus) -> BatchStatus:
     try:
-        return read_status(path)
+        return reader.read()
     except BatchNotFound:
-        if not path.exists():
+        if not Path(status.path).exists():
             raise
         return status
 

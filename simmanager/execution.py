@@ -22,7 +22,7 @@ from .locking import LockHeld, take_lock
 from .pickling import dump
 from .record import RunRecord, loaded_versions, number_of
 from .run_folder import RESULTS, RunFolder
-from .state import RunState, StateHistory, one_line
+from .state import RunState, StateHistory, one_line, open_regular
 from .summary import write_summary
 
 #: Seconds to wait for the lock of a run; pollers hold it for microseconds.
@@ -161,33 +161,35 @@ def enqueue(folder: RunFolder, history: StateHistory, execute: tuple[str, ...]) 
     A run whose process died after all results were in place is declared finished instead.
     """
     before = history.state
-    if before is None or before is RunState.RUNNING:
+    if before is RunState.RUNNING or not history.attempts:
         history = adopt(folder, history)
         if history.state is RunState.FINISHED:
             return history
         if before is None:
             return folder.move(history, (RunState.IN_QUEUE, history.damage))
-        history = folder.move(history, (RunState.INTERRUPTED, "its process is gone"))
+        if before is RunState.RUNNING:
+            history = folder.move(history, (RunState.INTERRUPTED, "its process is gone"))
     if history.state is not RunState.IN_QUEUE and before in execute:
         history = folder.move(history, (RunState.IN_QUEUE, ""))
     return history
 
 
 def adopt(folder: RunFolder, history: StateHistory) -> StateHistory:
-    """Declare a run finished that died (or whose state.log was lost) when all its results were in place.
+    """Declare a run finished that died, or whose state.log lost its last lines, when all its results were in place.
 
     The caller holds its lock. Anything else is returned as it is.
     """
     if not _complete_on_disk(folder, history):
         return history
-    moves = [RunState.IN_QUEUE, RunState.RUNNING] if history.state is None else []
+    lost = {None: [RunState.IN_QUEUE, RunState.RUNNING], RunState.IN_QUEUE: [RunState.RUNNING]}
+    moves = lost.get(history.state, [])  # lines that state.log no longer has
     return folder.move(history, *((state, "") for state in moves), (RunState.FINISHED, "its results were in place"))
 
 
 def _complete_on_disk(folder: RunFolder, history: StateHistory) -> bool:
     # run.json is written after the results and before "finished": with it, a killed run had all but the last line.
     record = folder.read_json(folder.record)
-    same_attempt = history.state is None or number_of(record, "attempt") == history.attempts
+    same_attempt = not history.attempts or number_of(record, "attempt") == history.attempts
     in_place = all(os.path.lexists(folder.path / name) for name in RESULTS)
     return record.get("state") == RunState.FINISHED.value and same_attempt and in_place
 
@@ -302,7 +304,8 @@ def read_recipe(path: Path) -> bytes:
         It is missing or cannot be read.
     """
     try:
-        return path.read_bytes()
+        with os.fdopen(open_regular(path), "rb") as file:
+            return file.read()
     except OSError as error:
         raise SimulationError(f"The recipe of the simulation cannot be read: {path} ({error.strerror}).") from None
 

@@ -73,8 +73,8 @@ def check_number(
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ParameterTypeError(f"{name} must be a number, not {value!r} ({type(value).__name__}).")
-    number = float(value)
-    if not math.isfinite(number):
+    number: Any = value  # as it is: a float would round whole numbers above 2**53
+    if number != number or abs(number) == math.inf:
         raise ParameterError(f"{name} must be a finite number, not {value!r}.")
     bounds = [
         (number < minimum, f"at least {minimum:g}"),

@@ -16,6 +16,9 @@ from .errors import InvalidTransition
 #: Characters of a reason that a line of state.log keeps.
 DETAIL_LENGTH = 500
 
+#: Bytes read at a time.
+_CHUNK = 1 << 16
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -164,25 +167,35 @@ def open_regular(path: Path | str) -> int:
     return descriptor
 
 
-def read_history(path: Path | str) -> StateHistory:
-    """Read a state.log, following no symlink; one that is missing or unreadable is empty, with the damage named."""
+def read_content(path: Path | str) -> tuple[bytes, str]:
+    """Return the bytes of a state.log, following no symlink, and what is wrong with it, or ""."""
     try:
         descriptor = open_regular(path)
     except FileNotFoundError:
-        return StateHistory((), 0, "state.log is missing")
+        return b"", "state.log is missing"
     except OSError as error:
-        return StateHistory((), 0, f"state.log cannot be read ({error.strerror})")
+        return b"", f"state.log cannot be read ({error.strerror})"
     try:
-        chunks = []
-        while chunk := os.read(descriptor, 1 << 16):
-            chunks.append(chunk)
-            if len(chunks) == 64:  # 4 MB: no state.log of ours is that long
-                break
+        content = os.read(descriptor, _CHUNK)
+        # 4 MB: no state.log of ours is that long.
+        while len(content) % _CHUNK == 0 and len(content) < 64 * _CHUNK and (chunk := os.read(descriptor, _CHUNK)):
+            content += chunk
     except OSError as error:
-        return StateHistory((), 0, f"state.log cannot be read ({error.strerror})")
+        return b"", f"state.log cannot be read ({error.strerror})"
     finally:
         os.close(descriptor)
-    history = parse(b"".join(chunks))
+    return content, ""
+
+
+def read_history(path: Path | str) -> StateHistory:
+    """Read a state.log, following no symlink; one that is missing or unreadable is empty, with the damage named."""
+    content, damage = read_content(path)
+    return StateHistory((), 0, damage) if damage else parse_file(content)
+
+
+def parse_file(content: bytes) -> StateHistory:
+    """Read the bytes of a state.log that exists: without a complete line, it is damaged."""
+    history = parse(content)
     if history.last is None and not history.damage:
         return replace(history, damage="state.log holds no complete line")
     return history

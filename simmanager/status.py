@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .batch_folder import BatchFolder, Manifest
-from .errors import BatchDamaged, BatchNotFound, UnknownName, suggest
-from .locking import is_held
-from .record import number_of, run_seed
-from .run_folder import RunFolder
-from .state import RunState, StateHistory, read_history, seconds_between, utc_now
+from .errors import UnknownName, suggest
+from .state import RunState
 
 _GONE = "its process is gone"
 
@@ -163,22 +158,9 @@ def read_status(path: Path | str) -> BatchStatus:
     BatchNotFound
         There is nothing of that kind.
     """
-    folder = BatchFolder(Path(path))
-    damage: list[str] = []
-    manifest: Manifest | None = None
-    try:
-        manifest = folder.read_manifest()
-    except BatchDamaged as error:
-        damage.append(str(error))
-    except BatchNotFound:
-        if os.path.lexists(folder.path / "state.log"):
-            return _single_run(RunFolder(folder.path))
-    alive = folder.is_held()
-    runs = tuple(_runs_of(folder, manifest, damage))
-    if not runs:
-        raise BatchNotFound(f"There is no batch and no run at {folder.path}.")
-    name = manifest.manager_id if manifest else folder.path.resolve().name
-    return summarise_runs(name, folder.path, runs, alive=alive, damage=damage)
+    from .status_reader import StatusReader
+
+    return StatusReader(path).read()
 
 
 def summarise_runs(
@@ -235,135 +217,3 @@ def estimate_remaining(runs: Iterable[RunStatus]) -> float | None:
     work = sum(means.get(run.simulation_id, overall) for run in waiting)
     work += sum(max(means.get(run.simulation_id, overall) - (run.duration_s or 0.0), 0.0) for run in running)
     return round(work / max(len(running), 1), 1)
-
-
-def _runs_of(folder: BatchFolder, manifest: Manifest | None, damage: list[str]) -> Iterator[RunStatus]:
-    if manifest is None:  # a damaged manifest, or NeuralPlayground's folder: what is there is all we know
-        for simulation_id in _simulations_on_disk(folder):
-            for run_id, path in sorted(folder.run_folders(simulation_id).items()):
-                yield _run(path, simulation_id, run_id, None, damage)
-        return
-    for simulation_id in manifest.simulation_ids:
-        paths = folder.run_folders(simulation_id)
-        for run_id in range(manifest.runs_per_sim):
-            seed = run_seed(manifest.seed, simulation_id, run_id)
-            if run_id in paths:
-                yield _run(paths[run_id], simulation_id, run_id, seed, damage)
-            else:
-                path = str(folder.simulation(simulation_id))
-                yield RunStatus(
-                    simulation_id, run_id, RunState.IN_QUEUE, path, "it has no folder yet", seed, fraction=0.0
-                )
-
-
-def _simulations_on_disk(folder: BatchFolder) -> list[str]:
-    try:
-        with os.scandir(folder.path) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    except OSError:
-        return []
-
-
-def _single_run(folder: RunFolder) -> BatchStatus:
-    damage: list[str] = []
-    record = folder.read_json(folder.record)
-    seed = record.get("seed")
-    path = folder.path.resolve()
-    simulation_id = path.parent.name if folder.run_id is not None else path.name
-    run = _run(str(folder.path), simulation_id, folder.run_id, seed if isinstance(seed, int) else None, damage)
-    alive = run.state is RunState.RUNNING
-    return summarise_runs(path.name, folder.path, (run,), alive=alive, damage=damage)
-
-
-def _run(path: str, simulation_id: str, run_id: int | None, seed: int | None, damage: list[str]) -> RunStatus:
-    history = read_history(f"{path}/state.log")
-    # Running with a free lock, and no move in between: its process is gone.
-    while (
-        history.state is RunState.RUNNING and history.last and history.last.when and not is_held(f"{path}/state.lock")
-    ):
-        again = read_history(f"{path}/state.log")
-        if again.size == history.size:
-            return replace(
-                _describe(path, simulation_id, run_id, seed, again), state=RunState.INTERRUPTED, reason=_GONE
-            )
-        history = again
-    if history.damage:
-        damage.append(f"{simulation_id} run {run_id}: {history.damage}")
-    return _describe(path, simulation_id, run_id, seed, history)
-
-
-def _describe(path: str, simulation_id: str, run_id: int | None, seed: int | None, history: StateHistory) -> RunStatus:
-    last = history.last
-    if last is None:
-        return RunStatus(simulation_id, run_id, RunState.IN_QUEUE, path, history.damage, seed, fraction=0.0)
-    attempts = history.attempts
-    started = history.started
-    facts = _facts(history)
-    if last.state is RunState.RUNNING:
-        elapsed = seconds_between(started, utc_now())
-        fraction = RunFolder(path).read_progress()
-        return RunStatus(
-            simulation_id,
-            run_id,
-            last.state,
-            path,
-            "",
-            seed,
-            attempts,
-            started,
-            "",
-            elapsed,
-            None,
-            None,
-            fraction,
-            *_place(facts),
-        )
-    if last.state is RunState.IN_QUEUE:
-        return RunStatus(simulation_id, run_id, last.state, path, "", seed, attempts, fraction=0.0)
-    reason = "" if last.state is RunState.FINISHED else last.detail
-    if "duration_s" not in facts:  # failed runs say why in state.log; the numbers are in run.json
-        facts = {**RunFolder(path).read_json(Path(path, "run.json")), **facts}
-    numbers = {name: number_of(facts, name) for name in ("duration_s", "cpu_s", "peak_mb")}
-    if numbers["duration_s"] is None:
-        numbers["duration_s"] = seconds_between(started, last.when)
-    fraction = 1.0 if last.state is RunState.FINISHED else None
-    return RunStatus(
-        simulation_id,
-        run_id,
-        last.state,
-        path,
-        reason,
-        seed,
-        attempts or 1,
-        started,
-        last.when,
-        numbers["duration_s"],
-        numbers["cpu_s"],
-        numbers["peak_mb"],
-        fraction,
-        *_place(facts),
-    )
-
-
-def _facts(history: StateHistory) -> dict[str, Any]:
-    """Return the ``name=value`` words of the last ``running`` and ``finished`` lines."""
-    facts: dict[str, Any] = {}
-    for transition in history.transitions[-2:]:
-        if transition.state in (RunState.RUNNING, RunState.FINISHED):
-            for word in transition.detail.split():
-                name, _, value = word.partition("=")
-                facts[name] = _number(value)
-    return facts
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _place(facts: dict[str, Any]) -> tuple[int | None, str]:
-    pid = number_of(facts, "pid")
-    host = facts.get("host", "")
-    return (int(pid) if pid is not None else None), (host if isinstance(host, str) else str(host))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
@@ -38,15 +39,12 @@ def workers_alive() -> set[int]:
     return found
 
 
-def is_of_others(path: Path) -> bool:
-    """Return whether a file in shared memory names a living process that is not of this test session."""
+def is_ours(path: Path) -> bool:
+    """Return whether a file in shared memory bears the id of this process or of one that it started."""
     session = f"{SESSION}={os.environ[SESSION]}".encode()
-    for number in re.findall(r"\d+", path.name):
-        try:
-            if session not in Path("/proc", number, "environ").read_bytes():
-                return True
-        except OSError:
-            continue
+    for number in map(int, re.findall(r"[-_](\d+)[-_]", path.name)):
+        with contextlib.suppress(OSError):
+            return number == os.getpid() or session in Path(f"/proc/{number}/environ").read_bytes()
     return False
 
 
@@ -56,7 +54,7 @@ def files_outside() -> set[str]:
         for folder in (Path(tempfile.gettempdir()), Path("/dev/shm"), Path.cwd())
         for path in (folder.iterdir() if folder.is_dir() else ())
         if not path.name.startswith(("pytest-of-", ".coverage", "bash", "tmux"))
-        and not (folder == Path("/dev/shm") and is_of_others(path))
+        and (folder != Path("/dev/shm") or is_ours(path))
     }
 
 
@@ -72,10 +70,5 @@ def leaves_nothing_behind(tmp_path, monkeypatch, request):
         time.sleep(0.02)
     assert not alive, f"processes left by {request.node.name}: {alive}"
     monkeypatch.undo()
-
-    def files_left() -> set[str]:
-        return {path for path in files_outside() - files if "simmanager" in path or path.startswith("/dev/shm")}
-
-    while (left := files_left()) and time.monotonic() < deadline:  # others on this machine clean up a moment later
-        time.sleep(0.02)
+    left = {path for path in files_outside() - files if "simmanager" in path or path.startswith("/dev/shm")}
     assert not left, f"files left by {request.node.name}: {left}"

@@ -75,27 +75,27 @@ def reached(name, *, late):
 
 
 MODELS = [name for name in SOURCES if name.partition(".")[0] in ("agents", "arenas")]
-READERS = ["state", "run_folder", "record", "batch_folder", "locking", "status"]
+READERS = ["state", "run_folder", "record", "batch_folder", "locking", "status", "status_reader"]
 
 
 def test_the_graph_is_read_correctly():
     assert {"state", "run_folder", "manager", "agents.weber_2018"} <= set(SOURCES)
     assert imports("state", late=False) >= {"errors", "os"}
-    assert "locking" in imports("status", late=False)
+    assert "locking" in imports("status_reader", late=False)
     assert "joblib" in imports("executor", late=True) - imports("executor", late=False)
     assert "status" in reached("cli", late=True) - reached("cli", late=False)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_models_know_errors_parameters_recording_and_their_siblings_only(name):
-    shared = {"errors", "parameters", "recording", "model_state"}
+    shared = {"errors", "parameters", "recording", "model_state", "pickling"}
     siblings = {other for other in SOURCES if other.partition(".")[0] == name.partition(".")[0]}
     assert ours(imports(name, late=True)) <= shared | siblings
 
 
 @pytest.mark.parametrize("name", [*MODELS, "recording", "model_state", "parameters", "errors"])
 def test_models_reach_no_file_of_a_run_and_no_process(name):
-    allowed = {"errors", "parameters", "recording", "model_state", *MODELS}
+    allowed = {"errors", "parameters", "recording", "model_state", "pickling", *MODELS}
     assert reached(name, late=True) <= allowed
     known = {"numpy", "matplotlib", "scipy", "cloudpickle"}
     assert others(imports(name, late=True)) <= known

@@ -63,6 +63,14 @@ def test_what_is_no_whole_number_is_refused(value):
         check_integer("n", value)
 
 
+def test_whole_numbers_that_no_float_can_hold_are_compared_exactly():
+    assert check_integer("seed", 2**63 - 1, maximum=2**63 - 1) == 2**63 - 1
+    assert check_integer("seed", 10**400) == 10**400
+    for value in (2**63, 10**400):
+        with pytest.raises(ParameterError, match="seed must be at most"):
+            check_integer("seed", value, maximum=2**63 - 1)
+
+
 def test_a_whole_number_out_of_range_is_refused():
     with pytest.raises(ParameterError, match="runs_per_sim must be at least 1"):
         check_integer("runs_per_sim", 0, minimum=1)

@@ -134,7 +134,7 @@ def test_a_run_is_running_exactly_as_long_as_its_lock_is_held(waiting):
 
 
 def test_a_run_that_ends_between_two_looks_is_not_taken_for_dead(waiting, monkeypatch):
-    from simmanager import status
+    from simmanager import status_reader
 
     run = waiting.runs[0]
     advance(run, ("running", "attempt=1"))
@@ -144,7 +144,7 @@ def test_a_run_that_ends_between_two_looks_is_not_taken_for_dead(waiting, monkey
             advance(run, ("finished", "duration_s=1.0"))
         return False
 
-    monkeypatch.setattr(status, "is_held", ends_just_now)
+    monkeypatch.setattr(status_reader, "is_held", ends_just_now)
     assert waiting.status().runs[0].state == "finished"
 
 
@@ -193,6 +193,37 @@ def test_odd_numbers_in_a_state_log_do_not_reach_the_json(waiting, value):
         json.dumps(waiting.status().as_json(), allow_nan=False)
     finally:
         lock.release()
+
+
+WHEN = b"2026-11-22T14:15:33.591Z"
+
+
+@pytest.mark.parametrize(
+    ("part", "odd"),
+    [
+        *(
+            (part, odd)
+            for part in (b"1.5", b"1.25", b"80.0")
+            for odd in (b"1.2.3", b".", b"9" * 400 + b".0", b"nan", b"")
+        ),
+        *((b"4711", odd) for odd in (b"9" * 5000, b"-1", b"x", b"")),
+        *((b"host=here", b"host=" + odd) for odd in (b"\xff", b"", b"\x1b[2J")),
+        *((WHEN, odd) for odd in (b"\xff\xfe", b"", b"tomorrow", b"9999-99-99T99:99:99.999Z")),
+    ],
+)
+def test_a_usual_state_log_with_one_odd_part_is_no_error(waiting, part, odd):
+    end = b"W\tfinished\tduration_s=1.5 cpu_s=1.25 peak_mb=80.0\n"
+    usual = b"W\tin_queue\t\nW\trunning\tattempt=1 pid=4711 host=here\n" + end
+    usual = usual.replace(b"W", WHEN)
+    run = waiting.runs[0]
+    run.state_log.write_bytes(usual)
+    known = waiting.status().runs[0]
+    assert (known.state, known.attempt, known.started, known.ended) == ("finished", 1, WHEN.decode(), WHEN.decode())
+    assert (known.duration_s, known.cpu_s, known.peak_mb, known.pid, known.host) == (1.5, 1.25, 80.0, 4711, "here")
+    run.state_log.write_bytes(usual.replace(part, odd))
+    status = waiting.status()
+    assert status.runs[0].state == "finished"
+    json.dumps(status.as_json(), allow_nan=False)
 
 
 def test_odd_times_in_a_state_log_are_no_error(waiting):
@@ -302,7 +333,7 @@ assert status.total == 4
 heavy = {"numpy", "joblib", "matplotlib", "rich", "scipy", "cloudpickle", "pickle", "filelock"} & set(sys.modules)
 assert not heavy, heavy
 """
-    done = python(program, executed)
+    done = python(program, executed, environ={"COVERAGE_PROCESS_START": ""})  # measuring coverage loads pickle
     assert done.returncode == 0, done.stderr
 
 
@@ -328,3 +359,33 @@ def test_a_status_is_a_record_of_its_moment(executed):
         status.total = 5
     assert replace(status, manager_alive=True).advice == ""
     assert repr(status) == "<BatchStatus batch: 2 finished, 2 error>"
+
+
+def test_a_reader_that_reads_again_sees_what_changed_and_nothing_else():
+    from simmanager.status_reader import StatusReader
+
+    manager = SimulationManager([toy_sim("a"), toy_sim("b", failing_loop)], 2, "batch", seed=1)
+    manager.generate_sim_paths()
+    reader = StatusReader("batch")
+    assert reader.read() == read_status("batch")
+    manager.run_all(1, progress=False)
+    assert reader.read() == read_status("batch")
+    assert reader.read().counts["error"] == 2
+    manager.simulation_list[1].training_loop = toy_sim("x").training_loop
+    manager.simulation_list[1].training_loop_params = {}
+    manager.rerun_simulation("b", progress=False)
+    assert reader.read() == read_status("batch")
+    assert reader.read().all_finished
+
+
+def test_a_run_that_finished_at_once_reads_the_same_by_the_quick_way_and_the_plain_one():
+    from simmanager.state import parse
+    from simmanager.status_reader import _describe, _finished_at_once
+
+    manager = SimulationManager([toy_sim("a")], 1, "batch", seed=1)
+    manager.run_all(1, progress=False)
+    folder = manager.runs[0]
+    content = folder.state_log.read_bytes()
+    quick = _finished_at_once(content, str(folder.path), "a", 0, 5)
+    assert quick is not None
+    assert quick == _describe(str(folder.path), "a", 0, 5, parse(content))

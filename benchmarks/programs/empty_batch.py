@@ -3,7 +3,8 @@
 Arguments: package, runs, n_jobs (only simmanager has it).
 """
 
-# ruff: noqa: PTH - plain calls: what is measured must not pay for pathlib
+# Plain calls, no pathlib: what is measured must not pay for it.
+# ruff: noqa: PTH123
 
 from __future__ import annotations
 

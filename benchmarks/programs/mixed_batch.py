@@ -1,6 +1,7 @@
 """A batch of unequal simulations, the long ones last in the list. Arguments: way ("simmanager", "loky"), size."""
 
-# ruff: noqa: PTH - plain calls: what is measured must not pay for pathlib
+# Plain calls, no pathlib: what is measured must not pay for it.
+# ruff: noqa: PTH103
 
 from __future__ import annotations
 

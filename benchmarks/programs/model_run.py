@@ -3,7 +3,8 @@
 Arguments: package, model ("stachenfeld_in_2d" or "weber_in_2d"), fraction (of the steps).
 """
 
-# ruff: noqa: PTH - plain calls: what is measured must not pay for pathlib
+# Plain calls, no pathlib: what is measured must not pay for it.
+# ruff: noqa: PTH123, PTH202
 
 from __future__ import annotations
 

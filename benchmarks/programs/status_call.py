@@ -3,7 +3,8 @@
 Arguments: package, process (bool: only print the status, as a program of NeuralPlayground would).
 """
 
-# ruff: noqa: PTH - plain calls: what is measured must not pay for pathlib
+# Plain calls, no pathlib: what is measured must not pay for it.
+# ruff: noqa: PTH123
 
 from __future__ import annotations
 

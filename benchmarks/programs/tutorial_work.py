@@ -4,7 +4,8 @@ Arguments: package ("simmanager" or "neuralplayground"), joblib (bool: runs in a
 manager), fraction (of the steps), runs (of each simulation).
 """
 
-# ruff: noqa: PTH - plain calls: what is measured must not pay for pathlib
+# Plain calls, no pathlib: what is measured must not pay for it.
+# ruff: noqa: PTH118
 
 from __future__ import annotations
 

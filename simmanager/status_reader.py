@@ -1,0 +1,271 @@
+"""StatusReader: how a batch stands, from its files; reading it again costs what has changed."""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .batch_folder import BatchFolder, Manifest
+from .errors import BatchDamaged, BatchNotFound
+from .locking import is_held
+from .record import number_of, run_seed
+from .run_folder import RunFolder
+from .state import RunState, StateHistory, parse_file, read_content, read_history, seconds_between, utc_now
+from .status import BatchStatus, RunStatus, summarise_runs
+
+_GONE = "its process is gone"
+
+# The whole state.log of a run that finished at its first attempt: most runs, read without taking the lines apart.
+_FINISHED_AT_ONCE = re.compile(
+    rb"[\dTZ:.-]{1,30}\tin_queue\t\n"
+    rb"(?P<started>[\dTZ:.-]{1,30})\trunning\tattempt=1 pid=(?P<pid>\d{1,10}) host=(?P<host>[\w.-]+)\n"
+    rb"(?P<ended>[\dTZ:.-]{1,30})\tfinished\t"
+    rb"duration_s=(?P<duration>\d{1,12}\.\d{1,9}) cpu_s=(?P<cpu>\d{1,12}\.\d{1,9}) "
+    rb"peak_mb=(?P<peak>\d{1,12}\.\d{1,9})\n"
+)
+
+
+class StatusReader:
+    """Reads the status of a batch, again and again.
+
+    Parameters
+    ----------
+    path : path-like
+        A batch, a single run, or a folder of NeuralPlayground results.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._folder = BatchFolder(Path(path))
+        #: Runs that are finished, by path: their state.log says nothing new, ever.
+        self._finished: dict[str, RunStatus] = {}
+        #: Runs in the queue, by path, with the size of their state.log: unchanged as long as the size is.
+        self._waiting: dict[str, tuple[int, RunStatus]] = {}
+
+    def read(self) -> BatchStatus:
+        """Return how it stands now. Needs no lock and blocks nobody; opens only text and JSON.
+
+        Raises
+        ------
+        BatchNotFound
+            There is nothing of that kind.
+        """
+        folder, damage = self._folder, list[str]()
+        manifest: Manifest | None = None
+        try:
+            manifest = folder.read_manifest()
+        except BatchDamaged as error:
+            damage.append(str(error))
+        except BatchNotFound:
+            if os.path.lexists(folder.path / "state.log"):
+                return self._read_single_run()
+        alive = folder.is_held()
+        with _no_garbage_collection():
+            runs = tuple(self._runs(manifest, damage))
+            if not runs:
+                raise BatchNotFound(f"There is no batch and no run at {folder.path}.")
+            name = manifest.manager_id if manifest else folder.path.resolve().name
+            return summarise_runs(name, folder.path, runs, alive=alive, damage=damage)
+
+    def _runs(self, manifest: Manifest | None, damage: list[str]) -> Iterator[RunStatus]:
+        folder = self._folder
+        if manifest is None:  # a damaged manifest, or NeuralPlayground's folder: what is there is all we know
+            for simulation_id in _simulations_on_disk(folder):
+                for run_id, path in sorted(folder.run_folders(simulation_id).items()):
+                    yield self._run(path, simulation_id, run_id, None, damage)
+            return
+        for simulation_id in manifest.simulation_ids:
+            paths = folder.run_folders(simulation_id)
+            for run_id in range(manifest.runs_per_sim):
+                made = paths.get(run_id)
+                if made is not None and (known := self._finished.get(made)) is not None:
+                    yield known
+                    continue
+                seed = run_seed(manifest.seed, simulation_id, run_id)
+                if made is not None:
+                    yield self._run(made, simulation_id, run_id, seed, damage)
+                    continue
+                yield RunStatus(
+                    simulation_id,
+                    run_id,
+                    RunState.IN_QUEUE,
+                    str(folder.simulation(simulation_id)),
+                    "it has no folder yet",
+                    seed,
+                    fraction=0.0,
+                )
+
+    def _read_single_run(self) -> BatchStatus:
+        folder, damage = RunFolder(self._folder.path), list[str]()
+        seed = folder.read_json(folder.record).get("seed")
+        path = folder.path.resolve()
+        simulation_id = path.parent.name if folder.run_id is not None else path.name
+        run = self._run(str(folder.path), simulation_id, folder.run_id, seed if isinstance(seed, int) else None, damage)
+        alive = run.state is RunState.RUNNING
+        return summarise_runs(path.name, folder.path, (run,), alive=alive, damage=damage)
+
+    def _run(self, path: str, simulation_id: str, run_id: int | None, seed: int | None, damage: list[str]) -> RunStatus:
+        if (waiting := self._waiting.get(path)) is not None and _size_of(f"{path}/state.log") == waiting[0]:
+            return waiting[1]
+        content, unreadable = read_content(f"{path}/state.log")
+        run = _finished_at_once(content, path, simulation_id, run_id, seed)
+        if run is None:
+            history = StateHistory((), 0, unreadable) if unreadable else parse_file(content)
+            run = _describe_now(path, simulation_id, run_id, seed, history, damage)
+        if run.state is RunState.FINISHED:
+            self._finished[path] = run
+        elif run.state is RunState.IN_QUEUE and content:
+            self._waiting[path] = (len(content), run)
+        return run
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Keep the collector asleep: making a hundred thousand small records wakes it again and again, for nothing."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _size_of(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return -1
+
+
+def _finished_at_once(
+    content: bytes, path: str, simulation_id: str, run_id: int | None, seed: int | None
+) -> RunStatus | None:
+    match = _FINISHED_AT_ONCE.fullmatch(content)
+    if match is None:
+        return None
+    started, pid, host, ended, duration, cpu, peak = match.groups()
+    return RunStatus(
+        simulation_id,
+        run_id,
+        RunState.FINISHED,
+        path,
+        "",
+        seed,
+        1,
+        started.decode(),
+        ended.decode(),
+        float(duration),
+        float(cpu),
+        float(peak),
+        1.0,
+        int(pid),
+        host.decode(),
+    )
+
+
+def _simulations_on_disk(folder: BatchFolder) -> list[str]:
+    try:
+        with os.scandir(folder.path) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
+
+
+def _describe_now(
+    path: str, simulation_id: str, run_id: int | None, seed: int | None, history: StateHistory, damage: list[str]
+) -> RunStatus:
+    """Return the status of a run; one that is running with a free lock, and no move in between, has no process."""
+    while (
+        history.state is RunState.RUNNING and history.last and history.last.when and not is_held(f"{path}/state.lock")
+    ):
+        again = read_history(f"{path}/state.log")
+        if again.size == history.size:
+            run = _describe(path, simulation_id, run_id, seed, again)
+            return replace(run, state=RunState.INTERRUPTED, reason=_GONE)
+        history = again
+    if history.damage:
+        damage.append(f"{simulation_id} run {run_id}: {history.damage}")
+    return _describe(path, simulation_id, run_id, seed, history)
+
+
+def _describe(path: str, simulation_id: str, run_id: int | None, seed: int | None, history: StateHistory) -> RunStatus:
+    last = history.last
+    if last is None:
+        return RunStatus(simulation_id, run_id, RunState.IN_QUEUE, path, history.damage, seed, fraction=0.0)
+    attempts = history.attempts
+    started = history.started
+    facts = _facts(history)
+    if last.state is RunState.RUNNING:
+        elapsed = seconds_between(started, utc_now())
+        fraction = RunFolder(path).read_progress()
+        return RunStatus(
+            simulation_id,
+            run_id,
+            last.state,
+            path,
+            "",
+            seed,
+            attempts,
+            started,
+            "",
+            elapsed,
+            None,
+            None,
+            fraction,
+            *_place(facts),
+        )
+    if last.state is RunState.IN_QUEUE:
+        return RunStatus(simulation_id, run_id, last.state, path, "", seed, attempts, fraction=0.0)
+    reason = "" if last.state is RunState.FINISHED else last.detail
+    if "duration_s" not in facts:  # failed runs say why in state.log; the numbers are in run.json
+        facts = {**RunFolder(path).read_json(Path(path, "run.json")), **facts}
+    numbers = {name: number_of(facts, name) for name in ("duration_s", "cpu_s", "peak_mb")}
+    if numbers["duration_s"] is None:
+        numbers["duration_s"] = seconds_between(started, last.when)
+    fraction = 1.0 if last.state is RunState.FINISHED else None
+    return RunStatus(
+        simulation_id,
+        run_id,
+        last.state,
+        path,
+        reason,
+        seed,
+        attempts or 1,
+        started,
+        last.when,
+        numbers["duration_s"],
+        numbers["cpu_s"],
+        numbers["peak_mb"],
+        fraction,
+        *_place(facts),
+    )
+
+
+def _facts(history: StateHistory) -> dict[str, Any]:
+    """Return the ``name=value`` words of the last ``running`` and ``finished`` lines."""
+    facts: dict[str, Any] = {}
+    for transition in history.transitions[-2:]:
+        if transition.state in (RunState.RUNNING, RunState.FINISHED):
+            for word in transition.detail.split():
+                name, _, value = word.partition("=")
+                facts[name] = _number(value)
+    return facts
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _place(facts: dict[str, Any]) -> tuple[int | None, str]:
+    pid = number_of(facts, "pid")
+    host = facts.get("host", "")
+    return (int(pid) if pid is not None else None), (host if isinstance(host, str) else str(host))
