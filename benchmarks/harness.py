@@ -460,7 +460,8 @@ def run_module(measure: Callable[[Settings], Record], settings: Settings, result
     record.seconds, record.machine = time.perf_counter() - start, before
     results.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record.as_json(), indent=1, ensure_ascii=False)
-    (results / f"{record.name}.json").write_text(text + "\n", encoding="utf-8")
+    suffix = "" if record.size == "full" else f"-{record.size}"  # numbers that do not count replace none that do
+    (results / f"{record.name}{suffix}.json").write_text(text + "\n", encoding="utf-8")
     return record
 
 

@@ -335,11 +335,13 @@ def _watch(path: Path) -> BatchStatus:
 
 
 def _watch_in_lines(reader: StatusReader) -> BatchStatus:
+    from .display import plain
+
     status, last = reader.read(), ""
     while True:
         if str(status) != last:
             last = str(status)
-            print(last, flush=True)
+            print(plain(last), flush=True)
         if _is_over(status):
             return status
         time.sleep(1.0)

@@ -190,8 +190,8 @@ def _complete_on_disk(folder: RunFolder, history: StateHistory) -> bool:
     # run.json is written after the results and before "finished": with it, a killed run had all but the last line.
     record = folder.read_json(folder.record)
     same_attempt = not history.attempts or number_of(record, "attempt") == history.attempts
-    in_place = all(os.path.lexists(folder.path / name) for name in RESULTS)
-    return record.get("state") == RunState.FINISHED.value and same_attempt and in_place
+    says_so = record.get("state") == RunState.FINISHED.value and same_attempt
+    return says_so and all(os.path.lexists(folder.path / name) for name in RESULTS)
 
 
 def _attempt(

@@ -327,7 +327,11 @@ def _write_new(path: Path, content: bytes) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
+    try:
+        os.unlink(path)  # noqa: PTH108 - a hot path
+    except FileNotFoundError:
+        return
+    except (IsADirectoryError, PermissionError):  # a folder (macOS says that it is not permitted)
+        if not path.is_dir() or path.is_symlink():
+            raise
         shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

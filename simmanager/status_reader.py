@@ -112,11 +112,14 @@ class StatusReader:
     def _run(self, path: str, simulation_id: str, run_id: int | None, seed: int | None, damage: list[str]) -> RunStatus:
         if (waiting := self._waiting.get(path)) is not None and _size_of(f"{path}/state.log") == waiting[0]:
             return waiting[1]
+        known_damage = len(damage)
         content, unreadable = read_content(f"{path}/state.log")
         run = _finished_at_once(content, path, simulation_id, run_id, seed)
         if run is None:
             history = StateHistory((), 0, unreadable) if unreadable else parse_file(content)
             run = _describe_now(path, simulation_id, run_id, seed, history, damage)
+        if len(damage) > known_damage:
+            return run  # not kept: the damage is to be named each time
         if run.state is RunState.FINISHED:
             self._finished[path] = run
         elif run.state is RunState.IN_QUEUE and content:

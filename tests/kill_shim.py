@@ -32,7 +32,7 @@ class Counter:
     def ours(self, path: Any) -> bool:
         if isinstance(path, int):
             try:
-                path = os.readlink(f"/proc/self/fd/{path}")
+                path = os.readlink(f"/proc/self/fd/{path}")  # noqa: PTH115
             except OSError:
                 return False
         try:

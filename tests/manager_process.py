@@ -25,7 +25,12 @@ class Started:
         options.setdefault("env", ENVIRONMENT)
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, **options
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **options,
             )
         self.pid = self.process.pid
 
@@ -91,7 +96,9 @@ manager = SimulationManager({simulations}, {runs}, {name!r}, seed=7)
 """
 
 
-def start_batch(simulations: str, runs: int = 1, name: str = "b", jobs: int = 2, then: str = "", **options: Any) -> Started:
+def start_batch(
+    simulations: str, runs: int = 1, name: str = "b", jobs: int = 2, then: str = "", **options: Any
+) -> Started:
     """Start a process that makes and runs a batch in the current folder."""
     then = then or f"manager.run_all({jobs})"
     return start_script(MAKE.format(simulations=simulations, runs=runs, name=name, then=then), **options)

@@ -19,7 +19,7 @@ TINY = Settings("tiny", pairs=1, peers=False)
 def test_a_module_measures_without_peers_and_gives_a_well_formed_record(name, tmp_path):
     module = importlib.import_module(f"benchmarks.{name}")
     record = harness.run_module(module.measure, TINY, results=tmp_path)
-    content = json.loads((tmp_path / f"{name}.json").read_text())
+    content = json.loads((tmp_path / f"{name}-tiny.json").read_text())
     assert content["name"] == record.name == name
     assert set(content["machine"]) >= {"cpu", "cores", "kernel", "python", "versions", "date"}
     assert any(row["who"].startswith(harness.OURS) for row in content["rows"])

@@ -31,7 +31,12 @@ manager.run_all(1, progress=False, retries={retries})
 #: What the manager does while it is killed, and how many runs each simulation has.
 MANAGER = {
     "make and run": {"runs": 1, "before": "", "after": "", "retries": 0},
-    "rerun": {"runs": 1, "before": "", "after": "manager.rerun_simulation('bad', n_jobs=1, progress=False)", "retries": 0},
+    "rerun": {
+        "runs": 1,
+        "before": "",
+        "after": "manager.rerun_simulation('bad', n_jobs=1, progress=False)",
+        "retries": 0,
+    },
 }
 
 #: Every so many operations in the default suite; all of them in the slow one.
@@ -91,7 +96,11 @@ def go_on(expected: dict[str, str]) -> None:
     status = manager.run_all(1, progress=False)
     if any("SIGKILL" in run.reason for run in status.runs):
         status = manager.run_all(1, progress=False, retry_errors=True)
-    assert {run.simulation_id: str(run.state) for run in status.runs} == {"a": "finished", "bad": "error", "b": "finished"}
+    assert {run.simulation_id: str(run.state) for run in status.runs} == {
+        "a": "finished",
+        "bad": "error",
+        "b": "finished",
+    }
     assert status.simulation("bad")[0].reason == "ValueError: boom"
     good = {key: value for simulation in ("a", "b") for key, value in results_of(simulation).items()}
     assert good == expected

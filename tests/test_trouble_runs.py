@@ -124,7 +124,11 @@ def test_a_run_over_its_memory_limit_gets_a_memory_error_and_the_others_do_not_n
 
 
 def test_peak_memory_and_cpu_time_are_those_of_the_run_and_not_of_its_workers_past():
-    sims = [toy_sim("fat", fat_loop, megabytes=400), toy_sim("thin", fat_loop, megabytes=0), toy_sim("crash", crashing_loop, how="SIGKILL")]
+    sims = [
+        toy_sim("fat", fat_loop, megabytes=400),
+        toy_sim("thin", fat_loop, megabytes=0),
+        toy_sim("crash", crashing_loop, how="SIGKILL"),
+    ]
     status = run(sims, n_jobs=1)
     fat, thin, crash = status.runs
     pids = {record(one.path)["pid"] for one in status.runs}
@@ -219,7 +223,7 @@ def test_the_command_line_takes_the_same_options(tmp_path):
         "from toys import *\nfrom trouble import *\n"
         "simulation_list = [toy_sim('stuck', spin_loop), toy_sim('fat', fat_loop, megabytes=600), toy_sim('good')]\n"
     )
-    words = "--runs 1 --jobs 1 --timeout 1 --retries 1 --memory-limit 300 --fail-fast 9 --fresh-process --threads 2 --seed 1"
+    words = "--runs 1 --jobs 1 --timeout 1 --retries 1 --memory-limit 300 --fail-fast 9 --fresh-process --seed 1"
     process = start_cli("run", "mine.py", *words.split())
     assert process.wait() == 1, process.output()
     status = SimulationManager(existing_simulation="mine").status()
@@ -231,9 +235,19 @@ def test_the_command_line_takes_the_same_options(tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [{"timeout": 0}, {"timeout": -1}, {"timeout": float("nan")}, {"retries": -1}, {"memory_limit_mb": 0}, {"fail_fast": 0},
-     {"fail_fast": -1}, {"threads_per_run": 0}, {"retry_errors": "yes"}, {"fresh_process": None}],
-)  # fmt: skip
+    [
+        {"timeout": 0},
+        {"timeout": -1},
+        {"timeout": float("nan")},
+        {"retries": -1},
+        {"memory_limit_mb": 0},
+        {"fail_fast": 0},
+        {"fail_fast": -1},
+        {"threads_per_run": 0},
+        {"retry_errors": "yes"},
+        {"fresh_process": None},
+    ],
+)
 def test_options_that_make_no_sense_are_refused_before_anything_is_made(options):
     with pytest.raises(ParameterError):
         run([toy_sim()], **options)

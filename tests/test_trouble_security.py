@@ -46,8 +46,10 @@ def outside(tmp_path: Path) -> Path:
     folder = tmp_path / "outside"
     run = folder / "run_0_22-11-2026_14-15-33-591"
     run.mkdir(parents=True)
-    (run / "state.log").write_text("2026-11-22T14:15:33.591Z\tin_queue\t\n2026-11-22T14:15:33.600Z\trunning\t\n"
-                                   "2026-11-22T14:15:33.700Z\terror\tprecious\n")  # fmt: skip
+    (run / "state.log").write_text(
+        "2026-11-22T14:15:33.591Z\tin_queue\t\n2026-11-22T14:15:33.600Z\trunning\t\n"
+        "2026-11-22T14:15:33.700Z\terror\tprecious\n"
+    )
     for name in ("run.log", "error.log", "agent", "simulation.pkl", "batch.lock"):
         (run / name).write_text("precious")
         (folder / name).write_text("precious")
@@ -85,8 +87,20 @@ def test_a_pickle_bomb_in_every_file_stays_unexploded(batch, tmp_path, capsys):
     assert crater.is_dir(), "the bomb works"
     crater.rmdir()
     keep = ("manager.json", "state.log")
-    for name in ("agent", "arena", "training_hist.dict", "param.dict", "params.dict", "summary.npz", "run.json", "run.log",
-                 "error.log", "progress", "checkpoint", "state.lock"):  # fmt: skip
+    for name in (
+        "agent",
+        "arena",
+        "training_hist.dict",
+        "param.dict",
+        "params.dict",
+        "summary.npz",
+        "run.json",
+        "run.log",
+        "error.log",
+        "progress",
+        "checkpoint",
+        "state.lock",
+    ):
         (run_of(batch, "good") / name).write_bytes(bomb)
     for path in [path for path in batch.rglob("*") if path.is_file() and path.name not in keep]:
         path.write_bytes(bomb)
@@ -113,9 +127,17 @@ def test_what_comes_from_logs_cannot_command_the_terminal(batch, capsys):
             (run / name).write_bytes(evil_bytes() + b"x" * 10_000_000 + b"\n" + evil_bytes())
         stamp = b"2026-11-22T14:15:33.591Z\t"
         (run / "state.log").write_bytes(
-            stamp + b"in_queue\t\n" + stamp + b"running\thost=" + evil_bytes().replace(b"\n", b" ") + b"\n"
-            + stamp + b"error\t" + evil_bytes().replace(b"\n", b" ") + b"\n"
-        )  # fmt: skip
+            stamp
+            + b"in_queue\t\n"
+            + stamp
+            + b"running\thost="
+            + evil_bytes().replace(b"\n", b" ")
+            + b"\n"
+            + stamp
+            + b"error\t"
+            + evil_bytes().replace(b"\n", b" ")
+            + b"\n"
+        )
     said = look_at(batch, capsys)
     for sign in FORBIDDEN:
         assert sign not in said, repr(sign)
@@ -126,7 +148,18 @@ def test_what_comes_from_logs_cannot_command_the_terminal(batch, capsys):
 def test_ids_in_a_hostile_manager_json_cannot_command_the_terminal_or_leave_the_folder(batch, outside, capsys):
     manifest = json.loads((batch / "manager.json").read_text())
     before = snapshot(outside)
-    for evil in ("../../etc", "..", "../outside", "/etc", ".hidden", "a/b", EVIL.encode("utf-8", "replace").decode(), "", None, 7):
+    for evil in (
+        "../../etc",
+        "..",
+        "../outside",
+        "/etc",
+        ".hidden",
+        "a/b",
+        EVIL.encode("utf-8", "replace").decode(),
+        "",
+        None,
+        7,
+    ):
         hostile = {**manifest, "simulations": [{"simulation_id": evil}]}
         (batch / "manager.json").write_text(json.dumps(hostile))
         said = look_at(batch, capsys)
@@ -144,12 +177,19 @@ def test_ids_in_a_hostile_manager_json_cannot_command_the_terminal_or_leave_the_
 def test_a_manager_json_that_promises_the_moon_is_refused(batch, capsys):
     manifest = json.loads((batch / "manager.json").read_text())
     twins = {**manifest, "simulations": manifest["simulations"] * 2}
-    for hostile in ({**manifest, "runs_per_sim": 10**30}, {**manifest, "runs_per_sim": True}, {**manifest, "seed": 1.5}, twins):
+    for hostile in (
+        {**manifest, "runs_per_sim": 10**30},
+        {**manifest, "runs_per_sim": True},
+        {**manifest, "seed": 1.5},
+        twins,
+    ):
         (batch / "manager.json").write_text(json.dumps(hostile))
         assert "damaged" in look_at(batch, capsys)
 
 
-@pytest.mark.parametrize("name", ["../up", "a/b", "", ".a", "-a", "a b", "a\nb", "é", "x" * 151, "a\x1b[31m", "con\u202e"])
+@pytest.mark.parametrize(
+    "name", ["../up", "a/b", "", ".a", "-a", "a b", "a\nb", "é", "x" * 151, "a\x1b[31m", "con\u202e"]
+)
 def test_ids_that_could_leave_the_folder_are_refused(name):
     with pytest.raises((UnsafeName, SimManagerError)) as caught:
         SimulationManager([toy_sim(name)], 1, "b", seed=1)
@@ -169,7 +209,9 @@ def test_the_folder_of_a_run_that_is_a_link_is_no_run(batch, outside, capsys):
     before = snapshot(outside)
     look_at(batch, capsys)
     for _ in range(2):
-        SimulationManager(existing_simulation=batch).rerun_simulation("bad", n_jobs=1, progress=False, include_finished=True)
+        SimulationManager(existing_simulation=batch).rerun_simulation(
+            "bad", n_jobs=1, progress=False, include_finished=True
+        )
     assert snapshot(outside) == before
 
 
@@ -190,9 +232,25 @@ def test_the_folder_of_a_simulation_that_is_a_link_is_neither_written_nor_emptie
 
 @pytest.mark.parametrize(
     "name",
-    ["run.log", "error.log", "state.log", "state.lock", "run.json", "agent", "arena", "training_hist.dict", "summary.npz",
-     "param.dict", "progress", "attempt_1", ".part-agent", ".part-run.json", ".part-param.dict", ".part-training_hist.dict"],
-)  # fmt: skip
+    [
+        "run.log",
+        "error.log",
+        "state.log",
+        "state.lock",
+        "run.json",
+        "agent",
+        "arena",
+        "training_hist.dict",
+        "summary.npz",
+        "param.dict",
+        "progress",
+        "attempt_1",
+        ".part-agent",
+        ".part-run.json",
+        ".part-param.dict",
+        ".part-training_hist.dict",
+    ],
+)
 @pytest.mark.parametrize("target", ["file", "folder"])
 def test_a_link_in_the_folder_of_a_run_is_not_written_through(name, target, tmp_path, outside, capsys):
     """The runs are executed twice: as a first attempt, and as a second that keeps the logs of the first."""
@@ -239,7 +297,9 @@ def test_rerun_removes_only_what_it_can_prove_to_be_runs_of_that_batch(batch, tm
     (batch / "bad" / "run_0_backup").mkdir()
     (batch / "figures").mkdir()
     (batch / "figures" / ".part-mine").write_text("precious")
-    SimulationManager(existing_simulation=batch).rerun_simulation("bad", n_jobs=1, progress=False, include_finished=True)
+    SimulationManager(existing_simulation=batch).rerun_simulation(
+        "bad", n_jobs=1, progress=False, include_finished=True
+    )
     assert (mine / "text").exists() and (fake / "text").exists() and (batch / "bad" / "run_0_backup").exists()
     assert (batch / "figures" / ".part-mine").exists(), "a folder that is no simulation of this batch is not touched"
     assert [run.state for run in read_status(batch).simulation("bad")] == [RunState.ERROR] * 2

@@ -54,7 +54,7 @@ def counts() -> dict[str, int]:
 
 
 def resume_and_check(runs: int, capsys: Any = None) -> BatchStatus:
-    """Go on to the end; every run is there, with the results of an undisturbed batch, and no second resume finds work."""
+    """Go on to the end; every run is there, with the results of an undisturbed batch; a second resume finds no work."""
     open_gate()
     status = SimulationManager(existing_simulation="b").run_all(2, progress=False)
     assert status.all_finished and status.total == runs, [(run.state, run.reason) for run in status.runs]
@@ -209,7 +209,12 @@ class Terminal:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
         self.process = subprocess.Popen(
-            [sys.executable, "-c", text], stdin=slave, stdout=slave, stderr=slave, env=ENVIRONMENT, preexec_fn=own_terminal
+            [sys.executable, "-c", text],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=ENVIRONMENT,
+            preexec_fn=own_terminal,
         )
         os.close(slave)
 
@@ -264,7 +269,9 @@ def test_a_closed_pipe_on_stdout_does_not_end_the_batch():
     """``simmanager resume b | head -1``."""
     SimulationManager([toy_sim("bad", failing_loop), toy_sim("good")], 5, "b", seed=1).generate_sim_paths()
     reader, writer = os.pipe()
-    process = subprocess.Popen([sys.executable, "-m", "simmanager", "resume", "b", "--jobs", "1"], stdout=writer, env=ENVIRONMENT)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simmanager", "resume", "b", "--jobs", "1"], stdout=writer, env=ENVIRONMENT
+    )
     os.close(writer)
     os.close(reader)
     process.wait(60)
@@ -471,4 +478,3 @@ def test_status_while_a_batch_is_being_made_is_never_untrue():
             assert status.counts["error"] == status.counts["interrupted"] == status.counts["running"] == 0
     assert maker.wait() == 0
     assert not seen, sorted(seen)[:3]
-

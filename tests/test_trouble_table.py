@@ -58,9 +58,7 @@ FATAL = ("os._exit", "SIGKILL", "SIGSEGV")
 
 
 def _probe(name: str) -> SingleSim:
-    return SingleSim(
-        simulation_id=name, agent_class=ToyAgent, env_class=ToyArena, training_loop=probe_loop
-    )
+    return SingleSim(simulation_id=name, agent_class=ToyAgent, env_class=ToyArena, training_loop=probe_loop)
 
 
 def import_sim(manner: str, folder: Path, monkeypatch: Any) -> SingleSim:
@@ -152,7 +150,9 @@ def test_200_mb_of_output_go_to_the_log_of_that_run_only(tmp_path):
 
 
 def test_a_run_that_closes_every_descriptor_hurts_nobody(tmp_path):
-    status = SimulationManager([bad_sim("loop", "descriptors"), _probe("probe")], 2, "b", seed=1).run_all(1, progress=False)
+    status = SimulationManager([bad_sim("loop", "descriptors"), _probe("probe")], 2, "b", seed=1).run_all(
+        1, progress=False
+    )
     assert [run.state for run in status.simulation("probe")] == [RunState.FINISHED] * 2
     assert all(run.state in (RunState.FINISHED, RunState.ERROR) for run in status.simulation("bad_loop"))
 
@@ -233,7 +233,8 @@ def test_what_a_module_sets_up_on_import_holds_for_every_run_of_it_and_for_no_ot
         "import sys; sys.path.insert(0, '.')\n"
         "from user_settings import loop\nfrom toys import toy_sim\nfrom trouble import probe_loop\n"
         "from simmanager import SimulationManager\n"
-        "m = SimulationManager([toy_sim('set', loop), toy_sim('probe', probe_loop), toy_sim('again', loop)], 3, 'b', seed=1)\n"
+        "sims = [toy_sim('set', loop), toy_sim('probe', probe_loop), toy_sim('again', loop)]\n"
+        "m = SimulationManager(sims, 3, 'b', seed=1)\n"
         "sys.path.pop(); sys.setrecursionlimit(1000)\n"
         "sys.exit(not m.run_all(1, progress=False).all_finished)\n"
     )

@@ -254,7 +254,7 @@ def surroundings() -> dict[str, Any]:
         "mask": sorted(int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])),
         "timer": signal.getitimer(signal.ITIMER_REAL)[0],
         "handlers": [str(handler) for handler in logging.root.handlers],
-        "stdin": os.fstat(0).st_rdev == os.stat(os.devnull).st_rdev,
+        "stdin": os.fstat(0).st_rdev == Path(os.devnull).stat().st_rdev,
     }
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
 
 from tell import answer, arguments, peak_mb, seconds
 
@@ -22,10 +20,11 @@ _MOVES = (
 
 def ours() -> dict[str, float]:
     """Measure read_status, and what --watch does after it."""
-    from simmanager import status
+    from simmanager import read_status
+    from simmanager.status_reader import StatusReader
 
-    call_s, first = seconds(lambda: status.read_status("batch"))
-    refresh = refresher(status)
+    call_s, first = seconds(lambda: read_status("batch"))
+    refresh = StatusReader("batch").read
     refresh()
     waiting = [run for run in first.runs if run.state == "in_queue"][:10]
     for run in waiting:
@@ -34,12 +33,6 @@ def ours() -> dict[str, float]:
     refresh_s, second = seconds(refresh)
     assert second.counts["finished"] == first.counts["finished"] + len(waiting)
     return {"call_s": call_s, "refresh_s": refresh_s, "peak_mb": peak_mb()}
-
-
-def refresher(status: Any) -> Callable[[], Any]:
-    """Return what `simmanager status --watch` calls again and again."""
-    reader = getattr(status, "StatusReader", None)
-    return (lambda: status.read_status("batch")) if reader is None else reader("batch").read
 
 
 def theirs() -> dict[str, float]:
