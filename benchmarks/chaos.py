@@ -12,6 +12,7 @@ import fcntl
 import os
 import pickle
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -214,6 +215,8 @@ class Chaos:
         self.deadline = 0.0
         self.manager: subprocess.Popen[bytes] | None = None
         self.over = threading.Event()
+        #: Processes that were started.
+        self.pids: set[int] = set()
         self._begun: dict[str, int] = {}
 
     def run(self, seconds: float) -> Report:
@@ -283,11 +286,13 @@ class Chaos:
                 env={**os.environ, name: value, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
         self.report.managers += 1
+        self.pids.add(self.manager.pid)
 
     def _strike(self) -> None:
         assert self.manager is not None
         blow = self.random.choices(list(BLOWS), list(BLOWS.values()))[0]
         victims = workers(self.mark)
+        self.pids.update(victims)
         if "worker" in blow and not victims:
             return
         self.report.blows[blow] += 1
@@ -386,16 +391,20 @@ class Chaos:
             send(pid, signal.SIGKILL)
 
 
+def in_shared_memory() -> set[str]:
+    """Return the names in /dev/shm."""
+    return {path.name for path in Path("/dev/shm").iterdir()} if Path("/dev/shm").is_dir() else set()
+
+
 def run_chaos(seconds: float, seed: int) -> Report:
     """Run it in a temporary folder; kept if something is wrong."""
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-    shared = {path.name for path in Path("/dev/shm").iterdir()} if Path("/dev/shm").is_dir() else set()
-    report = Chaos(folder, seed).run(seconds)
-    if shared:
-        new = {path.name for path in Path("/dev/shm").iterdir()} - shared
-        report.bad["leftovers"] += [
-            f"/dev/shm/{name}" for name in new if name.startswith(("psm_", "sem.", "simmanager"))
-        ]
+    before = in_shared_memory()
+    chaos = Chaos(folder, seed)
+    report = chaos.run(seconds)
+    for name in in_shared_memory() - before:  # of our processes only: others use this machine, too
+        if chaos.pids & set(map(int, re.findall(r"\d+", name))):
+            report.bad["leftovers"].append(f"/dev/shm/{name}")
     if report.clean:
         shutil.rmtree(folder)
     else:

@@ -33,6 +33,9 @@ OURS = "simmanager"
 #: Seconds after which a program is taken to hang.
 _PATIENCE_S = 3600.0
 
+#: Seconds that the workers of a pool are given to end by themselves.
+_GRACE_S = 10.0
+
 #: Metric -> value, of one execution of one contender.
 Sample = dict[str, float]
 
@@ -317,15 +320,24 @@ def run_program(python: Path | str, program: str, *, folder: Path | None = None,
         try:
             code = process.wait(_PATIENCE_S)
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # workers that the program did not end
-            process.wait()
+            _end_group(process)
         said.seek(0)
         lines = said.read().decode("utf-8", "replace").splitlines()
     for line in reversed(lines):
         if line.startswith("benchmark:"):
             return dict(json.loads(line.removeprefix("benchmark:")))
     raise RuntimeError(f"{program} failed with exit code {code}: {chr(10).join(lines)[-1500:]}")
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End what a program left alive, after a grace in which pools remove their semaphores and shared memory."""
+    deadline = time.monotonic() + (_GRACE_S if process.poll() is not None else 0)
+    with suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def run_command(command: Sequence[str | Path], folder: Path | None = None) -> Sample:

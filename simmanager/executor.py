@@ -28,6 +28,9 @@ _HELD_TICK_S = 0.05
 #: Seconds to wait for the lock of a run whose worker has just died.
 _VERDICT_PATIENCE_S = 5.0
 
+#: How often a worker is started for a run before the batch is given up.
+_WORKER_STARTS = 3
+
 _NOT_STARTED = Outcome("", "not started")
 
 
@@ -240,7 +243,7 @@ def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
         if is_held(folder.lock_file):
             time.sleep(_HELD_TICK_S)
             continue
-        outcome, crashed = _execute_once(folder, task, options, slots, stop)
+        outcome, crashed = _execute_on_some_worker(folder, task, options, slots, stop)
         if not outcome.state:
             continue  # another process was quicker: wait for it
         failed = outcome.executed and outcome.state == RunState.ERROR.value
@@ -249,6 +252,16 @@ def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
         retries_left -= 1
         task = replace(task, execute=(*EXECUTABLE, RunState.ERROR.value))
     return _NOT_STARTED
+
+
+def _execute_on_some_worker(
+    folder: RunFolder, task: Task, options: RunOptions, slots: Slots, stop: Stop
+) -> tuple[Outcome, bool]:
+    """Execute a run; a worker that was killed before it was ready is no reason to end the batch."""
+    for _ in range(_WORKER_STARTS - 1):
+        with suppress(WorkerLost):
+            return _execute_once(folder, task, options, slots, stop)
+    return _execute_once(folder, task, options, slots, stop)
 
 
 def _execute_once(folder: RunFolder, task: Task, options: RunOptions, slots: Slots, stop: Stop) -> tuple[Outcome, bool]:

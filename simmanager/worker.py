@@ -117,7 +117,9 @@ def main() -> None:
         outcome = replace(outcome, leftovers=leftovers, bound=baseline.changed)
         manager_lives = channel.send(as_plain(outcome))
         if leftovers:
-            end_members(os.getpid(), os.environ.get(TOKEN, ""), grace_s=0.3)  # an orphan has nobody else to do it
+            if os.name == "posix":  # helpers (multiprocessing's resource tracker) clean up when their pipe ends
+                os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+            end_members(os.getpid(), os.environ.get(TOKEN, ""), grace_s=1.0)  # an orphan has nobody else to do it
         if not manager_lives or leftovers:
             break  # the manager is gone, or this process is no longer clean: a new worker takes the next run
 

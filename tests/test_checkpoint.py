@@ -71,12 +71,16 @@ def wait_for_a_checkpoint():
 def sims() -> list[SingleSim]:
     small = {"room_width": 12, "room_depth": 12}
     return [
-        SingleSim(MortalSR, small, Simple2D, ROOM, episode_based_training_loop, {"t_episode": 50, "n_episode": 20}, "SR"),
+        SingleSim(
+            MortalSR, small, Simple2D, ROOM, episode_based_training_loop, {"t_episode": 50, "n_episode": 20}, "SR",
+        ),
         SingleSim(
             MortalWeber, {**small, "Ne": 16, "Ni": 9, "resolution": 10}, Simple2D, ROOM, default_training_loop,
             {"n_steps": 1000}, "weber",
         ),
-        SingleSim(MortalRandom, {}, Simple2D, ROOM, default_training_loop, {"n_steps": 1000, "record_every": 3}, "random"),
+        SingleSim(
+            MortalRandom, {}, Simple2D, ROOM, default_training_loop, {"n_steps": 1000, "record_every": 3}, "random",
+        ),
     ]  # fmt: skip
 
 
@@ -108,7 +112,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint_with_the_same_bytes(mortal, in
 
 def counting_loop(agent, env, log="", fail=False):
     state = load_checkpoint() or {"step": 0}
-    with open(log, "a") as file:
+    with Path(log).open("a") as file:
         file.write(f"from {state['step']}\n")
     for step in range(state["step"], 10):
         time.sleep(0.002)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import workers_alive
-from manager_process import start_cli
+from manager_process import ENVIRONMENT, start_cli
 from toys import failing_loop, hashes, toy_loop, toy_sim
 from trouble import (
     bad_sim,
@@ -258,3 +258,23 @@ def test_a_crash_between_two_runs_is_not_blamed_on_the_next_run():
     """A worker that dies while it is idle (here: by an alarm, later by the kernel) is replaced."""
     status = run([bad_sim("loop", "timers"), toy_sim("good")], runs=3, n_jobs=1)
     assert status.all_finished, [one.reason for one in status.runs]
+
+
+KILLED_AT_ITS_START = """
+import os, signal
+try:
+    if "SIMMANAGER_WORKER" in os.environ:
+        os.mkdir({marker!r})
+        os.kill(os.getpid(), signal.SIGKILL)
+except FileExistsError:
+    pass
+"""
+
+
+def test_a_worker_that_is_killed_before_it_is_ready_does_not_end_the_batch(tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(KILLED_AT_ITS_START.format(marker=str(tmp_path / "marker")))
+    monkeypatch.setenv("PYTHONPATH", f"{site}:{ENVIRONMENT['PYTHONPATH']}")
+    assert run([toy_sim("toy")], runs=3, n_jobs=2).all_finished
+    assert (tmp_path / "marker").exists(), "one was killed"

@@ -108,6 +108,10 @@ def check_bad(run: RunStatus, state: RunState, words: str, phase: str) -> None:
     assert "\n" not in run.reason and "\x1b" not in run.reason
 
 
+def shared_blocks() -> set[str]:
+    return {path.name for path in Path("/dev/shm").glob("psm_*")}
+
+
 @pytest.mark.parametrize("manner", MARKED)
 def test_a_run_that_fails_is_marked_and_the_next_run_on_its_worker_sees_nothing_of_it(manner, tmp_path, monkeypatch):
     manager = run_table(manner, tmp_path, monkeypatch)
@@ -128,8 +132,10 @@ def test_a_run_that_fails_is_marked_and_the_next_run_on_its_worker_sees_nothing_
 
 @pytest.mark.parametrize("manner", HARMLESS)
 def test_what_a_run_does_to_its_process_does_not_reach_the_next_run(manner, tmp_path, monkeypatch):
+    blocks = shared_blocks()
     manager = run_table(manner, tmp_path, monkeypatch)
     status = manager.status()
+    assert manner != "shared memory" or shared_blocks() <= blocks, "the resource tracker of the run could clean up"
     for phase in PHASES:
         (run,) = status.simulation(f"bad_{phase}")
         if manner == "sys" and phase in ("import", "load", "agent"):

@@ -38,6 +38,7 @@ def main() -> None:
     given: dict[str, Any] = arguments()
     if "way" not in given:
         answer(rounds=busy.rounds_of(given["seconds"]))
+        return
     way = {"simmanager": with_simmanager, "loky": with_loky, "bare": bare}[given.pop("way")]
     if way is with_simmanager:
         import joblib  # noqa: F401 - as for the others, imports are not the point here

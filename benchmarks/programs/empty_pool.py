@@ -24,7 +24,9 @@ Pool = Callable[[list[str], int], Callable[[], Any]]
 def loky(paths: list[str], n_jobs: int) -> Callable[[], Any]:
     """Use bare joblib."""
     from joblib import Parallel, delayed
+    from joblib.externals.loky import get_reusable_executor
 
+    _closers.append(lambda: get_reusable_executor().shutdown(wait=True))
     Parallel(n_jobs)(delayed(os.getpid)() for _ in range(8))
     return lambda: Parallel(n_jobs)(delayed(one_run)(path) for path in paths)
 
@@ -34,7 +36,7 @@ def mpire(paths: list[str], n_jobs: int) -> Callable[[], Any]:
     from mpire import WorkerPool
 
     pool = WorkerPool(n_jobs, keep_alive=True)
-    _closers.append(pool.terminate)
+    _closers.append(pool.stop_and_join)
     pool.map(len, [["x"]] * 8)
     return lambda: pool.map(one_run, paths, chunk_size=1)
 

@@ -36,7 +36,7 @@ def main() -> None:
         while not Path("tonight/manager.json").exists():
             time.sleep(0.05)
         status = read_status("tonight")
-        while not (status.counts["running"] == 2 and status.counts["finished"] > 5 and (status.runs[-2].fraction or 0) > 0.2):
+        while status.counts["running"] < 2 or status.counts["finished"] < 6 or (status.runs[-2].fraction or 0) < 0.2:
             time.sleep(0.1)
             status = read_status("tonight")
         console = Console(record=True, width=118, file=io.StringIO(), highlight=False, markup=False, emoji=False)
