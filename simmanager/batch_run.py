@@ -89,7 +89,16 @@ def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, e
         recipe = str(folder.recipe(run.simulation_id))
         seed = run.seed if run.seed is not None else 0
         tasks.append(
-            Task(run.path, recipe, seed, execute, options.memory_limit_mb, options.checkpoint_every_s, provenance)
+            Task(
+                folder=run.path,
+                recipe=recipe,
+                seed=seed,
+                execute=execute,
+                memory_limit_mb=options.memory_limit_mb,
+                checkpoint_every_s=options.checkpoint_every_s,
+                durable=options.durable,
+                provenance=provenance,
+            )
         )
     return tasks
 

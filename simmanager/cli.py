@@ -131,6 +131,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--fail-fast", type=int, nargs="?", const=1, metavar="K", help="after K failures start nothing new"
     )
     group.add_argument("--checkpoint-every", type=float, metavar="S", help="save a checkpoint of each run so often")
+    group.add_argument("--durable", action="store_true", help="force results to the disk (fsync) before they count")
     group.add_argument("--fresh-process", action="store_true", help="a new process for each run")
     group.add_argument(
         "--threads-per-run", type=int, default=1, metavar="N", help="threads of numerical libraries per run"
@@ -146,6 +147,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         "memory_limit_mb": arguments.memory_limit,
         "fail_fast": arguments.fail_fast or False,
         "checkpoint_every_s": arguments.checkpoint_every,
+        "durable": arguments.durable,
         "fresh_process": arguments.fresh_process,
         "threads_per_run": arguments.threads_per_run,
     }

@@ -53,6 +53,8 @@ class Task:
         Limit on the memory the run may add, in MB.
     checkpoint_every_s : float or None
         Seconds between two checkpoints; None: none are saved.
+    durable : bool
+        Force results and states to the disk (fsync) before they count.
     provenance : dict
         Goes into run.json.
     """
@@ -63,6 +65,7 @@ class Task:
     execute: tuple[str, ...] = EXECUTABLE
     memory_limit_mb: float | None = None
     checkpoint_every_s: float | None = None
+    durable: bool = False
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
@@ -125,7 +128,7 @@ def execute_run(
     (Outcome, exception or None)
         The exception is what the run raised, for callers in the same process.
     """
-    folder = RunFolder(task.folder)
+    folder = RunFolder(task.folder, durable=task.durable)
     if not folder.path.is_dir():
         return Outcome(RunState.ERROR.value, f"the folder of the run is gone: {folder.path}"), None
     try:

@@ -56,6 +56,9 @@ class RunOptions:
         Threads that numerical libraries may use in a run.
     checkpoint_every_s : float or None
         Seconds between two checkpoints of a run, from which it goes on after an interruption; None: none.
+    durable : bool
+        Force results and states to the disk (fsync) before they count: after a power cut, what was ``finished`` is
+        finished and whole. Without it, the file system may lose what was written in its last seconds.
     """
 
     timeout: float | None = None
@@ -66,6 +69,7 @@ class RunOptions:
     fresh_process: bool = False
     threads_per_run: int = 1
     checkpoint_every_s: float | None = None
+    durable: bool = False
 
     def __post_init__(self) -> None:
         from .parameters import check_flag, check_integer, check_number
@@ -79,6 +83,7 @@ class RunOptions:
         check_integer("threads_per_run", self.threads_per_run, minimum=1)
         check_flag("retry_errors", self.retry_errors)
         check_flag("fresh_process", self.fresh_process)
+        check_flag("durable", self.durable)
         if not isinstance(self.fail_fast, bool):
             check_integer("fail_fast", self.fail_fast, minimum=1)
 
@@ -237,7 +242,7 @@ def supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
 
 
 def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
-    folder, task, options = RunFolder(job.task.folder), job.task, job.options
+    folder, task, options = RunFolder(job.task.folder, durable=job.task.durable), job.task, job.options
     retries_left = options.retries
     while not stop.mode:
         if is_held(folder.lock_file):

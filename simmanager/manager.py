@@ -235,7 +235,7 @@ class SimulationManager:
             Show how far it is.
         **options
             See `RunOptions`: timeout, retries, retry_errors, memory_limit_mb, fail_fast, fresh_process,
-            threads_per_run, checkpoint_every_s.
+            threads_per_run, checkpoint_every_s, durable.
 
         Returns
         -------

@@ -34,10 +34,13 @@ class RunFolder:
     ----------
     path : path-like
         The folder; it need not exist.
+    durable : bool, default False
+        Force what is written to the disk (fsync) before it counts.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, durable: bool = False) -> None:
         self.path = Path(path)
+        self._durable = durable
 
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"
@@ -165,7 +168,7 @@ class RunFolder:
 
     def move(self, history: StateHistory, *moves: tuple[RunState, str]) -> StateHistory:
         """Append moves to state.log; the caller holds the lock."""
-        return write_moves(self.state_log, history, *moves)
+        return write_moves(self.state_log, history, *moves, durable=self._durable)
 
     def create(self) -> None:
         """Make the folder, with the run waiting in it: it appears whole, so nobody sees it without a state."""
@@ -193,7 +196,11 @@ class RunFolder:
         _remove(scratch)  # a link planted there must not be written through
         try:
             writer(scratch)
+            if self._durable:
+                _sync(scratch)
             _put_in_place(scratch, target)
+            if self._durable:
+                _sync_entry(self.path)
         except BaseException:
             for leftover in scratch.parent.glob(f"{scratch.name}*"):  # a saver may have added a file ending
                 _remove(leftover)
@@ -314,6 +321,24 @@ def _put_in_place(scratch: Path, target: Path) -> None:
             raise
         shutil.rmtree(target)  # a folder is in the way
         scratch.replace(target)
+
+
+def _sync(path: Path) -> None:
+    """Force a file, or all of a folder, to the disk."""
+    for inner in path.rglob("*") if path.is_dir() else ():
+        _sync_entry(inner)
+    _sync_entry(path)
+
+
+def _sync_entry(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return  # the saver wrote nothing: what follows says so
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_new(path: Path, content: bytes) -> None:

@@ -201,7 +201,9 @@ def parse_file(content: bytes) -> StateHistory:
     return history
 
 
-def write_moves(path: Path | str, history: StateHistory, *moves: tuple[RunState, str]) -> StateHistory:
+def write_moves(
+    path: Path | str, history: StateHistory, *moves: tuple[RunState, str], durable: bool = False
+) -> StateHistory:
     """Append moves to a state.log with one write; the caller holds the lock of the run.
 
     Parameters
@@ -212,6 +214,8 @@ def write_moves(path: Path | str, history: StateHistory, *moves: tuple[RunState,
         What the file says now.
     *moves : (RunState, str)
         State and detail of each.
+    durable : bool, default False
+        Force the line to the disk (fsync).
 
     Returns
     -------
@@ -246,6 +250,8 @@ def write_moves(path: Path | str, history: StateHistory, *moves: tuple[RunState,
         if done != len(text):
             os.ftruncate(descriptor, size)  # a full disk took half a line: take it back
             raise OSError(28, "No space left on device", str(path))
+        if durable:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
     return StateHistory(history.transitions + tuple(written), size + len(text), history.damage)
