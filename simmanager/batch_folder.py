@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -251,6 +250,8 @@ class BatchFolder:
             lock.release()
 
     def _sign(self) -> None:
+        import socket
+
         text = json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": utc_now()})
         with suppress(OSError):  # a full disk: the lock itself holds all the same
             descriptor = os.open(self.lock_file, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))

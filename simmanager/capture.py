@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import io
 import os
 import sys
@@ -75,5 +76,10 @@ def flush_everything() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # the run may have closed or replaced it
             stream.flush()
-    if os.name == "posix":
-        ctypes.CDLL(None).fflush(None)
+    if (libc := _c_library()) is not None:
+        libc.fflush(None)
+
+
+@functools.cache
+def _c_library() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if os.name == "posix" else None

@@ -103,12 +103,12 @@ class Outcome:
 Capture = Callable[[RunFolder], AbstractContextManager[None]]
 
 
-def _nothing() -> None:
+def _nothing(_recipe: bytes) -> None:
     """Do nothing."""
 
 
 def execute_run(
-    task: Task, *, capture: Capture = descriptors_to_logs, loaded: Callable[[], None] = _nothing
+    task: Task, *, capture: Capture = descriptors_to_logs, loaded: Callable[[bytes], None] = _nothing
 ) -> tuple[Outcome, BaseException | None]:
     """Execute a run and write how it ended; never raises for what the run does.
 
@@ -121,7 +121,7 @@ def execute_run(
     capture : callable
         Context that sends the output to the logs.
     loaded : callable
-        Called when the recipe is loaded, before anything is made from it.
+        Called with the pickled recipe when it is loaded, before anything is made from it.
 
     Returns
     -------
@@ -198,7 +198,7 @@ def _complete_on_disk(folder: RunFolder, history: StateHistory) -> bool:
 
 
 def _attempt(
-    folder: RunFolder, task: Task, history: StateHistory, capture: Capture, loaded: Callable[[], None]
+    folder: RunFolder, task: Task, history: StateHistory, capture: Capture, loaded: Callable[[bytes], None]
 ) -> tuple[Outcome, BaseException | None]:
     attempt = history.attempts + 1
     if attempt > 1:
@@ -273,12 +273,12 @@ def _later(started: str, seconds: float) -> str:
     return ended.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def simulate(folder: RunFolder, task: Task, loaded: Callable[[], None] = _nothing) -> None:
+def simulate(folder: RunFolder, task: Task, loaded: Callable[[bytes], None] = _nothing) -> None:
     """Load the recipe, build agent and arena, train, save. Raises whatever goes wrong."""
     _say("---> Loading the simulation")
     content = read_recipe(Path(task.recipe))
     recipe = load_recipe(Path(task.recipe), content)
-    loaded()
+    loaded(content)
     folder.write_bytes(folder.path / "param.dict", content)
     checkpoint.use_store(checkpoint.CheckpointStore(folder, task.checkpoint_every_s, content))
     seed_everything(task.seed)

@@ -127,6 +127,10 @@ class Snapshot:
             pyplot.close("all")
 
 
+#: Recipes that a worker remembers to have loaded.
+_RECIPES_KNOWN = 100
+
+
 class Baseline:
     """What a worker is put back to after each run.
 
@@ -138,9 +142,15 @@ class Baseline:
         self._snapshot = Snapshot()
         #: Whether a recipe changed the process when it was loaded; this worker is fit for that recipe only, then.
         self.changed = False
+        self._known: set[bytes] = set()
 
-    def loaded(self) -> None:
-        """Take over what loading a recipe has changed."""
+    def loaded(self, recipe: bytes) -> None:
+        """Take over what loading a recipe has changed; its modules are imported only once."""
+        if recipe in self._known:
+            return
+        if len(self._known) >= _RECIPES_KNOWN:
+            self._known.clear()
+        self._known.add(recipe)
         now = Snapshot()
         if now != self._snapshot:
             self._snapshot, self.changed = now, True
@@ -211,7 +221,11 @@ class Meter:
 def peak_memory_mb(pid: int) -> float | None:
     """Return the peak resident memory of a process in MB (10**6 bytes), or None where it cannot be told."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        descriptor = os.open(f"/proc/{pid}/status", os.O_RDONLY)
+        try:
+            status = os.read(descriptor, 1 << 13).decode("ascii", "replace")
+        finally:
+            os.close(descriptor)
         return round(int(status.partition("VmHWM:")[2].split(None, 1)[0]) * 1024 / 1e6, 1)
     except (OSError, ValueError, IndexError):
         pass

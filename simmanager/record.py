@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -82,7 +81,7 @@ def draw_seed() -> int:
 
 def loaded_versions() -> dict[str, str]:
     """Return the versions of Python and of the known packages that this process has loaded."""
-    versions = {"python": platform.python_version()}
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
     for name in _PACKAGES:
         version = getattr(sys.modules.get(name), "__version__", None)
         if isinstance(version, str):

@@ -6,7 +6,6 @@ import json
 import math
 import os
 import re
-import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -212,9 +211,9 @@ class RunFolder:
 
     def write_json(self, target: Path, content: dict[str, Any]) -> None:
         """Write a JSON file whole or not at all."""
-        # A line a key: as readable as indentation, which would take json's slow path.
-        lines = (f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in content.items())
-        self.write_bytes(target, ("{\n" + ",\n".join(lines) + "\n}\n").encode(errors="backslashreplace"))
+        # A line a value: nearly as readable as indentation, which would take json's slow path.
+        text = json.dumps(content, ensure_ascii=False, separators=(",\n ", ": "))
+        self.write_bytes(target, f"{{\n {text[1:-1]}\n}}\n".encode(errors="backslashreplace"))
 
     def set_aside_attempt(self, number: int) -> None:
         """Move the logs of an earlier attempt to ``attempt_<number>/`` and remove what it left unfinished."""
@@ -319,6 +318,8 @@ def _put_in_place(scratch: Path, target: Path) -> None:
     except OSError:
         if not target.is_dir() or target.is_symlink():
             raise
+        import shutil
+
         shutil.rmtree(target)  # a folder is in the way
         scratch.replace(target)
 
@@ -359,4 +360,6 @@ def _remove(path: Path) -> None:
     except (IsADirectoryError, PermissionError):  # a folder (macOS says that it is not permitted)
         if not path.is_dir() or path.is_symlink():
             raise
+        import shutil
+
         shutil.rmtree(path, ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +19,9 @@ from .record import number_of, run_seed
 from .run_folder import RunFolder
 from .state import RunState, StateHistory, parse_file, read_content, read_history, seconds_between, utc_now
 from .status import BatchStatus, RunStatus, summarise_runs
+
+#: A folder that changed longer ago than this (ns) has a time that a next change cannot have, too.
+_SETTLED_NS = 2_000_000_000
 
 _GONE = "its process is gone"
 
@@ -46,6 +50,8 @@ class StatusReader:
         self._finished: dict[str, RunStatus] = {}
         #: Runs in the queue, by path, with the size of their state.log: unchanged as long as the size is.
         self._waiting: dict[str, tuple[int, RunStatus]] = {}
+        #: Run folders of each simulation, with the time at which its folder changed last.
+        self._listings: dict[str, tuple[int, dict[int, str]]] = {}
 
     def read(self) -> BatchStatus:
         """Return how it stands now. Needs no lock and blocks nobody; opens only text and JSON.
@@ -80,7 +86,7 @@ class StatusReader:
                     yield self._run(path, simulation_id, run_id, None, damage)
             return
         for simulation_id in manifest.simulation_ids:
-            paths = folder.run_folders(simulation_id)
+            paths = self._run_folders(simulation_id)
             for run_id in range(manifest.runs_per_sim):
                 made = paths.get(run_id)
                 if made is not None and (known := self._finished.get(made)) is not None:
@@ -99,6 +105,19 @@ class StatusReader:
                     seed,
                     fraction=0.0,
                 )
+
+    def _run_folders(self, simulation_id: str) -> dict[int, str]:
+        try:
+            changed = os.stat(self._folder.simulation(simulation_id)).st_mtime_ns  # noqa: PTH116
+        except OSError:
+            return {}
+        known = self._listings.get(simulation_id)
+        if known is not None and known[0] == changed:
+            return known[1]
+        listing = self._folder.run_folders(simulation_id)
+        if time.time_ns() - changed > _SETTLED_NS:  # the next change has another time for sure
+            self._listings[simulation_id] = (changed, listing)
+        return listing
 
     def _read_single_run(self) -> BatchStatus:
         folder, damage = RunFolder(self._folder.path), list[str]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +41,8 @@ def summarise(history: Mapping[str, Any]) -> dict[str, Any]:
             continue
         try:
             length = len(values)
-            picked = np.unique(np.linspace(0, length - 1, min(length, MAX_POINTS)).round().astype(int))
+            few = length <= MAX_POINTS
+            picked = np.arange(length) if few else np.linspace(0, length - 1, MAX_POINTS).round().astype(int)
             array = np.asarray(values) if isinstance(values, np.ndarray) else None
             rows = array[picked] if array is not None else np.asarray([values[i] for i in picked])
             if not (np.issubdtype(rows.dtype, np.number) or rows.dtype == bool):
@@ -57,10 +59,12 @@ def write_summary(path: Path, history: Mapping[str, Any]) -> None:
     """Write summary.npz for a history."""
     import numpy as np
 
-    with zipfile.ZipFile(path, "w") as archive:  # as np.savez does, which refuses the keys "file" and "allow_pickle"
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:  # as np.savez does, which refuses the keys "file" and "allow_pickle"
         for name, array in summarise(history).items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
+    path.write_bytes(content.getbuffer())  # at once: a zip writes many small pieces
 
 
 def _can_be_a_name(key: str) -> bool:
