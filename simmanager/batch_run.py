@@ -16,7 +16,7 @@ from .batch_folder import BatchFolder
 from .capture import errors_to_log
 from .display import Progress, console, headline
 from .errors import SimManagerError
-from .execution import EXECUTABLE, Outcome, Task, execute_run
+from .execution import execute_run
 from .executor import Executor, RunOptions, stop_on_signals
 from .locking import is_held, network_file_system
 from .record import git_commit, loaded_versions
@@ -24,6 +24,7 @@ from .run_folder import RunFolder
 from .run_queue import RunQueue
 from .state import RunState
 from .status import BatchStatus, RunStatus, mean_durations, read_status
+from .task import EXECUTABLE, Outcome, Task
 
 
 class StoppedBySignal(SystemExit):

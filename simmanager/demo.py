@@ -15,29 +15,12 @@ DEMO_ID = "simmanager_demo"
 
 def demo_simulations() -> list[SingleSim]:
     """Return the three simulations of the demo: the tutorial's own, and the two default ones."""
-    from .agents import Stachenfeld2018
-    from .arenas import Simple2D
     from .default_simulation import stachenfeld_in_2d, weber_in_2d
-    from .training_loops import episode_based_training_loop
 
-    room = {"arena_x_limits": [-6, 6], "arena_y_limits": [-6, 6], "env_name": "env_example"}
-    custom = SingleSim(
-        simulation_id="SR_custom_sim",
-        agent_class=Stachenfeld2018,
-        agent_params={
-            "discount": 0.99,
-            "threshold": 1e-6,
-            "lr_td": 1e-2,
-            "state_density": 1,
-            "room_width": 12,
-            "room_depth": 12,
-            "twoD": True,
-        },
-        env_class=Simple2D,
-        env_params={**room, "time_step_size": 0.2, "agent_step_size": 1},
-        training_loop=episode_based_training_loop,
-        training_loop_params={"t_episode": 100, "n_episode": 10},
+    custom = stachenfeld_in_2d.copy(
+        simulation_id="SR_custom_sim", training_loop_params={"t_episode": 100, "n_episode": 10}
     )
+    custom.agent_params = {**(custom.agent_params or {}), "discount": 0.99}
     return [custom, weber_in_2d, stachenfeld_in_2d]
 
 

@@ -14,13 +14,14 @@ from types import FrameType
 from typing import Any
 
 from .errors import ParameterError
-from .execution import EXECUTABLE, Outcome, Task, adopt
+from .execution import adopt
 from .locking import LockHeld, is_held, take_lock
 from .record import RunRecord
 from .run_folder import RunFolder
 from .run_queue import RunQueue
 from .slots import Death, Slots, Worker, WorkerLost, WorkerSettings
 from .state import RunState, StateHistory, seconds_between, utc_now
+from .task import EXECUTABLE, Outcome, Task
 
 #: Seconds between two looks at a run that another process executes.
 _HELD_TICK_S = 0.05

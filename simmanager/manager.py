@@ -122,7 +122,7 @@ class SimulationManager:
         return self._simulation_list
 
     def _load_simulation(self, simulation_id: str) -> SingleSim:
-        from .execution import load_recipe
+        from .simulate import load_recipe
 
         fields = load_recipe(self._folder.recipe(simulation_id))
         return SingleSim(**{**fields, "simulation_id": simulation_id})

@@ -6,9 +6,9 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 
-from .execution import Outcome, Task
 from .run_folder import RunFolder
 from .state import RunState
+from .task import Outcome, Task
 
 
 class RunQueue:

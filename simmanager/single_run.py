@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .capture import prints_to_logs
-from .execution import Task, execute_run
+from .execution import execute_run
 from .record import draw_seed
 from .run_folder import RunFolder
+from .task import Task
 
 if TYPE_CHECKING:
     from .simulation import SingleSim

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from .errors import SimManagerError
-from .execution import Outcome, Task, as_plain
 from .isolation import peak_memory_mb
 from .process_group import TOKEN, end_members, signal_group
+from .task import Outcome, Task, as_plain
 from .worker import MARK
 
 #: Seconds between two looks at deadlines and stop requests while a run is executed.

@@ -98,9 +98,10 @@ def main() -> None:
     import cloudpickle  # noqa: F401 - loaded before the first run, so that no run pays for it
     import numpy  # noqa: F401
 
-    from .execution import as_plain, as_task, execute_run
+    from .execution import execute_run
     from .isolation import Baseline, become_subreaper, left_behind
     from .process_group import TOKEN, end_members
+    from .task import as_plain, as_task
 
     become_subreaper()
     baseline = Baseline()
@@ -119,7 +120,7 @@ def main() -> None:
         if leftovers:
             if os.name == "posix":  # helpers (multiprocessing's resource tracker) clean up when their pipe ends
                 os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-            end_members(os.getpid(), os.environ.get(TOKEN, ""), grace_s=1.0)  # an orphan has nobody else to do it
+            end_members(os.getpid(), os.environ.get(TOKEN, ""), grace_s=0.5)  # an orphan has nobody else to do it
         if not manager_lives or leftovers:
             break  # the manager is gone, or this process is no longer clean: a new worker takes the next run
 

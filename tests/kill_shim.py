@@ -27,6 +27,8 @@ class Counter:
     def count(self, event: str) -> None:
         self.number += 1
         if self.number == self.at:
+            with open(os.environ["KILL_COUNT"] + ".killed", "a") as file:  # noqa: PTH123
+                file.write(f"{event}\n")
             os.kill(os.getpid(), signal.SIGKILL)
 
     def ours(self, path: Any) -> bool:

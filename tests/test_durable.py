@@ -8,7 +8,8 @@ from pathlib import Path
 from toys import hashes, toy_sim
 
 from simmanager import RunFolder, SimulationManager
-from simmanager.execution import Task, execute_run
+from simmanager.execution import execute_run
+from simmanager.task import Task
 
 
 def synced_names(monkeypatch) -> list[str]:

@@ -14,9 +14,11 @@ from toys import ToyAgent, failing_loop, listing, toy_sim
 from simmanager import RunFolder, RunState
 from simmanager.capture import prints_to_logs
 from simmanager.errors import SimulationError
-from simmanager.execution import Outcome, Task, as_plain, as_task, check_returned, describe, execute_run, load_recipe
+from simmanager.execution import execute_run
 from simmanager.locking import is_held, take_lock
 from simmanager.run_folder import RESULTS, SCRATCH
+from simmanager.simulate import check_returned, describe, load_recipe
+from simmanager.task import Outcome, Task, as_plain, as_task
 
 
 def make(tmp_path, sim, name="run_3_22-11-2026_14-15-33-591"):

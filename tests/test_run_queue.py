@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simmanager.execution import Outcome, Task
 from simmanager.run_queue import RunQueue
+from simmanager.task import Outcome, Task
 
 
 def task(simulation: str, run_id: int) -> Task:

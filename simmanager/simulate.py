@@ -1,0 +1,153 @@
+"""A simulation, from its recipe to its saved results: the only place where science meets the disk."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from . import checkpoint
+from .errors import SimManagerError, SimulationError
+from .isolation import seed_everything
+from .pickling import dump
+from .run_folder import RunFolder
+from .state import one_line, open_regular
+from .summary import write_summary
+from .task import Task
+
+
+def simulate(folder: RunFolder, task: Task, loaded: Callable[[bytes], None] | None = None) -> None:
+    """Load the recipe, build agent and arena, train, save. Raises whatever goes wrong."""
+    _say("---> Loading the simulation")
+    content = read_recipe(Path(task.recipe))
+    recipe = load_recipe(Path(task.recipe), content)
+    if loaded is not None:
+        loaded(content)
+    folder.write_bytes(folder.path / "param.dict", content)
+    checkpoint.use_store(checkpoint.CheckpointStore(folder, task.checkpoint_every_s, content))
+    seed_everything(task.seed)
+    _say("---> Initializing models")
+    agent = recipe["agent_class"](**(recipe.get("agent_params") or {}))
+    env = recipe["env_class"](**(recipe.get("env_params") or {}))
+    _say("---> Training loop")
+    returned = recipe["training_loop"](agent, env, **(recipe.get("training_loop_params") or {}))
+    agent, env, history = check_returned(returned, recipe["training_loop"])
+    _say("---> Saving models")
+    save_results(folder, agent, env, history)
+    _say("---> Simulation finished")
+
+
+def _say(text: str) -> None:
+    with suppress(Exception):  # the run may have closed or replaced stdout
+        print(text)
+
+
+def read_recipe(path: Path) -> bytes:
+    """Return a pickled recipe.
+
+    Raises
+    ------
+    SimulationError
+        It is missing or cannot be read.
+    """
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise SimulationError(f"The recipe of the simulation cannot be read: {path} ({error.strerror}).") from None
+
+
+def load_recipe(path: Path, content: bytes | None = None) -> dict[str, Any]:
+    """Unpickle a recipe. This runs code from the file: only for your own folders.
+
+    Raises
+    ------
+    SimulationError
+        The file is missing, damaged or incomplete, or a module that it needs cannot be imported.
+    """
+    try:
+        recipe = pickle.loads(read_recipe(path) if content is None else content)
+    except SimulationError:
+        raise
+    except (ImportError, AttributeError):
+        raise  # a module of the user: its own message and traceback say most
+    except Exception as error:
+        raise SimulationError(f"The recipe {path} cannot be loaded ({describe(error)}).") from error
+    if not isinstance(recipe, Mapping) or not all(
+        callable(recipe.get(k)) for k in ("agent_class", "env_class", "training_loop")
+    ):
+        raise SimulationError(f"{path} does not hold a complete simulation.")
+    return dict(recipe)
+
+
+def check_returned(returned: Any, loop: Any) -> tuple[Any, Any, Mapping[str, Any]]:
+    """Return agent, arena and history from what a training loop returned.
+
+    Raises
+    ------
+    SimulationError
+        It did not return these three, or the history is no dict.
+    """
+    name = getattr(loop, "__name__", repr(loop))
+    if not isinstance(returned, (tuple, list)) or len(returned) != 3:
+        shape = f"{len(returned)} values" if isinstance(returned, (tuple, list)) else type(returned).__name__
+        raise SimulationError(f"The training loop {name} returned {shape}; it must return agent, env, history.")
+    agent, env, history = returned
+    if not isinstance(history, Mapping):
+        raise SimulationError(
+            f"The history that the training loop {name} returned is of type {type(history).__name__}; "
+            "it must be a dict of name -> one value per iteration."
+        )
+    return agent, env, history
+
+
+def save_results(folder: RunFolder, agent: Any, env: Any, history: Mapping[str, Any]) -> None:
+    """Save agent, arena, history and summary; each appears whole or not at all.
+
+    Raises
+    ------
+    SimManagerError
+        Says which of them cannot be saved, and why.
+    """
+    savers: dict[str, tuple[Path, Callable[[Path], None]]] = {
+        "agent": (folder.agent, lambda scratch: _save_object(agent, "save_agent", scratch)),
+        "arena": (folder.arena, lambda scratch: _save_object(env, "save_environment", scratch)),
+        "training history": (folder.history, lambda scratch: dump(dict(history), scratch)),
+        "summary": (folder.summary, lambda scratch: write_summary(scratch, history)),
+    }
+    for what, (target, saver) in savers.items():
+        try:
+            folder.write(target, saver)
+        except OSError as error:
+            raise SimManagerError(f"The {what} could not be saved: {error.strerror or error}.") from error
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            raise SimManagerError(f"The {what} could not be saved: {describe(error)}.") from error
+
+
+def _save_object(thing: Any, method: str, scratch: Path) -> None:
+    save = getattr(thing, method, None)
+    if callable(save):
+        try:
+            save(str(scratch))
+            return
+        except (pickle.PicklingError, AttributeError) as error:
+            # Plain pickle refuses classes of a notebook or main script; cloudpickle takes them by value.
+            if "pickle" not in str(error).lower():
+                raise
+    dump(thing, scratch)
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception in one line, ``"ValueError: text"``; also one whose ``__str__`` raises."""
+    try:
+        text = str(error)
+    except BaseException as second:
+        text = f"(its text cannot be shown: __str__ raised {type(second).__name__})"
+    if isinstance(error, SystemExit):
+        return one_line(f"the simulation's code called sys.exit({text or ''})", 300)
+    if isinstance(error, KeyboardInterrupt):
+        return one_line(f"the simulation's code raised KeyboardInterrupt {text}", 300)
+    return one_line(f"{type(error).__name__}: {text}" if text else type(error).__name__, 300)
