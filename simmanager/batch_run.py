@@ -176,7 +176,7 @@ class _Supervision:
 
     def _on_end(self, task: Task, outcome: Outcome) -> None:
         self._done += 1
-        if outcome.executed and outcome.duration_s is not None:
+        if outcome.executed and outcome.state == RunState.FINISHED.value and outcome.duration_s is not None:
             self._durations.append(outcome.duration_s)
         self._progress.ended(task.folder, outcome.state, outcome.reason)
 

@@ -292,11 +292,14 @@ class Progress:
         return f"{self._done} of {self._total} runs done{failed}{running}, {so_far}{left}"
 
     def _bar(self) -> RenderableType:
-        from rich.console import Group
         from rich.progress_bar import ProgressBar
+        from rich.table import Table
         from rich.text import Text
 
-        return Group(ProgressBar(self._total, self._done, width=60), Text(self._line()))
+        lines = Table.grid()
+        lines.add_row(ProgressBar(self._total, self._done, width=60))
+        lines.add_row(Text(self._line()))
+        return lines
 
 
 def _jupyter_display() -> Any:

@@ -211,7 +211,7 @@ class Worker:
         except ValueError:
             name = f"signal {-code}"
         if name == "SIGKILL":
-            peak = f"; peak memory {self._peak_mb / 1000:.1f} GB" if self._peak_mb else ""
+            peak = f"; peak memory {_memory(self._peak_mb)}" if self._peak_mb else ""
             return f"killed by SIGKILL, often the out-of-memory killer{peak}"
         return f"killed by {name}"
 
@@ -315,6 +315,10 @@ class Worker:
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None
+
+
+def _memory(megabytes: float) -> str:
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
 
 
 class Slots:

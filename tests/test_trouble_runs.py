@@ -82,7 +82,7 @@ def sleeping_loop(agent: Any, env: Any, seconds: float = 0.0) -> Any:
     [
         ("SIGSEGV", r"^killed by SIGSEGV$"),
         ("exit 3", r"^exited with code 3\b"),
-        ("SIGKILL", r"^killed by SIGKILL, often the out-of-memory killer; peak memory \d+\.\d GB$"),
+        ("SIGKILL", r"^killed by SIGKILL, often the out-of-memory killer; peak memory \d+(\.\d GB| MB)$"),
         ("SIGABRT", r"^killed by SIGABRT$"),
         ("null pointer", r"^killed by SIGSEGV$"),
     ],

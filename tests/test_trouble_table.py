@@ -26,7 +26,7 @@ MARKED = {
     "exit 0": (RunState.ERROR, r"called sys\.exit\(0\)"),
     "exit text": (RunState.ERROR, r"called sys\.exit\(text\)"),
     "os._exit": (RunState.ERROR, "exited with code 0"),
-    "SIGKILL": (RunState.ERROR, r"killed by SIGKILL, often the out-of-memory killer; peak memory \d+\.\d GB"),
+    "SIGKILL": (RunState.ERROR, r"killed by SIGKILL, often the out-of-memory killer; peak memory \d+(\.\d GB| MB)"),
     "SIGSEGV": (RunState.ERROR, "killed by SIGSEGV"),
     "MemoryError": (RunState.ERROR, "MemoryError"),
     "RecursionError": (RunState.ERROR, "[Rr]ecursi"),
