@@ -22,6 +22,7 @@ from .locking import is_held, network_file_system
 from .record import git_commit, loaded_versions
 from .run_folder import RunFolder
 from .run_queue import RunQueue
+from .slots import working_directory
 from .state import RunState
 from .status import BatchStatus, RunStatus, mean_durations, read_status
 from .task import EXECUTABLE, Outcome, Task
@@ -111,7 +112,7 @@ def provenance_of_batch() -> dict[str, Any]:
         "command": list(sys.argv),
         "cores": os.cpu_count(),
         "versions": loaded_versions(),
-        **git_commit(os.getcwd()),  # noqa: PTH109
+        **git_commit(working_directory()),
     }
 
 

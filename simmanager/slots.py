@@ -45,6 +45,14 @@ _THREAD_VARIABLES = (
 )
 
 
+def working_directory() -> str:
+    """Return the working directory as it is, links and all; the root if it was deleted."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - Path.cwd does the same, this says so
+    except FileNotFoundError:
+        return os.sep
+
+
 class WorkerLost(SimManagerError, RuntimeError):
     """A worker process could not be started."""
 
@@ -136,7 +144,7 @@ class Worker:
         self._send(
             {
                 "sys_path": sys.path,
-                "cwd": os.getcwd(),  # noqa: PTH109 - as it is, without resolving links
+                "cwd": working_directory(),
                 "argv": sys.argv,
                 "environ": {"PYTHONPATH": os.environ.get("PYTHONPATH")},
             }

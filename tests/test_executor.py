@@ -348,3 +348,12 @@ after = state()
 assert before == after, (before, after)
 """)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_batch_runs_from_a_working_directory_that_was_deleted(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    manager = SimulationManager([toy_sim("a")], 1, "batch", results_dir=tmp_path)
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert manager.run_all(1, progress=False).all_finished

@@ -53,12 +53,12 @@ def _leave_a_grandchild() -> None:
     subprocess.Popen(["sleep", "600"], start_new_session=True)
 
 
-def _double_fork() -> None:
-    """Start a daemon as daemons are started: its parent is gone at once."""
+def _double_fork(*, deaf: bool = False) -> None:
+    """Start a daemon as daemons are started: its parent is gone at once. ``deaf``: it ignores SIGTERM."""
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN if deaf else signal.SIG_DFL)
             time.sleep(600)
         os._exit(0)
     os.wait()
@@ -306,7 +306,7 @@ def family_loop(agent: Any, env: Any, folder: str = ".", **_: Any) -> Any:
     """Leave a child, one in a session of its own and a daemon, all deaf to SIGTERM, and never end."""
     subprocess.Popen(["sleep", "600"])
     _leave_a_grandchild()
-    _double_fork()
+    _double_fork(deaf=True)
     if os.fork() == 0:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(600)
@@ -392,7 +392,7 @@ def is_alive(pid: int) -> bool:
 
 def leaving_loop(agent: Any, env: Any, folder: str = ".", gate: str = "") -> Any:
     """Leave a daemon that is deaf to SIGTERM, then wait for the gate."""
-    _double_fork()
+    _double_fork(deaf=True)
     return counted_loop(agent, env, folder, gate=gate)
 
 
