@@ -1,4 +1,4 @@
-"""Issue 3, section 7: a batch under fire loses nothing. The long one: ``python -m benchmarks.chaos --minutes 60``."""
+"""A batch under fire loses nothing. The long one: ``python -m benchmarks.chaos --minutes 60``."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from simmanager.state import (
 
 NOTHING = StateHistory((), 0)
 
-#: DESIGN section 5, row by row.
+#: The table of moves, row by row.
 TABLE = {
     (None, "in_queue"),
     ("in_queue", "running"),

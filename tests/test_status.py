@@ -13,7 +13,7 @@ from simmanager.errors import BatchNotFound, UnknownName
 from simmanager.locking import take_lock
 from simmanager.status import estimate_remaining, summarise_runs
 
-#: DESIGN section 10, and what could not be read.
+#: The names that others rely on, and what could not be read.
 BATCH_NAMES = {"manager_id", "path", "counts", "total", "fraction", "eta_s", "manager_alive", "runs"} | {"damage"}
 RUN_NAMES = {
     "simulation_id",

@@ -1,4 +1,4 @@
-"""Issue 3, section 4, first part: a full, read-only, deleted or damaged disk. What is whole is kept."""
+"""A full, read-only, deleted or damaged disk. What is whole is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Issue 3, section 4, second part: killed at its n-th file operation, for every n, the folder is right.
+"""Killed at its n-th file operation, for every n, the folder is right.
 
 One batch is killed at operation 1, 2, 3, ... until the process ends by itself; once the manager, once its workers.
 """

@@ -1,4 +1,4 @@
-"""Issue 3, section 1: a run that goes wrong hurts itself only. Timeouts, crashes, memory, retries, fail_fast."""
+"""A run that goes wrong hurts itself only. Timeouts, crashes, memory, retries, fail_fast."""
 
 from __future__ import annotations
 

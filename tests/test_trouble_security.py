@@ -1,4 +1,4 @@
-"""Issue 3, section 6: a folder from a stranger is looked at without harm; nothing outside of the batch is touched."""
+"""A folder from a stranger is looked at without harm; nothing outside of the batch is touched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Issue 3, sections 2 and 3: the user stops the manager, or it dies. Real processes, real signals, a real terminal."""
+"""The user stops the manager, or it dies. Real processes, real signals, a real terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Issue 3, section 5: whatever user code does, wherever: that run is marked, the others and the worker are unharmed."""
+"""Whatever user code does, wherever: that run is marked, the others and the worker are unharmed."""
 
 from __future__ import annotations
 
