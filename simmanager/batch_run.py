@@ -19,10 +19,9 @@ from .errors import SimManagerError
 from .execution import execute_run
 from .executor import Executor, RunOptions, stop_on_signals
 from .locking import is_held, network_file_system
-from .record import git_commit, loaded_versions
+from .record import git_commit, loaded_versions, working_directory
 from .run_folder import RunFolder
 from .run_queue import RunQueue
-from .slots import working_directory
 from .state import RunState
 from .status import BatchStatus, RunStatus, mean_durations, read_status
 from .task import EXECUTABLE, Outcome, Task

@@ -89,6 +89,14 @@ def loaded_versions() -> dict[str, str]:
     return versions
 
 
+def working_directory() -> str:
+    """Return the working directory as it is, links and all; the root if it was deleted."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - Path.cwd does the same, this says so
+    except FileNotFoundError:
+        return os.sep
+
+
 def git_commit(folder: str) -> dict[str, Any]:
     """Return the git commit of a folder and whether its files differ from it; {} outside of git."""
     import subprocess

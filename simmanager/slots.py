@@ -21,6 +21,7 @@ from typing import Any
 from .errors import SimManagerError
 from .isolation import peak_memory_mb
 from .process_group import TOKEN, end_members, signal_group
+from .record import working_directory
 from .task import Outcome, Task, as_plain
 from .worker import MARK
 
@@ -43,14 +44,6 @@ _THREAD_VARIABLES = (
     "BLIS_NUM_THREADS",
     "NUMBA_NUM_THREADS",
 )
-
-
-def working_directory() -> str:
-    """Return the working directory as it is, links and all; the root if it was deleted."""
-    try:
-        return os.getcwd()  # noqa: PTH109 - Path.cwd does the same, this says so
-    except FileNotFoundError:
-        return os.sep
 
 
 class WorkerLost(SimManagerError, RuntimeError):
