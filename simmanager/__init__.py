@@ -19,6 +19,9 @@ _PUBLIC = {
     "RunFolder": "run_folder",
     "RunOptions": "executor",
     "read_status": "status",
+    "Results": "results",
+    "RunResult": "results",
+    "read_results": "results",
     "report_progress": "progress",
     "save_checkpoint": "checkpoint",
     "load_checkpoint": "checkpoint",
@@ -37,6 +40,7 @@ _PUBLIC = {
     "BatchDamaged": "errors",
     "BatchNotWritable": "errors",
     "ResultsMissing": "errors",
+    "PackageMissing": "errors",
 }
 
 __all__ = [*_PUBLIC, "__version__"]  # pyright: ignore
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
     from .errors import BatchExists as BatchExists
     from .errors import BatchNotFound as BatchNotFound
     from .errors import BatchNotWritable as BatchNotWritable
+    from .errors import PackageMissing as PackageMissing
     from .errors import ParameterError as ParameterError
     from .errors import ParameterTypeError as ParameterTypeError
     from .errors import RecipeError as RecipeError
@@ -60,6 +65,9 @@ if TYPE_CHECKING:
     from .executor import RunOptions as RunOptions
     from .manager import SimulationManager as SimulationManager
     from .progress import report_progress as report_progress
+    from .results import Results as Results
+    from .results import RunResult as RunResult
+    from .results import read_results as read_results
     from .run_folder import RunFolder as RunFolder
     from .simulation import SingleSim as SingleSim
     from .state import RunState as RunState

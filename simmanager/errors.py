@@ -67,6 +67,10 @@ class ResultsMissing(SimManagerError, FileNotFoundError):
     """A run has no results to load; the message says in which state it is and what to do."""
 
 
+class PackageMissing(SimManagerError, ImportError):
+    """A package that only some functions need is not installed; the message says how to install it."""
+
+
 class InvalidTransition(SimManagerError, RuntimeError):
     """A state that cannot follow the one a run is in."""
 

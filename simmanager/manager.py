@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .batch_folder import BatchFolder, Manifest, check_name
 from .batch_making import (
@@ -33,6 +33,9 @@ from .run_folder import RunFolder
 from .simulation import SingleSim, describe_simulation
 from .state import RunState, utc_now
 from .status import BatchStatus, read_status
+
+if TYPE_CHECKING:
+    from .results import Results
 
 
 class SimulationManager:
@@ -378,6 +381,19 @@ class SimulationManager:
         """
         self._must_exist()
         return read_status(self._folder.path)
+
+    def results(self) -> Results:
+        """Return the results of the batch as data, as its folder shows them now: records, curves, metrics, maps.
+
+        Raises
+        ------
+        BatchNotFound
+            The folders are not made yet.
+        """
+        from .results import read_results
+
+        self._must_exist()
+        return read_results(self._folder.path)
 
     def check_run_status(self) -> BatchStatus:
         """Print the tree batch / simulation / run with the state of each run, and return the `BatchStatus`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,9 @@ FORMAT = 1
 
 #: Packages whose versions are recorded when the run loaded them.
 _PACKAGES = ("simmanager", "numpy", "scipy", "matplotlib", "torch", "jax", "neuralplayground", "gymnasium")
+
+#: Numbers that JSON does not have, as texts.
+_NOT_FINITE = ("nan", "inf", "-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,10 @@ class RunRecord:
         Python and the packages that were loaded.
     provenance : dict
         Git commit and the like, as the manager saw it.
+    metrics : dict of str to float
+        What the metrics of a finished run gave.
+    metric_errors : dict of str to str
+        Metrics that raised or gave no number, and why.
     """
 
     simulation_id: str
@@ -62,10 +70,13 @@ class RunRecord:
     host: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    metric_errors: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the content of run.json."""
-        return {"format": FORMAT, **{name: getattr(self, name) for name in self.__dataclass_fields__}}
+        """Return the content of run.json. NaN and infinities, which JSON does not have, become texts."""
+        content = {"format": FORMAT, **{name: getattr(self, name) for name in self.__dataclass_fields__}}
+        return {**content, "metrics": {name: json_number(value) for name, value in self.metrics.items()}}
 
 
 def run_seed(batch_seed: int, simulation_id: str, run_id: int) -> int:
@@ -119,3 +130,27 @@ def number_of(record: Mapping[str, Any], key: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if -1e300 < value < 1e300 else None  # neither NaN, infinity nor a number of 400 digits
+
+
+def json_number(value: float) -> float | str:
+    """Return a number as JSON can hold it: NaN and infinities as "nan", "inf", "-inf"."""
+    return value if math.isfinite(value) else repr(float(value))  # one of _NOT_FINITE
+
+
+def metrics_of(record: Mapping[str, Any]) -> dict[str, float]:
+    """Return the metrics in a record that may be damaged; what is no number is left out."""
+    metrics = record.get("metrics")
+    found: dict[str, float] = {}
+    if not isinstance(metrics, dict):
+        return found
+    for name, value in metrics.items():
+        number = float(value) if isinstance(value, float) or value in _NOT_FINITE else number_of(metrics, name)
+        if number is not None:
+            found[name] = number
+    return found
+
+
+def metric_errors_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return name -> reason of the metrics that failed, from a record that may be damaged."""
+    errors = record.get("metric_errors")
+    return {name: why for name, why in errors.items() if isinstance(why, str)} if isinstance(errors, dict) else {}

@@ -1,0 +1,561 @@
+"""Results: the runs of a batch as data. Reads text, JSON and arrays only; never unpickles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, overload
+
+from .batch_folder import BatchFolder
+from .curves import Curves, Map, MetricValues, Trajectory, align
+from .errors import BatchDamaged, BatchNotFound, PackageMissing, UnknownName, suggest
+from .record import json_number, metric_errors_of, metrics_of
+from .run_folder import RunFolder
+from .state import RunState
+from .status import BatchStatus, RunStatus, read_status, summarise_runs
+from .summary_reader import Summaries, curve_keys, curve_of, maps_of, trajectory_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .summary_reader import Arrays
+
+#: Fields of a record that can be compared like metrics.
+RECORD_METRICS = ("duration_s", "cpu_s", "peak_mb")
+
+#: Parts of a recipe, in the order in which parameters are listed.
+_PARTS = ("agent_class", "agent_params", "env_class", "env_params", "training_loop", "training_loop_params")
+
+#: Dicts in dicts that are taken apart.
+_DEPTH = 8
+
+#: Fields of a record that a table shows as they are.
+_FIELDS = (
+    "simulation_id",
+    "run_id",
+    "state",
+    "seed",
+    "attempt",
+    "started",
+    "ended",
+    "duration_s",
+    "cpu_s",
+    "peak_mb",
+    "error",
+    "host",
+    "pid",
+)
+
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """One run, as data.
+
+    Parameters
+    ----------
+    simulation_id : str
+        Which simulation.
+    run_id : int
+        Which of its runs; 0 for the folder of a single ``run_sim``.
+    state : str
+        "in_queue", "running", "interrupted", "finished" or "error".
+    seed : int or None
+        Seed of its random generators; None if nothing tells.
+    attempt : int
+        How often it was started; 0 before the first time.
+    started, ended : str
+        UTC ISO-8601, or "".
+    duration_s, cpu_s, peak_mb : float or None
+        Wall and processor time in seconds, peak memory in MB (10**6 bytes); of a running run, the time so far.
+    error : str
+        Last line of what went wrong, or "".
+    host, pid : str, int or None
+        Where it is or was executed.
+    path : Path
+        Its folder.
+    parameters : dict
+        ``"agent_params.lr_td"`` -> value, as manager.json shows it; also ``"agent_class"`` and the like.
+    metrics : dict of str to float
+        What the metrics of a finished run gave; may be NaN or infinite.
+    metric_errors : dict of str to str
+        Metrics that raised or gave no number, and why.
+    """
+
+    simulation_id: str
+    run_id: int
+    state: str
+    seed: int | None
+    attempt: int
+    started: str
+    ended: str
+    duration_s: float | None
+    cpu_s: float | None
+    peak_mb: float | None
+    error: str
+    host: str
+    pid: int | None
+    path: Path
+    parameters: dict[str, Any]
+    metrics: dict[str, float]
+    metric_errors: dict[str, str]
+
+
+class Results(Sequence[RunResult]):
+    """The runs of a batch as data, at the moment they were read: what tables, statistics and figures are made of.
+
+    Made by `read_results` or ``SimulationManager.results()``. Runs that are missing, failed or running are records,
+    too, and every answer says how many runs it is about.
+
+    Parameters
+    ----------
+    status : BatchStatus
+        How the batch stands.
+    runs : iterable of RunResult
+        In (simulation, run_id) order.
+    parameters : mapping
+        simulation_id -> its flattened parameters, in the order of the batch.
+    metric_names : iterable of str
+        Metrics that the simulations have.
+    """
+
+    def __init__(
+        self,
+        status: BatchStatus,
+        runs: Iterable[RunResult],
+        parameters: Mapping[str, dict[str, Any]],
+        metric_names: Iterable[str] = (),
+        *,
+        _summaries: Summaries | None = None,
+    ) -> None:
+        self.status = status
+        self.runs = tuple(runs)
+        self._parameters = dict(parameters)
+        self._declared = tuple(metric_names)
+        self._summaries = _summaries or Summaries()
+        self._of: dict[str, list[RunResult]] = {name: [] for name in self._parameters}
+        for run in self.runs:
+            self._of.setdefault(run.simulation_id, []).append(run)
+
+    @property
+    def path(self) -> Path:
+        """Folder of the batch."""
+        return Path(self.status.path)
+
+    @property
+    def name(self) -> str:
+        """Id of the batch."""
+        return self.status.manager_id
+
+    @property
+    def simulation_ids(self) -> tuple[str, ...]:
+        """The simulations, in the order of the batch."""
+        return tuple(self._of)
+
+    @overload
+    def __getitem__(self, index: int) -> RunResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RunResult, ...]: ...
+    def __getitem__(self, index: int | slice) -> RunResult | tuple[RunResult, ...]:
+        return self.runs[index]
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __iter__(self) -> Iterator[RunResult]:
+        return iter(self.runs)
+
+    def __repr__(self) -> str:
+        return f"<Results of {self.name!r}: {len(self._of)} simulations, {self.status.headline}>"
+
+    # Asking it -------------------------------------------------------------------------------------------------
+
+    def select(self, simulations: str | Iterable[str] | None = None) -> Results:
+        """Return the results of some simulations only, in the order given.
+
+        Parameters
+        ----------
+        simulations : str or iterable of str, optional
+            One simulation_id or several; all by default.
+
+        Raises
+        ------
+        UnknownName
+            There is no such simulation; lists those that exist.
+        """
+        if simulations is None:
+            return self
+        chosen = self._chosen(simulations)
+        runs = [run for name in chosen for run in self._of[name]]
+        paths = {(run.simulation_id, str(run.path)) for run in runs}
+        old = self.status
+        some = tuple(run for run in old.runs if (run.simulation_id, run.path) in paths)
+        status = summarise_runs(old.manager_id, self.path, some, alive=old.manager_alive, damage=old.damage)
+        parameters = {name: self._parameters.get(name, {}) for name in chosen}
+        return Results(status, runs, parameters, self._declared, _summaries=self._summaries)
+
+    def _chosen(self, simulations: str | Iterable[str] | None) -> list[str]:
+        if simulations is None:
+            return list(self._of)
+        wanted = [simulations] if isinstance(simulations, str) else list(dict.fromkeys(simulations))
+        for name in wanted:
+            if name not in self._of:
+                raise UnknownName(
+                    f"No simulation {name!r}.{suggest(str(name), self._of)} There are: {', '.join(self._of)}."
+                )
+        return wanted
+
+    def of(self, simulation_id: str) -> tuple[RunResult, ...]:
+        """Return the runs of one simulation.
+
+        Raises
+        ------
+        UnknownName
+            There is none of that id.
+        """
+        return tuple(self._of[self._chosen(simulation_id)[0]])
+
+    def total(self, simulation_id: str) -> int:
+        """Return the number of runs of a simulation, in whatever state."""
+        return len(self.of(simulation_id))
+
+    def counts(self, simulation_id: str) -> dict[str, int]:
+        """Return each of the five state keywords -> number of runs of a simulation."""
+        counts = dict.fromkeys((state.value for state in RunState), 0)
+        for run in self.of(simulation_id):
+            counts[run.state] += 1
+        return counts
+
+    def parameters(self, simulation_id: str) -> dict[str, Any]:
+        """Return the flattened parameters of a simulation; {} where nothing tells (NeuralPlayground's folders)."""
+        return dict(self._parameters.get(self._chosen(simulation_id)[0], {}))
+
+    def varying_parameters(self) -> dict[str, dict[str, Any]]:
+        """Return the parameters in which simulations differ: ``"agent_params.lr_td"`` -> {simulation_id: value}.
+
+        A simulation that lacks the parameter is left out of its dict.
+        """
+        names = dict.fromkeys(name for parameters in self._parameters.values() for name in parameters)
+        varying = {}
+        for name in names:
+            values = {sim: own[name] for sim, own in self._parameters.items() if name in own}
+            first = next(iter(values.values()))
+            if len(values) < len(self._parameters) or any(value != first for value in values.values()):
+                varying[name] = values
+        return varying
+
+    # What the runs gave ----------------------------------------------------------------------------------------
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The metrics that the simulations declare or that a run has; not the fields of the record."""
+        found = (name for run in self.runs for name in (*run.metrics, *run.metric_errors))
+        return tuple(dict.fromkeys((*self._declared, *found)))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The curves that finished runs have: history keys of numbers, as `curves` takes them."""
+        return tuple(dict.fromkeys(key for run in self._finished() for key in curve_keys(self._summaries.of(run.path))))
+
+    @property
+    def unreadable(self) -> dict[Path, str]:
+        """Finished runs whose summary is damaged, and what is wrong with it."""
+        for run in self._finished():
+            self._summaries.of(run.path)
+        paths = {run.path for run in self.runs}
+        return {path: why for path, why in self._summaries.unreadable.items() if path in paths}
+
+    def _finished(self, simulation_id: str | None = None) -> list[RunResult]:
+        runs = self.runs if simulation_id is None else self._of[simulation_id]
+        return [run for run in runs if run.state == RunState.FINISHED]
+
+    def curves(self, key: str, simulations: str | Iterable[str] | None = None) -> dict[str, Curves]:
+        """Return one history key of all finished runs, simulation by simulation.
+
+        Runs of different lengths, or sampled differently, are put on common iterations (see `curves.align`).
+
+        Parameters
+        ----------
+        key : str
+            Name in the training history; `keys` lists them.
+        simulations : str or iterable of str, optional
+            All by default.
+
+        Returns
+        -------
+        dict of str to Curves
+            Also for simulations without a finished run.
+
+        Raises
+        ------
+        UnknownName
+            No finished run has that curve (lists those that exist), or there is no such simulation.
+        """
+        chosen = self._chosen(simulations)
+        found = {name: self._curves(key, name) for name in chosen}
+        if not any(curves.n_runs for curves in found.values()):
+            known = self.keys
+            if key not in known and self._finished():
+                listing = f"There are: {', '.join(known)}." if known else "There are none."
+                raise UnknownName(f"No curve {key!r}.{suggest(str(key), known)} {listing}")
+        return found
+
+    def _curves(self, key: str, simulation_id: str) -> Curves:
+        import numpy as np
+
+        run_ids, sampled, reduction = [], [], ""
+        finished = self._finished(simulation_id)
+        stride = _stride(self._parameters.get(simulation_id, {}))
+        for run in finished:
+            curve = curve_of(self._summaries.of(run.path), key)
+            if curve is not None:
+                run_ids.append(run.run_id)
+                sampled.append((curve.iterations * stride, curve.values))
+                reduction = curve.reduction
+        iterations, values = align(sampled)
+        last = [int(grid[-1]) if len(grid) else -1 for grid, _ in sampled]
+        return Curves(
+            key=key,
+            simulation_id=simulation_id,
+            reduction=reduction,
+            run_ids=tuple(run_ids),
+            iterations=iterations,
+            values=values,
+            n_total=len(self._of[simulation_id]),
+            n_shorter=sum(end < max(last) for end in last),
+            n_not_finite=sum(not np.isfinite(row).all() for _, row in sampled),
+            n_unreadable=sum(run.path in self._summaries.unreadable for run in finished),
+        )
+
+    def metric(self, name: str, simulations: str | Iterable[str] | None = None) -> dict[str, MetricValues]:
+        """Return one metric of all finished runs, simulation by simulation.
+
+        Parameters
+        ----------
+        name : str
+            One of `metric_names`, or a field of the record: "duration_s", "cpu_s", "peak_mb".
+        simulations : str or iterable of str, optional
+            All by default.
+
+        Returns
+        -------
+        dict of str to MetricValues
+            Also for simulations without a finished run.
+
+        Raises
+        ------
+        UnknownName
+            There is no such metric (lists those that exist) or simulation.
+        """
+        known = (*self.metric_names, *RECORD_METRICS)
+        if name not in known:
+            raise UnknownName(f"No metric {name!r}.{suggest(str(name), known)} There are: {', '.join(known)}.")
+        return {simulation: self._metric(name, simulation) for simulation in self._chosen(simulations)}
+
+    def _metric(self, name: str, simulation_id: str) -> MetricValues:
+        import numpy as np
+
+        finished = self._finished(simulation_id)
+        if name in RECORD_METRICS:
+            found = [(run, getattr(run, name)) for run in finished if getattr(run, name) is not None]
+        else:
+            found = [(run, run.metrics[name]) for run in finished if name in run.metrics]
+        return MetricValues(
+            name=name,
+            simulation_id=simulation_id,
+            run_ids=tuple(run.run_id for run, _ in found),
+            seeds=tuple(run.seed for run, _ in found),
+            values=np.array([value for _, value in found], dtype=np.float64),
+            n_total=len(self._of[simulation_id]),
+            n_failed=sum(name in run.metric_errors for run in finished),
+        )
+
+    def maps(self, simulations: str | Iterable[str] | None = None) -> dict[str, dict[int, dict[str, Map]]]:
+        """Return the maps that the models of finished runs gave: simulation_id -> run_id -> name -> `Map`.
+
+        Raises
+        ------
+        UnknownName
+            There is no such simulation.
+        """
+        return {
+            sim: {run: maps for run, maps in found.items() if maps} for sim, found in self._each(simulations, maps_of)
+        }
+
+    def trajectories(self, simulations: str | Iterable[str] | None = None) -> dict[str, dict[int, Trajectory]]:
+        """Return the trajectories in the arenas of finished runs: simulation_id -> run_id -> `Trajectory`.
+
+        Raises
+        ------
+        UnknownName
+            There is no such simulation.
+        """
+        return {
+            sim: {run: path for run, path in found.items() if path is not None}
+            for sim, found in self._each(simulations, trajectory_of)
+        }
+
+    def _each(
+        self, simulations: str | Iterable[str] | None, what: Callable[[Arrays], _Found]
+    ) -> Iterator[tuple[str, dict[int, _Found]]]:
+        for name in self._chosen(simulations):
+            yield name, {run.run_id: what(self._summaries.of(run.path)) for run in self._finished(name)}
+
+    # As a table ------------------------------------------------------------------------------------------------
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one flat dict for each run: the fields of the record, parameters, then metrics.
+
+        Parameters have their flattened names (``agent_params.lr_td``), metrics have ``metrics.`` before theirs;
+        ``metric_errors`` is a text. All rows have the same keys; None where a run has no such value.
+        """
+        parameters = dict.fromkeys(name for own in self._parameters.values() for name in own)
+        metrics = self.metric_names
+        return [
+            {
+                **{name: getattr(run, name) for name in _FIELDS},
+                "path": str(run.path),
+                **{name: run.parameters.get(name) for name in parameters},
+                **{f"metrics.{name}": run.metrics.get(name) for name in metrics},
+                "metric_errors": "; ".join(f"{name}: {why}" for name, why in run.metric_errors.items()),
+            }
+            for run in self.runs
+        ]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return `rows` as a pandas DataFrame.
+
+        Raises
+        ------
+        PackageMissing
+            pandas is not installed; says how to install it.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise PackageMissing("A table needs pandas. Install it: pip install 'simmanager[frames]'") from error
+        return pd.DataFrame(self.rows())
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write `rows` as a CSV file (UTF-8, comma, one header line)."""
+        with Path(path).open("w", encoding="utf-8", newline="") as file:
+            self.write_csv(file)
+
+    def write_csv(self, file: TextIO) -> None:
+        """Write `rows` as CSV to an open text file; lists and dicts in it are JSON."""
+        import csv
+
+        rows = self.rows()
+        writer = csv.DictWriter(file, list(rows[0]) if rows else [])
+        writer.writeheader()
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+
+    def to_json(self) -> str:
+        """Return `rows` as JSON text; NaN and infinities are the texts "nan", "inf" and "-inf"."""
+        import json
+
+        plain = [{k: json_number(v) if isinstance(v, float) else v for k, v in row.items()} for row in self.rows()]
+        return json.dumps(plain, indent=1)
+
+
+def read_results(path: Path | str) -> Results:
+    """Read the results of a batch, of a single run, or of a folder of NeuralPlayground results.
+
+    Needs no lock and blocks nobody. Opens text, JSON and arrays without pickle only: safe on anybody's folder.
+
+    Parameters
+    ----------
+    path : path-like
+        Its folder.
+
+    Raises
+    ------
+    BatchNotFound
+        There is nothing of that kind.
+    """
+    status = read_status(path)
+    entries = _described_simulations(Path(path))
+    found = dict.fromkeys([*entries, *(run.simulation_id for run in status.runs)])
+    parameters = {name: flatten(entries.get(name, {})) for name in found}
+    runs = [_result(run, parameters[run.simulation_id]) for run in status.runs]
+    declared = (name for entry in entries.values() for name in _declared_metrics(entry))
+    return Results(status, runs, parameters, dict.fromkeys(declared))
+
+
+def _described_simulations(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        manifest = BatchFolder(path).read_manifest()
+    except (BatchNotFound, BatchDamaged):
+        return {}
+    return {entry["simulation_id"]: entry for entry in manifest.simulations}
+
+
+def _declared_metrics(entry: dict[str, Any]) -> list[str]:
+    metrics = entry.get("metrics")
+    return list(metrics) if isinstance(metrics, dict) else []
+
+
+def _result(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
+    finished = run.state is RunState.FINISHED
+    record = RunFolder(run.path).read_json(Path(run.path, "run.json")) if finished or run.seed is None else {}
+    seed = record.get("seed") if run.seed is None else run.seed
+    failed = run.state in (RunState.ERROR, RunState.INTERRUPTED)
+    return RunResult(
+        simulation_id=run.simulation_id,
+        run_id=run.run_id or 0,
+        state=run.state.value,
+        seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
+        attempt=run.attempt,
+        started=run.started,
+        ended=run.ended,
+        duration_s=run.duration_s,
+        cpu_s=run.cpu_s,
+        peak_mb=run.peak_mb,
+        error=run.reason if failed else "",
+        host=run.host,
+        pid=run.pid,
+        path=Path(run.path),
+        parameters=parameters,
+        metrics=metrics_of(record) if finished else {},
+        metric_errors=metric_errors_of(record) if finished else {},
+    )
+
+
+def flatten(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters in an entry of manager.json by their dotted names; lists stay lists.
+
+    >>> flatten({"agent_class": "models:Agent", "agent_params": {"lr_td": 0.01, "policy": {"eps": 0.1}}})
+    {'agent_class': 'models:Agent', 'agent_params.lr_td': 0.01, 'agent_params.policy.eps': 0.1}
+    """
+    flat: dict[str, Any] = {}
+
+    def add(name: str, value: Any, depth: int) -> None:
+        if isinstance(value, dict) and depth < _DEPTH:
+            for key, item in value.items():
+                add(f"{name}.{key}", item, depth + 1)
+        else:
+            flat[name] = value
+
+    for part in _PARTS:
+        if part in entry:
+            add(part, entry[part], 0)
+    return flat
+
+
+def _stride(parameters: Mapping[str, Any]) -> int:
+    """Return how many iterations are between two rows of a history, as the training loops of this package call it."""
+    every = parameters.get("training_loop_params.record_every", 1)
+    return every if isinstance(every, int) and 1 <= every < 2**31 else 1
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as a cell of a CSV file: one line, without anything that a terminal would obey."""
+    import json
+
+    from .display import plain
+
+    if isinstance(value, (list, dict)):
+        value = json.dumps(value)
+    return plain(value).replace("\n", " ") if isinstance(value, str) else value
