@@ -15,6 +15,7 @@ from .capture import descriptors_to_logs
 from .errors import InvalidTransition
 from .isolation import MemoryLimit, Meter
 from .locking import LockHeld, take_lock
+from .metrics import Measured
 from .record import RunRecord, loaded_versions, number_of
 from .run_folder import RESULTS, RunFolder
 from .simulate import describe, simulate
@@ -128,6 +129,7 @@ def _attempt(
         folder.set_aside_attempt(attempt - 1)
     folder.remove_logs()
     error: BaseException | None = None
+    measured = Measured()
     with capture(folder):
         host = socket.gethostname()
         history = folder.move(history, (RunState.RUNNING, f"attempt={attempt} pid={os.getpid()} host={host}"))
@@ -136,7 +138,7 @@ def _attempt(
         try:
             progress.listen(_ProgressFile(folder))
             with MemoryLimit(task.memory_limit_mb):
-                simulate(folder, task, loaded)
+                measured = simulate(folder, task, loaded)
         except BaseException as raised:
             error = raised
             _print_traceback(raised)
@@ -144,11 +146,17 @@ def _attempt(
             progress.listen(None)
             checkpoint.use_store(None)
             folder.progress.unlink(missing_ok=True)
-        return _verdict(folder, task, history, error, meter, started), error
+        return _verdict(folder, task, history, error, measured, meter, started), error
 
 
 def _verdict(
-    folder: RunFolder, task: Task, history: StateHistory, error: BaseException | None, meter: Meter, started: str
+    folder: RunFolder,
+    task: Task,
+    history: StateHistory,
+    error: BaseException | None,
+    measured: Measured,
+    meter: Meter,
+    started: str,
 ) -> Outcome:
     state = RunState.FINISHED if error is None else RunState.ERROR
     reason = describe(error) if error is not None else ""
@@ -171,6 +179,8 @@ def _verdict(
         host=socket.gethostname(),
         versions=loaded_versions(),
         provenance=task.provenance,
+        metrics=measured.values,
+        metric_errors=measured.errors,
     )
     try:
         folder.write_json(folder.record, record.as_json())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar, overload
 from .batch_folder import BatchFolder
 from .curves import Curves, Map, MetricValues, Trajectory, align
 from .errors import BatchDamaged, BatchNotFound, PackageMissing, UnknownName, suggest
+from .metrics import RECORD_METRICS
 from .record import json_number, metric_errors_of, metrics_of
 from .run_folder import RunFolder
 from .state import RunState
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .summary_reader import Arrays
-
-#: Fields of a record that can be compared like metrics.
-RECORD_METRICS = ("duration_s", "cpu_s", "peak_mb")
 
 #: Parts of a recipe, in the order in which parameters are listed.
 _PARTS = ("agent_class", "agent_params", "env_class", "env_params", "training_loop", "training_loop_params")

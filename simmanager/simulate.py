@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Mapping
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,15 +14,22 @@ from typing import Any
 from . import checkpoint
 from .errors import SimManagerError, SimulationError
 from .isolation import seed_everything
+from .metrics import Measured, as_number
 from .pickling import dump
 from .run_folder import RunFolder
 from .state import one_line, open_regular
-from .summary import write_summary
+from .summary import model_arrays, write_summary
 from .task import Task
 
 
-def simulate(folder: RunFolder, task: Task, loaded: Callable[[bytes], None] | None = None) -> None:
-    """Load the recipe, build agent and arena, train, save. Raises whatever goes wrong."""
+def simulate(folder: RunFolder, task: Task, loaded: Callable[[bytes], None] | None = None) -> Measured:
+    """Load the recipe, build agent and arena, train, save, measure. Raises whatever goes wrong.
+
+    Returns
+    -------
+    Measured
+        What the metrics gave.
+    """
     _say("---> Loading the simulation")
     content = read_recipe(Path(task.recipe))
     recipe = load_recipe(Path(task.recipe), content)
@@ -37,7 +46,9 @@ def simulate(folder: RunFolder, task: Task, loaded: Callable[[bytes], None] | No
     agent, env, history = check_returned(returned, recipe["training_loop"])
     _say("---> Saving models")
     save_results(folder, agent, env, history)
+    measured = measure(recipe.get("metrics") or {}, agent, env, history, task.seed)
     _say("---> Simulation finished")
+    return measured
 
 
 def _say(text: str) -> None:
@@ -116,7 +127,8 @@ def save_results(folder: RunFolder, agent: Any, env: Any, history: Mapping[str, 
         "agent": (folder.agent, lambda scratch: _save_object(agent, "save_agent", scratch)),
         "arena": (folder.arena, lambda scratch: _save_object(env, "save_environment", scratch)),
         "training history": (folder.history, lambda scratch: dump(dict(history), scratch)),
-        "summary": (folder.summary, lambda scratch: write_summary(scratch, history)),
+        # Last: what a model does to itself while it makes its arrays cannot change what was saved.
+        "summary": (folder.summary, lambda scratch: write_summary(scratch, history, _arrays_of((agent, env)))),
     }
     for what, (target, saver) in savers.items():
         try:
@@ -125,6 +137,41 @@ def save_results(folder: RunFolder, agent: Any, env: Any, history: Mapping[str, 
             raise SimManagerError(f"The {what} could not be saved: {error.strerror or error}.") from error
         except (pickle.PicklingError, TypeError, AttributeError) as error:
             raise SimManagerError(f"The {what} could not be saved: {describe(error)}.") from error
+
+
+def _arrays_of(models: Iterable[Any]) -> dict[str, Any]:
+    """Return what ``summary_arrays`` of agent and arena give; a failure is told in error.log."""
+    arrays: dict[str, Any] = {}
+    for model in models:
+        try:
+            method = getattr(model, "summary_arrays", None)
+            if callable(method):
+                arrays |= model_arrays(method())
+        except (Exception, SystemExit) as error:
+            _complain(f"summary_arrays of {type(model).__name__} failed", error)
+    return arrays
+
+
+def measure(metrics: Mapping[str, Any], agent: Any, env: Any, history: Mapping[str, Any], seed: int) -> Measured:
+    """Return what each metric gives; one that raises or gives no number is noted, with its traceback in error.log.
+
+    Each finds the random generators as the others do: seeded with the seed of the run.
+    """
+    measured = Measured()
+    for name, metric in metrics.items():
+        seed_everything(seed)
+        try:
+            measured.values[name] = as_number(metric(agent, env, history))
+        except (Exception, SystemExit) as error:
+            measured.errors[name] = describe(error)
+            _complain(f"Metric {name!r} failed", error)
+    return measured
+
+
+def _complain(what: str, error: BaseException) -> None:
+    with suppress(Exception):  # the run may have closed or replaced stderr
+        print(f"{what}:", file=sys.stderr)
+        traceback.print_exception(error)
 
 
 def _save_object(thing: Any, method: str, scratch: Path) -> None:

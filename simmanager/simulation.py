@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from .errors import BatchExists, ParameterTypeError, RecipeError, SimManagerError, SimulationError, suggest
+from .metrics import check_metrics, describe_metrics
 from .run_folder import RunFolder
 
-#: What a recipe consists of, in the order of the constructor.
+#: What a simulation consists of, in the order of the constructor; NeuralPlayground's have the same.
 FIELDS = (
     "agent_class",
     "agent_params",
@@ -20,6 +21,9 @@ FIELDS = (
     "training_loop_params",
     "simulation_id",
 )
+
+#: What a recipe holds: ours have metrics, too.
+_ALL_FIELDS = (*FIELDS, "metrics")
 
 #: Fields without which a simulation cannot run.
 _NEEDED = ("agent_class", "env_class", "training_loop")
@@ -50,10 +54,17 @@ class SingleSim:
         Parameters of the training loop.
     simulation_id : str, optional
         Name of the simulation; it becomes the name of a folder.
+    metrics : dict, optional
+        Name -> ``function(agent, env, history)`` that returns a number.
 
     Notes
     -----
     All fields may be left out and filled later, by assignment or with `load_params`.
+
+    Metrics are computed where the run was executed, once its results are saved, each with the random generators seeded
+    anew with the seed of the run; what they give is kept in run.json and read with `SimulationManager.results`.
+    A metric that raises, or gives no number, does not fail the run: it is recorded as failed, with its traceback in
+    error.log. Their time and memory count as the run's.
     """
 
     __hash__ = None  # type: ignore[assignment]
@@ -67,6 +78,7 @@ class SingleSim:
         training_loop: Any = None,
         training_loop_params: dict[str, Any] | None = None,
         simulation_id: str | None = None,
+        metrics: dict[str, Any] | None = None,
     ) -> None:
         self.agent_class = agent_class
         self.agent_params = agent_params
@@ -75,6 +87,7 @@ class SingleSim:
         self.training_loop = training_loop
         self.training_loop_params = training_loop_params
         self.simulation_id = simulation_id
+        self.metrics = metrics
 
     @classmethod
     def from_object(cls, thing: Any) -> SingleSim:
@@ -93,12 +106,12 @@ class SingleSim:
             raise SimulationError(
                 f"{repr(thing)[:100]} ({type(thing).__name__}) is no simulation: it has no {lacks}. Give SingleSims."
             )
-        return cls(**{name: getattr(thing, name) for name in FIELDS})
+        return cls(**{name: getattr(thing, name) for name in FIELDS}, metrics=getattr(thing, "metrics", None))
 
     @property
     def fields(self) -> dict[str, Any]:
         """All fields by name (the objects themselves, not copies)."""
-        return {name: getattr(self, name) for name in FIELDS}
+        return {name: getattr(self, name) for name in _ALL_FIELDS}
 
     def __str__(self) -> str:
         return (
@@ -109,7 +122,7 @@ class SingleSim:
             f"Environment params: {self.env_params}\n"
             f"Training loop: {_name_of(self.training_loop)}\n"
             f"Training loop params: {self.training_loop_params}\n"
-        )
+        ) + (f"Metrics: {', '.join(map(str, self.metrics))}\n" if self.metrics else "")
 
     def __repr__(self) -> str:
         return f"<SingleSim {self.simulation_id!r}: {_name_of(self.agent_class)} in {_name_of(self.env_class)}>"
@@ -132,9 +145,10 @@ class SingleSim:
             There is no such field.
         """
         for name in changes:
-            if name not in FIELDS:
-                raise ParameterTypeError(f"A simulation has no field {name!r}.{suggest(name, FIELDS)}")
+            if name not in _ALL_FIELDS:
+                raise ParameterTypeError(f"A simulation has no field {name!r}.{suggest(name, _ALL_FIELDS)}")
         fields = {name: value if name not in _PARAMS else copy.deepcopy(value) for name, value in self.fields.items()}
+        fields["metrics"] = copy.copy(self.metrics)
         return type(self)(**{**fields, **changes})
 
     def check(self, *, with_id: bool = True) -> None:
@@ -150,15 +164,15 @@ class SingleSim:
         name = f"The simulation {self.simulation_id!r}" if self.simulation_id else "This simulation"
         if missing:
             raise SimulationError(f"{name} is incomplete: {', '.join(missing)} missing. Set them, or use load_params.")
+        owner = f"{name[0].lower()}{name[1:]}"
         for field in _NEEDED:
             if not callable(getattr(self, field)):
-                raise SimulationError(
-                    f"{field} of {name[0].lower()}{name[1:]} is no class or function: {getattr(self, field)!r}."
-                )
+                raise SimulationError(f"{field} of {owner} is no class or function: {getattr(self, field)!r}.")
         for field in _PARAMS:
             params = getattr(self, field)
             if params is not None and not (isinstance(params, Mapping) and all(isinstance(key, str) for key in params)):
                 raise SimulationError(f"{field} must be a dict of parameter names and values, not {params!r}.")
+        check_metrics(self.metrics, owner)
 
     def recipe(self) -> bytes:
         """Return the simulation pickled, as a worker loads it.
@@ -241,7 +255,7 @@ class SingleSim:
         content = folder.load(folder.params)
         if not isinstance(content, Mapping) or not any(name in content for name in FIELDS):
             raise SimManagerError(f"{folder.params} does not hold the parameters of a simulation.")
-        for name in FIELDS:
+        for name in _ALL_FIELDS:
             setattr(self, name, content.get(name))
 
     def load_results(self, path: str | Path | None = None) -> tuple[Any, Any, dict[str, Any]]:
@@ -264,7 +278,7 @@ class SingleSim:
         """
         folder = RunFolder(path or DEFAULT_PATH)
         results = (folder.load(folder.agent), folder.load(folder.arena), folder.load(folder.history))
-        if all(getattr(self, name) is None for name in FIELDS):
+        if all(value is None for value in self.fields.values()):
             self.load_params(folder.path)
         return results
 
@@ -310,6 +324,8 @@ def describe_simulation(sim: SingleSim) -> dict[str, Any]:
     for name in FIELDS[:-1]:
         value = getattr(sim, name)
         entry[name] = (readable(value) or {}) if name in _PARAMS else _name_of(value)
+    if sim.metrics:
+        entry["metrics"] = describe_metrics(sim.metrics)
     return entry
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .errors import ParameterError
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -35,11 +37,20 @@ TRAJECTORY, STEPS, WALLS = "trajectory:", "steps:", "walls:"
 #: How the names of our own arrays in summary.npz begin; history keys that begin so are left out.
 RESERVED = (ITERATIONS, SHAPE, MAPS, EXTENT, TRAJECTORY, STEPS, WALLS)
 
-#: Maps of one name, and rows or columns of a map, that a summary keeps at most.
-MAX_MAPS, MAX_BINS = 16, 1000
+#: What a model may give.
+_MODEL_ARRAYS = (MAPS, EXTENT, TRAJECTORY, WALLS)
 
-#: Walls that a summary keeps at most.
-MAX_WALLS = 10_000
+#: Maps of one name that a summary keeps.
+MAX_MAPS = 16
+
+#: Smallest and largest size along each axis.
+_SHAPES = {
+    MAPS: ((1, MAX_MAPS), (1, 1000), (1, 1000)),
+    EXTENT: ((4, 4),),
+    TRAJECTORY: ((0, MAX_POINTS), (2, 2)),
+    STEPS: ((0, MAX_POINTS),),
+    WALLS: ((0, 10_000), (2, 2), (2, 2)),
+}
 
 
 def summarise(history: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,13 +93,65 @@ def summarise(history: Mapping[str, Any]) -> dict[str, Any]:
     return curves
 
 
-def write_summary(path: Path, history: Mapping[str, Any]) -> None:
-    """Write summary.npz for a history."""
+def model_arrays(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check what ``summary_arrays()`` of an agent or arena gave, and cut it to what a summary keeps.
+
+    An agent or arena may have the method ``summary_arrays() -> dict of str to array``; what it gives is what figures
+    show without loading the model:
+
+    - ``"maps:<name>"``: (n_maps, n_y, n_x), the lowest x and y first; the first 16 are kept, as float32;
+      ``"extent:<name>"``: x_min, x_max, y_min, y_max of their outer edges in m;
+    - ``"trajectory:"``: (n_points, 2), x and y in m after each step; 1,000 evenly spaced ones are kept;
+    - ``"walls:"``: (n_walls, 2, 2), start and end of each in m;
+    - ``"extent:"``: x_min, x_max, y_min, y_max of the room in m.
+
+    Raises
+    ------
+    ParameterError
+        Another name, or an array of another shape.
+    """
+    import numpy as np
+
+    arrays: dict[str, Any] = {}
+    for name, value in given.items():
+        if not (isinstance(name, str) and _names_a_model_array(name)):
+            raise ParameterError(f"summary_arrays gave {name!r}; it may give {', '.join(_MODEL_ARRAYS)}.")
+        array = np.asarray(value)
+        if name.startswith(MAPS):
+            array = array[:MAX_MAPS].astype(np.float32)
+        if name == TRAJECTORY and array.ndim and len(array) > MAX_POINTS:
+            arrays[STEPS] = np.linspace(0, len(array) - 1, MAX_POINTS).round().astype(int)
+            array = array[arrays[STEPS]]
+        if not fits(name, array):
+            raise ParameterError(f"{name!r} in summary_arrays cannot be an array of {array.dtype} {array.shape}.")
+        arrays[name] = np.ascontiguousarray(array)
+    return arrays
+
+
+def _names_a_model_array(name: str) -> bool:
+    kind, colon, rest = name.partition(":")
+    if kind + colon in (MAPS, EXTENT):
+        return rest.isprintable() and "/" not in rest and len(rest) <= 100
+    return name in _MODEL_ARRAYS
+
+
+def write_summary(path: Path, history: Mapping[str, Any], arrays: Mapping[str, Any] | None = None) -> None:
+    """Write summary.npz.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    history : mapping
+        Becomes curves.
+    arrays : mapping, optional
+        What `model_arrays` returned.
+    """
     import numpy as np
 
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:  # as np.savez does, which refuses the keys "file" and "allow_pickle"
-        for name, array in summarise(history).items():
+        for name, array in {**summarise(history), **(arrays or {})}.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
     path.write_bytes(content.getbuffer())  # at once: a zip writes many small pieces
@@ -100,15 +163,14 @@ def _can_be_a_name(key: str) -> bool:
 
 
 def fits(name: str, array: npt.NDArray[Any]) -> bool:
-    """Return whether an array of real numbers can be what its name says: maps, a trajectory, walls or an extent."""
-    if array.dtype.kind not in "biuf":
+    """Return whether an array has the type and shape that its name promises."""
+    limits = _SHAPES.get(name[: name.find(":") + 1])
+    if limits is None or array.dtype.kind not in "biuf" or array.ndim != len(limits):
         return False
-    if name.startswith(MAPS) and array.ndim == 3:
-        n_maps, n_y, n_x = array.shape
-        return 0 < n_maps <= MAX_MAPS and 0 < n_y <= MAX_BINS and 0 < n_x <= MAX_BINS
-    if name.startswith(EXTENT) and array.shape == (4,):
-        x_min, x_max, y_min, y_max = array.tolist()
-        return bool(-1e300 < x_min < x_max < 1e300 and -1e300 < y_min < y_max < 1e300)
-    limits = {TRAJECTORY: (2, MAX_POINTS), STEPS: (1, MAX_POINTS), WALLS: (3, MAX_WALLS)}
-    n_axes, most = limits.get(name, (-1, 0))
-    return array.ndim == n_axes and array.shape[0] <= most and all(size == 2 for size in array.shape[1:])
+    if not all(low <= size <= high for size, (low, high) in zip(array.shape, limits, strict=True)):
+        return False
+    return not name.startswith(EXTENT) or _is_extent(*array.tolist())
+
+
+def _is_extent(x_min: float, x_max: float, y_min: float, y_max: float) -> bool:
+    return -1e300 < x_min < x_max < 1e300 and -1e300 < y_min < y_max < 1e300

@@ -200,6 +200,8 @@ def trajectory_of(arrays: Arrays) -> Trajectory | None:
     if positions is None or not fits(TRAJECTORY, positions) or not len(positions):
         return None
     places = positions.astype(np.float64)
+    if not np.isfinite(places).all():
+        return None
     (x_min, y_min), (x_max, y_max) = places.min(axis=0).tolist(), places.max(axis=0).tolist()
     return Trajectory(
         places,

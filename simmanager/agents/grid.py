@@ -49,6 +49,13 @@ class Grid:
         """All points in the order of their numbers, (n_width * n_depth, 2)."""
         return self.mesh.T.reshape(-1, 2)
 
+    @property
+    def extent(self) -> FloatArray:
+        """x_min, x_max, y_min, y_max of a map of the grid, half a distance of its points around them, (4,)."""
+        x = 0.5 / self._per_x - self._left if self._per_x else -self._left
+        y = 0.5 / self._per_y + self._top if self._per_y else self._top
+        return np.array((-x, x, -y, y))
+
     @cached_property
     def _coordinates(self) -> tuple[list[float], list[float]]:
         return self.x_array.tolist(), self.y_array.tolist()

@@ -28,6 +28,8 @@ FloatArray = npt.NDArray[np.float64]
 _BLOCK = 1024
 #: More states than this would take more than 3 GB for each matrix.
 _MAX_STATES = 20_000
+#: Eigenvectors in a summary, and the largest number of states of which it has any (they take about a second there).
+_N_MAPS, _MAX_STATES_MAPPED = 16, 1000
 
 
 def _direction(x: float, y: float) -> FloatArray:
@@ -400,13 +402,34 @@ class Stachenfeld2018(AgentCore):
         """
         which = check_integer("eigen_vector", eigen_vector, minimum=0, maximum=self.n_state - 1)
         matrix = self.successor_rep_solution() if sr_matrix is None else sr_matrix
+        return self._eigenvector_maps(matrix, slice(which, which + 1))[0]
+
+    def _eigenvector_maps(self, matrix: FloatArray, which: slice) -> FloatArray:
+        """Return eigenvectors in the order of their eigenvalues as maps, (n_maps, width, depth)."""
         values, vectors = np.linalg.eig(matrix)
         order = np.argsort(-values.real, kind="stable")
-        vector = vectors[:, order[which]].real
-        size = np.abs(vector)
+        chosen: FloatArray = vectors[:, order[which]].real.T
+        size = np.abs(chosen)
         # The first of the largest, up to rounding, so that symmetric maps have one sign too.
-        sign = np.sign(vector[np.argmax(size >= size.max() * (1 - 1e-6))]) or 1.0
-        return np.asarray(sign * vector, dtype=np.float64).reshape(self.width, self.depth)
+        largest = np.argmax(size >= size.max(axis=1, keepdims=True) * (1 - 1e-6), axis=1)
+        sign = np.where(chosen[np.arange(len(chosen)), largest] < 0, -1.0, 1.0)
+        maps: FloatArray = sign[:, np.newaxis] * chosen
+        return maps.reshape(-1, self.width, self.depth)
+
+    def summary_arrays(self) -> dict[str, FloatArray]:
+        """Return what a figure of this agent shows, for the summary of a run.
+
+        Returns
+        -------
+        dict
+            ``"maps:eigenvectors"``: the 16 leading eigenvectors of the learned ``srmat``, the model's grid cells,
+            (n_maps, depth, width), the lowest x and y first; ``"extent:eigenvectors"``: x_min, x_max, y_min, y_max.
+            Empty for more than 1,000 states, which take too long.
+        """
+        if self.n_state > _MAX_STATES_MAPPED:
+            return {}
+        maps = self._eigenvector_maps(self.srmat, slice(_N_MAPS)).transpose(0, 2, 1)[:, ::-1]
+        return {"maps:eigenvectors": maps, "extent:eigenvectors": self._grid.extent}
 
     def plot_rate_map(
         self,

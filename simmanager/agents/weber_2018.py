@@ -268,6 +268,18 @@ class Weber2018(AgentCore):
         """Return the rate of the output neuron at all places, (resolution_width, resolution_depth)."""
         return self.get_full_output_rate().reshape(self.resolution_width, self.resolution_depth)
 
+    def summary_arrays(self) -> dict[str, FloatArray]:
+        """Return what a figure of this agent shows, for the summary of a run.
+
+        Returns
+        -------
+        dict
+            ``"maps:output rate"``: rate of the output neuron at all places, (1, resolution_depth, resolution_width),
+            the lowest x and y first; ``"extent:output rate"``: x_min, x_max, y_min, y_max.
+        """
+        rates = self.get_rate_map_matrix().T[::-1]
+        return {"maps:output rate": rates[np.newaxis], "extent:output rate": self._grid.extent}
+
     def update(self, exc_normalization: bool = True, pos: npt.ArrayLike | None = None) -> dict[str, Any] | None:
         """Change the weights at one position (equations 2 and 3).
 

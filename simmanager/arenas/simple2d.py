@@ -252,6 +252,21 @@ class Simple2D(Environment):
             end_x, end_y, crossed = self._segments.stop(x, y, new_x, new_y, self._room)
         return (np.array((end_x, end_y)), True) if crossed else (new_state, False)
 
+    def summary_arrays(self) -> dict[str, FloatArray]:
+        """Return what a figure of this arena shows, for the summary of a run.
+
+        Returns
+        -------
+        dict
+            ``"trajectory:"``: positions after each step since the last reset, (n_steps, 2); ``"walls:"``: (n_walls, 2,
+            2); ``"extent:"``: x_min, x_max, y_min, y_max.
+        """
+        walls = np.array(self.wall_list, dtype=np.float64).reshape(-1, 2, 2)
+        arrays = {"walls:": walls, "extent:": np.array(self._room, dtype=np.float64)}
+        if isinstance(self.history, TransitionHistory):  # a subclass may keep other things
+            arrays["trajectory:"] = self.history.array("state")
+        return arrays
+
     def plot_trajectory(
         self,
         history_data: Sequence[dict[str, Any]] | None = None,

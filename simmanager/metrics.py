@@ -1,0 +1,98 @@
+"""Metrics: numbers that a simulation computes from agent, arena and history at the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any
+
+from .errors import SimulationError
+
+#: Numbers that every run has, under which it can be compared like by a metric.
+RECORD_METRICS = ("duration_s", "cpu_s", "peak_mb")
+
+#: Characters of the longest name of a metric.
+_MAX_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the metrics of a run gave.
+
+    Parameters
+    ----------
+    values : dict of str to float
+        Of those that gave a number; may be NaN or infinite.
+    errors : dict of str to str
+        Of the others: why, in one line.
+    """
+
+    values: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+def check_metrics(metrics: Any, owner: str) -> None:
+    """Raise if ``metrics`` is no dict of names and callables.
+
+    Parameters
+    ----------
+    metrics : object
+        What was given; None is none.
+    owner : str
+        The simulation, for the message.
+
+    Raises
+    ------
+    SimulationError
+        Names the metric and what is wrong with it.
+    """
+    if metrics is None:
+        return
+    if not isinstance(metrics, Mapping):
+        raise SimulationError(f"metrics of {owner} must be a dict of names and functions, not {metrics!r}.")
+    for name, metric in metrics.items():
+        if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > _MAX_NAME:
+            raise SimulationError(
+                f"A metric of {owner} needs a name of 1 to {_MAX_NAME} printable characters, not {name!r}."
+            )
+        if name in RECORD_METRICS:
+            raise SimulationError(f"The metric {name!r} of {owner} needs another name: every run has that one already.")
+        if not callable(metric):
+            raise SimulationError(
+                f"The metric {name!r} of {owner} must be a function (agent, env, history) -> number, not {metric!r}."
+            )
+
+
+def describe_metrics(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Return name -> ``"module:function"``, for manager.json."""
+    kinds = {name: metric if hasattr(metric, "__qualname__") else type(metric) for name, metric in metrics.items()}
+    return {name: f"{getattr(kind, '__module__', '?')}:{kind.__qualname__}" for name, kind in kinds.items()}
+
+
+def differ_only_in_new_metrics(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two descriptions of a simulation tell the same but for metrics that one of them lacks.
+
+    Such runs may stand side by side: their results are the same, and a metric that a run lacks is counted as missing.
+    Two functions of one name would mix values that mean different things.
+    """
+    rest = [{key: value for key, value in entry.items() if key != "metrics"} for entry in (one, other)]
+    before, now = (entry.get("metrics") or {} for entry in (one, other))
+    return rest[0] == rest[1] and all(before[name] == now[name] for name in before.keys() & now.keys())
+
+
+def as_number(value: Any) -> float:
+    """Return what a metric gave as a float; NumPy's numbers, arrays of no dimension and the like are numbers, too.
+
+    Raises
+    ------
+    TypeError
+        It is no number; says what it is.
+    OverflowError
+        It is too large for a float.
+    """
+    item = getattr(value, "item", None)
+    plain = item() if callable(item) and not getattr(value, "shape", ()) else value
+    if not isinstance(plain, Real):
+        raise TypeError(f"it gave {repr(value)[:100]} ({type(value).__name__}); a metric gives one number")
+    return float(plain)
