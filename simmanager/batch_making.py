@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .batch_folder import BatchFolder, Manifest, check_name
@@ -57,16 +57,27 @@ def as_stored(entry: dict[str, Any]) -> Any:
     return json.loads(json.dumps(entry))
 
 
-def make_batch_folder(folder: BatchFolder, recipes: Iterable[tuple[str, bytes]], manifest: Manifest) -> None:
+def pickled(simulations: Iterable[SingleSim]) -> dict[str, bytes]:
+    """Return the recipe of each simulation by its id, or raise if one cannot be run or pickled."""
+    simulations = list(simulations)
+    check_all(simulations)
+    return {str(simulation.simulation_id): simulation.recipe() for simulation in simulations}
+
+
+def make_batch_folder(folder: BatchFolder, recipes: Mapping[str, bytes], manifest: Manifest) -> None:
     """Write recipes, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
 
     Raises
     ------
+    BatchExists
+        There is one.
     BatchNotWritable
         A file cannot be written.
     """
+    if folder.manifest_file.exists():
+        raise BatchExists(f"{folder.path}: another manager has just made a batch there.")
     try:
-        for simulation_id, content in recipes:
+        for simulation_id, content in recipes.items():
             folder.write_recipe(simulation_id, content)
         folder.write_manifest(manifest)
     except OSError as error:
@@ -105,7 +116,8 @@ def claim_folder(folder: BatchFolder, *, overwrite: bool) -> None:
         ) from None
     if not overwrite:
         raise BatchExists(
-            f"{path} already holds a batch. Go on with it: SimulationManager(existing_simulation={str(path)!r}); "
+            f"{path} already holds a batch. Go on with it: SimulationManager(existing_simulation={str(path)!r}), or "
+            "'simmanager run FILE --extend'; "
             "keep it: choose another manager_id; replace it and lose its results: generate_sim_paths(overwrite=True)."
         )
     _remove_batch(folder, manifest)

@@ -7,29 +7,33 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .batch_change import (
+    check_runs,
+    finish_changes,
+    grow_batch,
+    load_simulation,
+    merge_simulations,
+    more_runs,
+    take_over,
+    take_over_changes,
+)
 from .batch_folder import BatchFolder, Manifest, check_name
 from .batch_making import (
-    as_stored,
     check_all,
     checked_list,
     claim_folder,
     make_batch_folder,
     make_missing_runs,
+    pickled,
     replace_run,
+    runs_of,
 )
 from .batch_run import provenance_of_batch, run_batch
-from .errors import (
-    BatchExists,
-    BatchNotFound,
-    ParameterTypeError,
-    SimulationError,
-    UnknownName,
-    suggest,
-)
-from .executor import RunOptions, count_jobs
+from .errors import BatchNotFound, UnknownName, suggest
 from .parameters import check_integer
 from .record import draw_seed
 from .run_folder import RunFolder
+from .run_options import check_options, count_jobs
 from .simulation import SingleSim, describe_simulation
 from .state import RunState, utc_now
 from .status import BatchStatus, read_status
@@ -95,7 +99,7 @@ class SimulationManager:
             self._made = True
             return
         self._simulation_list = checked_list(simulation_list)
-        self.runs_per_sim = check_integer("runs_per_sim", runs_per_sim, minimum=1, maximum=10_000_000)
+        self.runs_per_sim = check_runs(runs_per_sim)
         self.manager_id = check_name("manager_id", manager_id)
         self.seed = draw_seed() if seed is None else check_integer("seed", seed, minimum=0, maximum=2**63 - 1)
         self._folder = BatchFolder(Path(results_dir).absolute() / manager_id)
@@ -119,16 +123,11 @@ class SimulationManager:
     def simulation_list(self) -> list[Any]:
         """The simulations. Of an existing batch they are unpickled when first asked for: only for your own folders."""
         if self._simulation_list is None:
-            self._simulation_list = [
-                self._load_simulation(name) for name in self._folder.read_manifest().simulation_ids
-            ]
+            self._simulation_list = self._load_all(self._folder.read_manifest().simulation_ids)
         return self._simulation_list
 
-    def _load_simulation(self, simulation_id: str) -> SingleSim:
-        from .simulate import load_recipe
-
-        fields = load_recipe(self._folder.recipe(simulation_id))
-        return SingleSim(**{**fields, "simulation_id": simulation_id})
+    def _load_all(self, simulation_ids: Sequence[str]) -> list[Any]:
+        return [load_simulation(self._folder.recipe(name), name) for name in simulation_ids]
 
     @property
     def simulation_ids(self) -> list[str]:
@@ -152,7 +151,7 @@ class SimulationManager:
     @property
     def runs(self) -> list[RunFolder]:
         """The folders of all runs, in (simulation, run_id) order; those not made yet are left out."""
-        return [folder for name in self.simulation_ids for folder in self._runs_of(name)]
+        return [folder for name in self.simulation_ids for folder in runs_of(self._folder, name)]
 
     @property
     def run_paths(self) -> list[str]:
@@ -164,9 +163,6 @@ class SimulationManager:
 
     def __len__(self) -> int:
         return len(self.simulation_ids) * self.runs_per_sim
-
-    def _runs_of(self, simulation_id: str) -> list[RunFolder]:
-        return [RunFolder(path) for _, path in sorted(self._folder.run_folders(simulation_id).items())]
 
     # Making it -------------------------------------------------------------------------------------------------
 
@@ -198,9 +194,6 @@ class SimulationManager:
 
     def _make(self, overwrite: bool) -> None:
         simulations = [SingleSim.from_object(simulation) for simulation in self.simulation_list]
-        check_all(simulations)
-        recipes = [(str(simulation.simulation_id), simulation.recipe()) for simulation in simulations]
-        claim_folder(self._folder, overwrite=overwrite)
         self._batch_id = uuid.uuid4().hex
         manifest = Manifest(
             manager_id=self.manager_id,
@@ -211,13 +204,82 @@ class SimulationManager:
             created=utc_now(),
             provenance=provenance_of_batch(),
         )
+        recipes = pickled(simulations)
+        claim_folder(self._folder, overwrite=overwrite)
         with self._folder.held():
-            if self._folder.manifest_file.exists():
-                raise BatchExists(f"{self._folder.path}: another manager has just made a batch there.")
             make_batch_folder(self._folder, recipes, manifest)
             self._made = True
-            for simulation_id, _ in recipes:
+            for simulation_id in recipes:
                 make_missing_runs(self._folder, simulation_id, self.runs_per_sim)
+
+    def add(self, simulations: Sequence[Any], runs_per_sim: int | None = None) -> list[str]:
+        """Add simulations to the batch; what it has stays, finished runs above all. Call `run_all` to run them.
+
+        Parameters
+        ----------
+        simulations : list of SingleSim
+            A simulation that the batch has with the same parameters is left alone. One that it has with other
+            parameters takes their place, as long as no run of it has finished.
+        runs_per_sim : int, optional
+            As for `extend`; as many as now by default.
+
+        Returns
+        -------
+        list of str
+            The ids of those that are new.
+
+        Raises
+        ------
+        SimulationError
+            One is incomplete, or has the id of a simulation with other parameters that has finished runs: rerun that.
+        RecipeError
+            One cannot be pickled; names the part.
+        BatchBusy
+            A manager is running this batch.
+        """
+        return self._grow(checked_list(simulations), runs_per_sim)
+
+    def extend(self, runs_per_sim: int) -> None:
+        """Give every simulation more runs; those that are there stay. Call `run_all` to run the new ones.
+
+        Parameters
+        ----------
+        runs_per_sim : int
+            How many runs each simulation will have in all.
+
+        Raises
+        ------
+        ParameterError
+            There are more already: no run is removed.
+        BatchBusy
+            A manager is running this batch.
+        """
+        self._grow([], check_runs(runs_per_sim))
+
+    def _grow(self, simulations: list[Any], runs_per_sim: int | None) -> list[str]:
+        if not self._made:
+            merged = merge_simulations(self.simulation_list, simulations)
+            check_all(list(map(SingleSim.from_object, merged)))
+            added = [simulation.simulation_id for simulation in merged[len(self.simulation_list) :]]
+            self.runs_per_sim = more_runs(self.runs_per_sim, runs_per_sim)
+            self._simulation_list = merged
+            return added
+        with self._folder.held():
+            self._read_again()
+            added = grow_batch(self._folder, list(map(SingleSim.from_object, simulations)), runs_per_sim)
+            if self._simulation_list is not None:
+                self._simulation_list = merge_simulations(self._simulation_list, simulations)
+            self._read_again()
+        return added
+
+    def _read_again(self) -> None:
+        """Take note of what has been added to the batch since; the caller holds its lock."""
+        finish_changes(self._folder)
+        manifest = self._folder.read_manifest()
+        self.runs_per_sim = manifest.runs_per_sim
+        if self._simulation_list is not None:
+            known = {SingleSim.from_object(simulation).simulation_id for simulation in self._simulation_list}
+            self._simulation_list += self._load_all([name for name in manifest.simulation_ids if name not in known])
 
     # Running it ------------------------------------------------------------------------------------------------
 
@@ -256,11 +318,13 @@ class SimulationManager:
         KeyboardInterrupt
             After Ctrl-C, when all is in order.
         """
-        checked, jobs = self._check_options(options), count_jobs(n_jobs)
+        checked, jobs = check_options(options), count_jobs(n_jobs)
         if not self._made:
             self._make(overwrite=False)
         with self._folder.held():
-            self._take_over_changes()
+            self._read_again()
+            if self._simulation_list is not None:
+                take_over_changes(self._folder, list(map(SingleSim.from_object, self._simulation_list)))
             for simulation_id in self.simulation_ids:
                 make_missing_runs(self._folder, simulation_id, self.runs_per_sim)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
@@ -307,13 +371,13 @@ class SimulationManager:
             Another manager is running this batch.
         """
         simulation_id = self._id_of(simulation_index)
-        checked, jobs = self._check_options(options), count_jobs(n_jobs)
+        checked, jobs = check_options(options), count_jobs(n_jobs)
         self._must_exist()
         with self._folder.held():
+            self._read_again()
             if self._simulation_list is not None:
-                self._write_recipe(
-                    SingleSim.from_object(self._simulation_list[self.simulation_ids.index(simulation_id)])
-                )
+                changed = self._simulation_list[self.simulation_ids.index(simulation_id)]
+                take_over(self._folder, SingleSim.from_object(changed))
             gone = {RunState.ERROR, RunState.INTERRUPTED} | ({RunState.FINISHED} if include_finished else set())
             for run in self.status().simulation(simulation_id):
                 folder = RunFolder(run.path)
@@ -324,50 +388,6 @@ class SimulationManager:
             return run_batch(
                 self._folder, states, jobs, checked, only=simulation_id, in_process=in_process, show=progress
             )
-
-    @staticmethod
-    def _check_options(options: dict[str, Any]) -> RunOptions:
-        known = list(RunOptions.__dataclass_fields__)
-        for name in options:
-            if name not in known:
-                raise ParameterTypeError(
-                    f"There is no option {name!r}.{suggest(name, known)} There are: {', '.join(known)}."
-                )
-        return RunOptions(**options)
-
-    def _take_over_changes(self) -> None:
-        """Write changed parameters of simulations that have not run yet; refuse to mix them with finished runs."""
-        if self._simulation_list is None:
-            return
-        entries = {entry["simulation_id"]: entry for entry in self._folder.read_manifest().simulations}
-        simulations = [SingleSim.from_object(simulation) for simulation in self._simulation_list]
-        check_all(simulations)
-        for simulation in simulations:
-            name = str(simulation.simulation_id)
-            if name not in entries:
-                raise SimulationError(f"Simulation {name!r} is not in this batch, which has {', '.join(entries)}.")
-            if as_stored(describe_simulation(simulation)) == entries[name]:
-                continue
-            if any(run.read_history().state is RunState.FINISHED for run in self._runs_of(name)):
-                raise SimulationError(
-                    f"The parameters of simulation {name!r} were changed, but it has finished runs. Rerun it with "
-                    f"rerun_simulation({name!r}, include_finished=True), or give the changed one another simulation_id."
-                )
-            self._write_recipe(simulation)
-
-    def _write_recipe(self, simulation: SingleSim) -> None:
-        """Make the current parameters those of the coming runs."""
-        simulation.check()
-        content = simulation.recipe()
-        manifest = self._folder.read_manifest()
-        entry = describe_simulation(simulation)
-        entries = tuple(
-            entry if old["simulation_id"] == entry["simulation_id"] else old for old in manifest.simulations
-        )
-        values = {name: getattr(manifest, name) for name in manifest.__dataclass_fields__}
-        make_batch_folder(
-            self._folder, [(entry["simulation_id"], content)], Manifest(**{**values, "simulations": entries})
-        )
 
     # Asking it -------------------------------------------------------------------------------------------------
 
@@ -423,7 +443,7 @@ class SimulationManager:
             log_type, run_index = run_index, None
         simulation_id = self._id_of(simulation_index)
         self._must_exist()
-        runs = self._runs_of(simulation_id) if run_index is None else [self._run(simulation_id, run_index)]
+        runs = runs_of(self._folder, simulation_id) if run_index is None else [self._run(simulation_id, run_index)]
         print(f"Showing logs for simulation at path: {self._folder.simulation(simulation_id)}")
         for run in runs:
             print(f"log for run: {run.run_id}")

@@ -200,14 +200,14 @@ def test_what_is_no_file_is_no_manifest(folder, kind, tmp_path):
 def test_recipes_come_first_and_the_manifest_makes_the_batch(folder, monkeypatch):
     seen = []
     monkeypatch.setattr(BatchFolder, "write_manifest", lambda self, _: seen.append(self.recipe("a").read_bytes()))
-    make_batch_folder(folder, [("a", b"recipe")], MANIFEST)
+    make_batch_folder(folder, {"a": b"recipe"}, MANIFEST)
     assert seen == [b"recipe"]
 
 
 def test_a_batch_that_cannot_be_written_says_where_and_why(folder):
     (folder.path / "a").write_text("in the way")
     with pytest.raises(BatchNotWritable, match="cannot be written"):
-        make_batch_folder(folder, [("a", b"recipe")], MANIFEST)
+        make_batch_folder(folder, {"a": b"recipe"}, MANIFEST)
     assert not folder.manifest_file.exists()
 
 

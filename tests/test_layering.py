@@ -137,7 +137,7 @@ def test_processes_are_known_to_those_who_run_them():
     ]
     assert {name for name in SOURCES if "process_group" in imports(name, late=True)} <= {"slots", "worker", "executor"}
     assert {name for name in SOURCES if "slots" in imports(name, late=True)} == {"executor"}
-    assert {name for name in SOURCES if "executor" in imports(name, late=True)} == {"manager", "batch_run"}
+    assert {name for name in SOURCES if "executor" in imports(name, late=True)} == {"batch_run", "run_options"}
 
 
 def test_agents_and_arenas_are_known_to_ready_made_simulations_alone():
