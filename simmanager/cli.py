@@ -25,7 +25,7 @@ exit codes:
   2    wrong usage, or there is no such batch
   130  after Ctrl-C
 
-A batch is a folder; looking at one (status, logs) needs no lock and never disturbs it.
+A batch is a folder; looking at one (status, results, logs) needs no lock and never disturbs it.
 """
 
 
@@ -81,6 +81,14 @@ def build_parser() -> argparse.ArgumentParser:
     status.add_argument("--watch", action="store_true", help="show it until the batch ends; Ctrl-C leaves it alone")
     status.add_argument("--json", action="store_true", help="print it as JSON")
 
+    results = _verb(verbs, "results", cmd_results, "show what the runs gave, as a table")
+    _add_path(results)
+    results.add_argument("simulations", nargs="*", metavar="SIM", help="simulation_id (default: all)")
+    results.add_argument("--key", help="the points of this curve of the histories instead, as CSV or JSON")
+    form = results.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="print all fields and parameters as CSV")
+    form.add_argument("--json", action="store_true", help="print them as JSON")
+
     logs = _verb(verbs, "logs", cmd_logs, "show what runs wrote")
     _add_path(logs)
     logs.add_argument("simulation", nargs="?", metavar="SIM", help="simulation_id (default: all)")
@@ -89,6 +97,14 @@ def build_parser() -> argparse.ArgumentParser:
         "--type", choices=("error", "run", "state"), default="error", help="which log (default: %(default)s)"
     )
     logs.add_argument("--follow", action="store_true", help="go on with what is written, until the runs end")
+
+    report = _verb(verbs, "report", cmd_report, "write a page about a batch, to be opened in a browser")
+    _add_path(report)
+    report.add_argument(
+        "-o", "--output", metavar="FILE.html", help="where to (default: report.html in the folder of the batch)"
+    )
+    report.add_argument("--watch", action="store_true", help="write it anew while the batch runs; it refreshes itself")
+    report.add_argument("--open", action="store_true", help="open it in the browser")
 
     resume = _verb(verbs, "resume", cmd_resume, "go on with what is not finished")
     _add_path(resume)
@@ -193,6 +209,25 @@ def cmd_status(arguments: argparse.Namespace) -> int:
     return _exit_code(status, running_is_fine=True)
 
 
+def cmd_results(arguments: argparse.Namespace) -> int:
+    """Show what the runs gave."""
+    from .results import read_results
+    from .results_table import as_json, curve_rows, write_csv
+
+    results = read_results(arguments.path).select(arguments.simulations or None)
+    if not (arguments.csv or arguments.json or arguments.key):
+        from .results_view import print_results
+
+        print_results(results)
+    else:
+        rows = curve_rows(results.curves(arguments.key)) if arguments.key else results.rows()
+        if arguments.json:
+            print(as_json(rows))
+        else:
+            write_csv(rows, sys.stdout)
+    return _exit_code(results.status, running_is_fine=True)
+
+
 def cmd_logs(arguments: argparse.Namespace) -> int:
     """Show what runs wrote."""
     from .display import plain, print_log
@@ -213,6 +248,29 @@ def cmd_logs(arguments: argparse.Namespace) -> int:
         shown += 1
     if not shown:
         print(f"No run has written to {arguments.type}.log.")
+    return EXIT_OK
+
+
+def cmd_report(arguments: argparse.Namespace) -> int:
+    """Write a page about a batch."""
+    import webbrowser
+
+    from .display import plain
+    from .report import watch_report, write_report
+
+    seen: list[Path] = []
+
+    def tell(page: Path) -> None:
+        if not seen:
+            print(plain(str(page)), flush=True)
+            if arguments.open:
+                webbrowser.open(page.absolute().as_uri())
+        seen.append(page)
+
+    if arguments.watch:
+        watch_report(arguments.path, arguments.output, on_write=tell)
+    else:
+        tell(write_report(arguments.path, arguments.output))
     return EXIT_OK
 
 

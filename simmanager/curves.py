@@ -153,6 +153,44 @@ class Trajectory:
     steps: IntArray
 
 
+def together(
+    key: str,
+    simulation_id: str,
+    sampled: Sequence[tuple[int, IntArray, FloatArray]],
+    *,
+    reduction: str,
+    n_total: int,
+    n_unreadable: int,
+) -> Curves:
+    """Return the curves of several runs on common iterations.
+
+    Parameters
+    ----------
+    key, simulation_id : str
+        Which key of which simulation.
+    sampled : sequence of (run_id, iterations, values)
+        One for each run, iterations ascending.
+    reduction, n_total, n_unreadable : str, int, int
+        As of `Curves`.
+    """
+    import numpy as np
+
+    iterations, values = align([(grid, row) for _, grid, row in sampled])
+    ends = [int(grid[-1]) if len(grid) else -1 for _, grid, _ in sampled]
+    return Curves(
+        key=key,
+        simulation_id=simulation_id,
+        reduction=reduction,
+        run_ids=tuple(run_id for run_id, _, _ in sampled),
+        iterations=iterations,
+        values=values,
+        n_total=n_total,
+        n_shorter=sum(end < max(ends) for end in ends),
+        n_not_finite=sum(not np.isfinite(row).all() for _, _, row in sampled),
+        n_unreadable=n_unreadable,
+    )
+
+
 def align(curves: Sequence[tuple[Any, Any]]) -> tuple[IntArray, FloatArray]:
     """Put curves that were sampled at different iterations on common ones.
 

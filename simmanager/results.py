@@ -3,102 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .batch_folder import BatchFolder
-from .curves import Curves, Map, MetricValues, Trajectory, align
+from .curves import Curves, Map, MetricValues, Trajectory, together
 from .errors import BatchDamaged, BatchNotFound, PackageMissing, UnknownName, suggest
 from .metrics import RECORD_METRICS
-from .record import json_number, metric_errors_of, metrics_of
-from .run_folder import RunFolder
+from .results_table import as_json, run_rows, write_csv
+from .run_result import RunResult, flatten, result_of
 from .state import RunState
-from .status import BatchStatus, RunStatus, read_status, summarise_runs
+from .status import BatchStatus, read_status, summarise_runs
 from .summary_reader import Summaries, curve_keys, curve_of, maps_of, trajectory_of
+
+__all__ = ["Curves", "Map", "MetricValues", "Results", "RunResult", "Trajectory", "read_results"]
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .summary_reader import Arrays
 
-#: Parts of a recipe, in the order in which parameters are listed.
-_PARTS = ("agent_class", "agent_params", "env_class", "env_params", "training_loop", "training_loop_params")
-
-#: Dicts in dicts that are taken apart.
-_DEPTH = 8
-
-#: Fields of a record that a table shows as they are.
-_FIELDS = (
-    "simulation_id",
-    "run_id",
-    "state",
-    "seed",
-    "attempt",
-    "started",
-    "ended",
-    "duration_s",
-    "cpu_s",
-    "peak_mb",
-    "error",
-    "host",
-    "pid",
-)
-
 _Found = TypeVar("_Found")
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """One run, as data.
-
-    Parameters
-    ----------
-    simulation_id : str
-        Which simulation.
-    run_id : int
-        Which of its runs; 0 for the folder of a single ``run_sim``.
-    state : str
-        "in_queue", "running", "interrupted", "finished" or "error".
-    seed : int or None
-        Seed of its random generators; None if nothing tells.
-    attempt : int
-        How often it was started; 0 before the first time.
-    started, ended : str
-        UTC ISO-8601, or "".
-    duration_s, cpu_s, peak_mb : float or None
-        Wall and processor time in seconds, peak memory in MB (10**6 bytes); of a running run, the time so far.
-    error : str
-        Last line of what went wrong, or "".
-    host, pid : str, int or None
-        Where it is or was executed.
-    path : Path
-        Its folder.
-    parameters : dict
-        ``"agent_params.lr_td"`` -> value, as manager.json shows it; also ``"agent_class"`` and the like.
-    metrics : dict of str to float
-        What the metrics of a finished run gave; may be NaN or infinite.
-    metric_errors : dict of str to str
-        Metrics that raised or gave no number, and why.
-    """
-
-    simulation_id: str
-    run_id: int
-    state: str
-    seed: int | None
-    attempt: int
-    started: str
-    ended: str
-    duration_s: float | None
-    cpu_s: float | None
-    peak_mb: float | None
-    error: str
-    host: str
-    pid: int | None
-    path: Path
-    parameters: dict[str, Any]
-    metrics: dict[str, float]
-    metric_errors: dict[str, str]
 
 
 class Results(Sequence[RunResult]):
@@ -301,29 +226,15 @@ class Results(Sequence[RunResult]):
         return found
 
     def _curves(self, key: str, simulation_id: str) -> Curves:
-        import numpy as np
-
-        run_ids, sampled, reduction = [], [], ""
         finished = self._finished(simulation_id)
         stride = _stride(self._parameters.get(simulation_id, {}))
-        for run in finished:
-            curve = curve_of(self._summaries.of(run.path), key)
-            if curve is not None:
-                run_ids.append(run.run_id)
-                sampled.append((curve.iterations * stride, curve.values))
-                reduction = curve.reduction
-        iterations, values = align(sampled)
-        last = [int(grid[-1]) if len(grid) else -1 for grid, _ in sampled]
-        return Curves(
-            key=key,
-            simulation_id=simulation_id,
-            reduction=reduction,
-            run_ids=tuple(run_ids),
-            iterations=iterations,
-            values=values,
+        found = [(run.run_id, curve_of(self._summaries.of(run.path), key)) for run in finished]
+        return together(
+            key,
+            simulation_id,
+            [(run_id, curve.iterations * stride, curve.values) for run_id, curve in found if curve is not None],
+            reduction=next((curve.reduction for _, curve in found if curve is not None), ""),
             n_total=len(self._of[simulation_id]),
-            n_shorter=sum(end < max(last) for end in last),
-            n_not_finite=sum(not np.isfinite(row).all() for _, row in sampled),
             n_unreadable=sum(run.path in self._summaries.unreadable for run in finished),
         )
 
@@ -404,23 +315,12 @@ class Results(Sequence[RunResult]):
     # As a table ------------------------------------------------------------------------------------------------
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one flat dict for each run: the fields of the record, parameters, then metrics.
+        """Return one flat dict for each run: the fields of the record, its parameters, its metrics.
 
         Parameters have their flattened names (``agent_params.lr_td``), metrics have ``metrics.`` before theirs;
-        ``metric_errors`` is a text. All rows have the same keys; None where a run has no such value.
+        ``metric_errors`` is a text. All rows have the same keys, in the same order; None where a run has no such value.
         """
-        parameters = dict.fromkeys(name for own in self._parameters.values() for name in own)
-        metrics = self.metric_names
-        return [
-            {
-                **{name: getattr(run, name) for name in _FIELDS},
-                "path": str(run.path),
-                **{name: run.parameters.get(name) for name in parameters},
-                **{f"metrics.{name}": run.metrics.get(name) for name in metrics},
-                "metric_errors": "; ".join(f"{name}: {why}" for name, why in run.metric_errors.items()),
-            }
-            for run in self.runs
-        ]
+        return run_rows(self.runs, self._parameters, self.metric_names)
 
     def to_frame(self) -> pd.DataFrame:
         """Return `rows` as a pandas DataFrame.
@@ -433,29 +333,17 @@ class Results(Sequence[RunResult]):
         try:
             import pandas as pd
         except ImportError as error:
-            raise PackageMissing("A table needs pandas. Install it: pip install 'simmanager[frames]'") from error
+            raise PackageMissing("A DataFrame needs pandas. Install it: pip install 'simmanager[frames]'") from error
         return pd.DataFrame(self.rows())
 
     def to_csv(self, path: str | Path) -> None:
-        """Write `rows` as a CSV file (UTF-8, comma, one header line)."""
+        """Write `rows` as a CSV file (UTF-8, one header line; lists in it are JSON)."""
         with Path(path).open("w", encoding="utf-8", newline="") as file:
-            self.write_csv(file)
-
-    def write_csv(self, file: TextIO) -> None:
-        """Write `rows` as CSV to an open text file; lists and dicts in it are JSON."""
-        import csv
-
-        rows = self.rows()
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [])
-        writer.writeheader()
-        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+            write_csv(self.rows(), file)
 
     def to_json(self) -> str:
         """Return `rows` as JSON text; NaN and infinities are the texts "nan", "inf" and "-inf"."""
-        import json
-
-        plain = [{k: json_number(v) if isinstance(v, float) else v for k, v in row.items()} for row in self.rows()]
-        return json.dumps(plain, indent=1)
+        return as_json(self.rows())
 
 
 def read_results(path: Path | str) -> Results:
@@ -477,7 +365,7 @@ def read_results(path: Path | str) -> Results:
     entries = _described_simulations(Path(path))
     found = dict.fromkeys([*entries, *(run.simulation_id for run in status.runs)])
     parameters = {name: flatten(entries.get(name, {})) for name in found}
-    runs = [_result(run, parameters[run.simulation_id]) for run in status.runs]
+    runs = [result_of(run, parameters[run.simulation_id]) for run in status.runs]
     declared = (name for entry in entries.values() for name in _declared_metrics(entry))
     return Results(status, runs, parameters, dict.fromkeys(declared))
 
@@ -495,65 +383,7 @@ def _declared_metrics(entry: dict[str, Any]) -> list[str]:
     return list(metrics) if isinstance(metrics, dict) else []
 
 
-def _result(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
-    finished = run.state is RunState.FINISHED
-    record = RunFolder(run.path).read_json(Path(run.path, "run.json")) if finished or run.seed is None else {}
-    seed = record.get("seed") if run.seed is None else run.seed
-    failed = run.state in (RunState.ERROR, RunState.INTERRUPTED)
-    return RunResult(
-        simulation_id=run.simulation_id,
-        run_id=run.run_id or 0,
-        state=run.state.value,
-        seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
-        attempt=run.attempt,
-        started=run.started,
-        ended=run.ended,
-        duration_s=run.duration_s,
-        cpu_s=run.cpu_s,
-        peak_mb=run.peak_mb,
-        error=run.reason if failed else "",
-        host=run.host,
-        pid=run.pid,
-        path=Path(run.path),
-        parameters=parameters,
-        metrics=metrics_of(record) if finished else {},
-        metric_errors=metric_errors_of(record) if finished else {},
-    )
-
-
-def flatten(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters in an entry of manager.json by their dotted names; lists stay lists.
-
-    >>> flatten({"agent_class": "models:Agent", "agent_params": {"lr_td": 0.01, "policy": {"eps": 0.1}}})
-    {'agent_class': 'models:Agent', 'agent_params.lr_td': 0.01, 'agent_params.policy.eps': 0.1}
-    """
-    flat: dict[str, Any] = {}
-
-    def add(name: str, value: Any, depth: int) -> None:
-        if isinstance(value, dict) and depth < _DEPTH:
-            for key, item in value.items():
-                add(f"{name}.{key}", item, depth + 1)
-        else:
-            flat[name] = value
-
-    for part in _PARTS:
-        if part in entry:
-            add(part, entry[part], 0)
-    return flat
-
-
 def _stride(parameters: Mapping[str, Any]) -> int:
     """Return how many iterations are between two rows of a history, as the training loops of this package call it."""
     every = parameters.get("training_loop_params.record_every", 1)
     return every if isinstance(every, int) and 1 <= every < 2**31 else 1
-
-
-def _cell(value: Any) -> Any:
-    """Return a value as a cell of a CSV file: one line, without anything that a terminal would obey."""
-    import json
-
-    from .display import plain
-
-    if isinstance(value, (list, dict)):
-        value = json.dumps(value)
-    return plain(value).replace("\n", " ") if isinstance(value, str) else value

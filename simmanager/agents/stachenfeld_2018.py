@@ -402,7 +402,8 @@ class Stachenfeld2018(AgentCore):
         """
         which = check_integer("eigen_vector", eigen_vector, minimum=0, maximum=self.n_state - 1)
         matrix = self.successor_rep_solution() if sr_matrix is None else sr_matrix
-        return self._eigenvector_maps(matrix, slice(which, which + 1))[0]
+        rates: FloatArray = self._eigenvector_maps(matrix, slice(which, which + 1))[0]
+        return rates
 
     def _eigenvector_maps(self, matrix: FloatArray, which: slice) -> FloatArray:
         """Return eigenvectors in the order of their eigenvalues as maps, (n_maps, width, depth)."""

@@ -1,0 +1,88 @@
+"""How results look on a terminal: a table of simulations, a table of runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .display import console, duration, plain, state_text
+from .state import RunState
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from .results import Results
+    from .run_result import RunResult
+
+#: Characters of a parameter value that are shown.
+_MAX_VALUE = 40
+
+
+def print_results(results: Results) -> None:
+    """Print what the simulations are, how many of their runs are finished, and all runs with their metrics."""
+    screen = console()
+    screen.print(simulations_table(results))
+    screen.print()
+    screen.print(runs_table(results))
+    for line in metric_failures(results):
+        screen.print(line)
+
+
+def simulations_table(results: Results) -> Table:
+    """Return a row for each simulation: how many runs are finished, and the parameters in which they differ."""
+    varying = results.varying_parameters()
+    table = _table("simulation", "finished", *varying)
+    for name in results.simulation_ids:
+        counts = results.counts(name)
+        finished = f"{counts[RunState.FINISHED]} of {results.total(name)} runs"
+        table.add_row(plain(name), finished, *(_value(values.get(name)) for values in varying.values()))
+    return table
+
+
+def runs_table(results: Results) -> Table:
+    """Return a row for each run: state, duration, memory, metrics, error."""
+    metrics = results.metric_names
+    table = _table("simulation", "run", "state", "duration", "peak MB", *metrics, "error")
+    for run in results:
+        table.add_row(
+            plain(run.simulation_id),
+            str(run.run_id),
+            state_text(RunState(run.state)),
+            duration(run.duration_s),
+            "" if run.peak_mb is None else f"{run.peak_mb:.0f}",
+            *(_metric(run, name) for name in metrics),
+            plain(run.error),
+        )
+    return table
+
+
+def metric_failures(results: Results) -> list[str]:
+    """Return a line for each reason for which metrics failed: ``grid_score failed in 2 runs: ValueError: ...``."""
+    found: dict[tuple[str, str], int] = {}
+    for run in results:
+        for failure in run.metric_errors.items():
+            found[failure] = found.get(failure, 0) + 1
+    return [
+        plain(f"{name} failed in {number} {'run' if number == 1 else 'runs'}: {why}").replace("\n", " ")
+        for (name, why), number in found.items()
+    ]
+
+
+def _table(*columns: str) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(Text(plain(name)), overflow="fold")
+    return table
+
+
+def _metric(run: RunResult, name: str) -> str:
+    if name in run.metric_errors:
+        return "failed"
+    return f"{run.metrics[name]:.4g}" if name in run.metrics else ""
+
+
+def _value(value: Any) -> str:
+    text = plain("" if value is None else str(value)).replace("\n", " ")
+    return text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 1]}…"
