@@ -20,7 +20,7 @@ from .run_folder import RunFolder
 from .simulation import SingleSim
 
 #: Names in a batch folder that no simulation may have.
-_RESERVED = ("manager.json", "batch.lock", "stop.request", "simulation.params", "figures")
+_RESERVED = ("manager.json", "batch.lock", "stop.request", "simulation.params", "figures", "report.html")
 
 
 def checked_list(simulation_list: Sequence[Any] | None) -> list[Any]:

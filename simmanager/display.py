@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -224,6 +224,7 @@ class Progress:
         self._handle: Any = None
         self._eta: float | None = None
         self._running = 0
+        self._failures: list[str] = []
 
     @contextmanager
     def shown(self) -> Iterator[Progress]:
@@ -267,7 +268,9 @@ class Progress:
         self._done += 1
         if state != RunState.FINISHED.value:
             self._failed += state == RunState.ERROR.value
-            self.say(f"{state}: {run}\n       {reason}", COLOURS[RunState(state)])
+            self._failures.append(f"{state}: {run}: {reason}")
+            if self._handle is None:  # in Jupyter it is part of the one display
+                self.say(f"{state}: {run}\n       {reason}", COLOURS[RunState(state)])
         self._refresh()
 
     def tick(self, running: int, eta_s: float | None) -> None:
@@ -279,7 +282,7 @@ class Progress:
         if not self._shown:
             return
         if self._handle is not None:
-            self._handle.update(_jupyter_text(self._line(), self._done / self._total))
+            self._handle.update(_jupyter_text(self._line(), self._done / self._total, self._failures))
         elif self._live is None and time.monotonic() >= self._next_line and self._done < self._total:
             self._next_line = time.monotonic() + self.LINE_INTERVAL_S
             self.say(self._line())
@@ -308,10 +311,9 @@ def _jupyter_display() -> Any:
     return display(_jupyter_text("starting…", 0.0), display_id=True)
 
 
-def _jupyter_text(line: str, fraction: float) -> Any:
-    from html import escape
-
+def _jupyter_text(line: str, fraction: float, failures: Sequence[str] = ()) -> Any:
     from IPython.display import HTML
 
-    bar = f'<progress value="{fraction:.4f}" max="1" style="width:60ex"></progress>'
-    return HTML(f"<div>{bar}<br><code>{escape(line)}</code></div>")
+    from .notebook import progress_html
+
+    return HTML(progress_html(line, fraction, failures))

@@ -57,6 +57,11 @@ class RunStatus:
     pid: int | None = None
     host: str = ""
 
+    def _repr_html_(self) -> str:
+        from .notebook import run_html
+
+        return run_html(self)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class BatchStatus:
@@ -99,6 +104,11 @@ class BatchStatus:
 
     def __str__(self) -> str:
         return f"{self.manager_id}: {self.headline}"
+
+    def _repr_html_(self) -> str:
+        from .notebook import status_html
+
+        return status_html(self)
 
     @property
     def headline(self) -> str:

@@ -1,0 +1,320 @@
+"""What the page says about a batch, as plain records and texts: numbers, tables, provenance."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from ..batch_folder import BatchFolder
+from ..display import duration
+from ..errors import BatchDamaged, BatchNotFound
+from ..state import RunState
+
+if TYPE_CHECKING:
+    from ..results import Results, RunResult
+
+#: States as the page orders them: what is done, what went wrong, what is still to come.
+STATES = tuple(
+    state.value
+    for state in (RunState.FINISHED, RunState.ERROR, RunState.INTERRUPTED, RunState.RUNNING, RunState.IN_QUEUE)
+)
+
+#: Runs in the table of the page; of more, those that did not finish come first.
+MAX_ROWS = 5000
+
+#: Simulations in a table of the page.
+MAX_SIMULATIONS = 300
+
+#: Metrics that have a column of their own in the table of runs.
+MAX_METRICS = 6
+
+#: Longest text of a value or reason that a table shows.
+MAX_TEXT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One number of the summary; ``state`` is set if it is about runs in that state."""
+
+    label: str
+    value: str
+    detail: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a table shows, and what it is sorted by if that is something else."""
+
+    text: str
+    sort: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table: names of the columns, and a name and a text for each column of each row."""
+
+    corner: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def count(number: int, what: str) -> str:
+    """Return a number of things: ``1 run``, ``2 runs``.
+
+    >>> count(1, "run"), count(0, "simulation")
+    ('1 run', '0 simulations')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def memory(megabytes: float | None) -> str:
+    """Return a peak memory as people say it: ``132 MB``, ``1.4 GB``."""
+    if megabytes is None:
+        return ""
+    return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB"
+
+
+def moment(iso: str) -> str:
+    """Return a time of day from UTC ISO-8601: ``2026-11-22 14:15:33``; what is no such text as it is."""
+    return iso[:19].replace("T", " ") if _instant(iso) else iso[:40]
+
+
+def parameter_text(name: str, value: Any) -> str:
+    """Return the value of a parameter as a table shows it; of a class or function its name without its module.
+
+    >>> parameter_text("agent_class", "models.sr:Agent"), parameter_text("agent_params.lr_td", 0.1)
+    ('Agent', '0.1')
+    """
+    if name in ("agent_class", "env_class", "training_loop") and isinstance(value, str):
+        return value_text(value.rpartition(":")[2])
+    return value_text(value)
+
+
+def value_text(value: Any) -> str:
+    """Return a value from a file as a table shows it."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+
+
+# Summary -------------------------------------------------------------------------------------------------------
+
+
+def tiles(results: Results) -> list[Tile]:
+    """Return the numbers at the top of the page."""
+    status, runs = results.status, results.runs
+    counts, total = status.counts, status.total
+    found = [Tile("finished", f"{counts['finished']:,}", f"of {count(total, 'run')}", "finished")]
+    found.append(Tile("failed", f"{counts['error']:,}", _share(counts["error"], total), "error"))
+    if counts["interrupted"]:
+        found.append(Tile("interrupted", f"{counts['interrupted']:,}", "resume takes them up", "interrupted"))
+    if counts["running"] or status.manager_alive:
+        left = f"about {duration(status.eta_s)} left" if status.eta_s else ""
+        found.append(Tile("running", f"{counts['running']:,}", left, "running"))
+    if counts["in_queue"]:
+        found.append(Tile("in the queue", f"{counts['in_queue']:,}", _share(counts["in_queue"], total), "in_queue"))
+    return [*found, *_effort(runs)]
+
+
+def _share(number: int, total: int) -> str:
+    return f"{number / total:.0%} of all" if number else "none"
+
+
+def _effort(runs: Iterable[RunResult]) -> list[Tile]:
+    """Return how long the batch and its runs took, and how much memory."""
+    executed = [run for run in runs if run.started]
+    if not executed:
+        return []
+    starts = [instant for run in executed if (instant := _instant(run.started))]
+    ends = [instant for run in executed if (instant := _instant(run.ended))]
+    cpu = sum(run.cpu_s or 0.0 for run in executed)
+    found = []
+    elapsed = (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
+    if elapsed > 0:
+        found.append(Tile("first start to last end", duration(elapsed), f"from {min(starts):%Y-%m-%d %H:%M} UTC"))
+    if cpu:
+        busy = f"{cpu / elapsed:.1f} cores busy on average" if elapsed else ""
+        found.append(Tile("processor time", duration(cpu), busy))
+    times = [run.duration_s for run in executed if run.state == "finished" and run.duration_s is not None]
+    if times:
+        found.append(Tile("median run", duration(median(times)), f"{duration(min(times))} to {duration(max(times))}"))
+    peaks = [run.peak_mb for run in executed if run.peak_mb]
+    if peaks:
+        found.append(Tile("peak memory of a run", memory(max(peaks)), f"median {memory(median(peaks))}"))
+    return found
+
+
+def _instant(iso: str) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(iso)
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else None
+
+
+# Simulations and their parameters ------------------------------------------------------------------------------
+
+
+def simulations(results: Results) -> list[dict[str, Any]]:
+    """Return one row for each simulation: its runs by state, and how long they take."""
+    rows = []
+    for simulation_id in results.simulation_ids[:MAX_SIMULATIONS]:
+        counts = results.counts(simulation_id)
+        finished = [run for run in results.of(simulation_id) if run.state == "finished"]
+        times = [run.duration_s for run in finished if run.duration_s is not None]
+        peaks = [run.peak_mb for run in finished if run.peak_mb is not None]
+        rows.append(
+            {
+                "simulation_id": simulation_id,
+                "counts": counts,
+                "total": results.total(simulation_id),
+                "median": duration(median(times)) if times else "",
+                "peak": memory(max(peaks)) if peaks else "",
+            }
+        )
+    return rows
+
+
+def differing(results: Results) -> Grid | None:
+    """Return the parameters that have several values, simulation by simulation; None if there are none."""
+    several = {
+        name: values
+        for name, values in results.varying_parameters().items()
+        if len(set(map(value_text, values.values()))) > 1
+    }
+    return _grid(several, results.simulation_ids[:MAX_SIMULATIONS])
+
+
+def partly_shared(results: Results) -> Grid | None:
+    """Return the parameters that only some simulations have, all with one value; None if there are none."""
+    alike = {
+        name: values
+        for name, values in results.varying_parameters().items()
+        if len(set(map(value_text, values.values()))) == 1
+    }
+    return _grid(alike, results.simulation_ids[:MAX_SIMULATIONS])
+
+
+def shared(results: Results) -> Grid | None:
+    """Return the parameters that are the same in all simulations; None if there are none."""
+    varying = results.varying_parameters()
+    first = results.parameters(results.simulation_ids[0]) if results.simulation_ids else {}
+    rows = tuple((name, (parameter_text(name, value),)) for name, value in first.items() if name not in varying)
+    return Grid("parameter", ("value",), rows) if rows else None
+
+
+def _grid(parameters: Mapping[str, Mapping[str, Any]], simulation_ids: tuple[str, ...]) -> Grid | None:
+    """Return a table of parameters by simulations; the fewer of the two are its columns."""
+    if not parameters:
+        return None
+    table = {
+        name: {sim: parameter_text(name, value) for sim, value in values.items()} for name, values in parameters.items()
+    }
+    if len(simulation_ids) > len(table):
+        rows = tuple((sim, tuple(table[name].get(sim, "") for name in table)) for sim in simulation_ids)
+        return Grid("simulation", tuple(table), rows)
+    rows = tuple((name, tuple(values.get(sim, "") for sim in simulation_ids)) for name, values in table.items())
+    return Grid("parameter", simulation_ids, rows)
+
+
+# Runs ----------------------------------------------------------------------------------------------------------
+
+
+def run_table(results: Results) -> dict[str, Any]:
+    """Return the table of runs: columns, rows, and how many of the runs these are."""
+    fractions = {(run.simulation_id, run.run_id or 0): run.fraction for run in results.status.runs}
+    runs = list(results.runs)
+    if len(runs) > MAX_ROWS:
+        runs = sorted(runs, key=lambda run: run.state == "finished")[:MAX_ROWS]
+    metrics = results.metric_names[:MAX_METRICS]
+    columns: dict[str, Callable[[RunResult], Cell]] = {
+        "simulation": lambda run: Cell(run.simulation_id),
+        "run": lambda run: Cell(str(run.run_id), kind="number"),
+        "state": lambda run: _state(run, fractions.get((run.simulation_id, run.run_id))),
+        "duration": lambda run: _number(duration(run.duration_s), run.duration_s),
+        "processor": lambda run: _number(duration(run.cpu_s), run.cpu_s),
+        "memory": lambda run: _number(memory(run.peak_mb), run.peak_mb),
+    }
+    for metric in metrics:
+        columns[f"{metric} "] = partial(_metric, metric)  # the space: no metric takes the place of another column
+    if any(run.attempt > 1 for run in runs):
+        columns["attempt"] = lambda run: Cell(str(run.attempt), kind="number")
+    columns["started (UTC)"] = lambda run: Cell(moment(run.started))
+    if any(map(_reason, runs)):
+        columns["what went wrong"] = lambda run: Cell(value_text(_reason(run)), kind="text")
+    columns["seed"] = lambda run: Cell("" if run.seed is None else str(run.seed), kind="number")
+    kinds = [cell_of(runs[0]).kind.partition(" ")[0] for cell_of in columns.values()]
+    rows = [(run.state, run.simulation_id, [cell_of(run) for cell_of in columns.values()]) for run in runs]
+    return {
+        "columns": list(zip(columns, kinds, strict=True)),
+        "rows": rows,
+        "shown": len(runs),
+        "total": len(results.runs),
+        "more_metrics": len(results.metric_names) - len(metrics),
+    }
+
+
+def _state(run: RunResult, fraction: float | None) -> Cell:
+    words = run.state.replace("_", " ")
+    if run.state == RunState.RUNNING and fraction is not None:
+        words = f"{words}, {fraction:.0%}"
+    return Cell(words, str(STATES.index(run.state)), f"state {run.state}")
+
+
+def _reason(run: RunResult) -> str:
+    return run.error or "; ".join(f"{name}: {why}" for name, why in run.metric_errors.items())
+
+
+def _metric(name: str, run: RunResult) -> Cell:
+    value = run.metrics.get(name)
+    return _number("" if value is None else f"{value:.4g}", value)
+
+
+def _number(text: str, value: float | None) -> Cell:
+    return Cell(text, "" if value is None or value != value else repr(value).replace("inf", "Infinity"), "number")
+
+
+# Provenance ----------------------------------------------------------------------------------------------------
+
+
+def provenance(results: Results) -> list[tuple[str, str]]:
+    """Return where the batch comes from: name and text of each fact that its files tell."""
+    hosts = Counter(run.host for run in results.runs if run.host)
+    facts = {"folder": str(results.path.absolute())}
+    try:
+        manifest = BatchFolder(results.path).read_manifest()
+    except (BatchNotFound, BatchDamaged):
+        return [*facts.items(), ("runs executed on", _listing(hosts))]
+    found = manifest.provenance
+    commit = f"{value_text(found.get('git_commit', ''))}{', with changes' if found.get('git_dirty') else ''}"
+    versions = found.get("versions")
+    facts |= {
+        "batch id": manifest.batch_id,
+        "made": f"{moment(manifest.created)} UTC",
+        "seed": str(manifest.seed),
+        "runs of each simulation": str(manifest.runs_per_sim),
+        "command": _words(found.get("command")),
+        "made on": value_text(found.get("host", "")),
+        "runs executed on": _listing(hosts),
+        "cores": value_text(found.get("cores", "")),
+        "git commit": commit,
+        "versions": ", ".join(f"{name} {value_text(version)}" for name, version in versions.items())
+        if isinstance(versions, dict)
+        else "",
+    }
+    return [(name, text) for name, text in facts.items() if text]
+
+
+def _listing(hosts: Counter[str]) -> str:
+    return ", ".join(f"{host} ({count(number, 'run')})" for host, number in hosts.most_common(20))
+
+
+def _words(command: Any) -> str:
+    return value_text(" ".join(map(str, command))) if isinstance(command, list) else ""

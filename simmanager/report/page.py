@@ -1,0 +1,247 @@
+"""The page: what it says, drawn and filled into its template, in one file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..display import plain
+from ..errors import BatchNotWritable, PackageMissing, ParameterError
+from ..plots.source import results_of
+from ..run_folder import RunFolder
+from ..state import utc_now
+from .contents import (
+    STATES,
+    count,
+    differing,
+    partly_shared,
+    provenance,
+    run_table,
+    shared,
+    simulations,
+    tiles,
+)
+from .figures import Section, draw_sections
+from .problems import MAX_GROUPS, problems
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from ..manager import SimulationManager
+    from ..results import Results
+
+#: Name of the page in the folder of a batch.
+FILE_NAME = "report.html"
+
+_TITLES = {
+    "summary": "Summary",
+    "problems": "What went wrong",
+    "simulations": "Simulations",
+    "parameters": "Parameters",
+}
+
+#: Colour of the page's icon in the tab: the most urgent state that a run has.
+_ICONS = {"error": "#b3261e", "interrupted": "#855300", "running": "#0b5cad", "in_queue": "#595f69"}
+
+
+def render_report(batch: Results | SimulationManager | PathLike[str] | str, *, refresh_s: int | None = None) -> str:
+    """Return the page about a batch as text.
+
+    Parameters
+    ----------
+    batch : Results, SimulationManager or path-like
+        What it is about.
+    refresh_s : int, optional
+        Let the page load itself anew every so many seconds.
+
+    Raises
+    ------
+    PackageMissing
+        jinja2 is not installed; says how to install it.
+    BatchNotFound
+        There is no batch at that path.
+    """
+    template, results = _template(), results_of(batch)
+    return template.render(_content(results), refresh_s=refresh_s)
+
+
+def write_report(
+    batch: Results | SimulationManager | PathLike[str] | str,
+    output: str | PathLike[str] | None = None,
+    *,
+    refresh_s: int | None = None,
+) -> Path:
+    """Write the page about a batch: one file that needs no other, whole or not at all.
+
+    Parameters
+    ----------
+    batch : Results, SimulationManager or path-like
+        What it is about.
+    output : path-like, optional
+        The file (its name ends in .html), or a folder for ``report.html``; the folder of the batch by default.
+    refresh_s : int, optional
+        Let the page load itself anew every so many seconds.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    PackageMissing
+        jinja2 is not installed; says how to install it.
+    BatchNotFound
+        There is no batch at that path.
+    ParameterError
+        ``output`` does not end in .html.
+    BatchNotWritable
+        The file cannot be written.
+    """
+    results = results_of(batch)
+    target = target_of(results.path, output)
+    put_page(target, render_report(results, refresh_s=refresh_s))
+    return target
+
+
+def target_of(folder: Path, output: str | PathLike[str] | None) -> Path:
+    """Return the file that a page is written to.
+
+    Raises
+    ------
+    ParameterError
+        ``output`` is neither a folder nor a name that ends in .html.
+    """
+    if output is None:
+        return folder / FILE_NAME
+    target = Path(output)
+    if target.is_dir():
+        return target / FILE_NAME
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise ParameterError(f"The page is an HTML file: {plain(str(target))!r} must end in .html, or be a folder.")
+    return target
+
+
+def put_page(target: Path, page: str) -> None:
+    """Put a page in its place at once; whoever reads it sees the old one or the new one.
+
+    Raises
+    ------
+    BatchNotWritable
+        The file cannot be written; says what to do.
+    """
+    if target.is_dir():
+        raise BatchNotWritable(f"{target} is a folder; name another file.")
+    try:
+        RunFolder(target.parent).write_bytes(target, page.encode("utf-8", "replace"))
+    except OSError as error:
+        raise BatchNotWritable(
+            f"{target} cannot be written ({error.strerror or error}); name another file (simmanager report -o FILE)."
+        ) from error
+
+
+def _content(results: Results) -> dict[str, Any]:
+    from .. import __version__
+
+    status, found = results.status, problems(results)
+    sections = draw_sections(results)
+    css, js = _text("page.css"), _text("page.js")
+    drawn = {section.name: section.title for section in sections}
+    titles = {**_TITLES, **drawn, "runs": "Runs", "provenance": "Provenance"}
+    return {
+        "batch": f"{results.name} {results.path.absolute()}",
+        "title": results.name,
+        "headline": status.headline.replace("_", " "),
+        "about": f"{count(status.total, 'run')} of {count(len(results.simulation_ids), 'simulation')}",
+        "written": utc_now(),
+        "version": __version__,
+        "policy": _policy(css, js),
+        "icon": _icon(status.counts),
+        "css": _safe(css),
+        "js": _safe(js),
+        "count": count,
+        "states": STATES,
+        "counts": status.counts,
+        "total": status.total,
+        "sections": [(name, title) for name, title in titles.items() if name != "problems" or found],
+        "tiles": tiles(results),
+        "damage": [*status.damage, *(f"summary.npz of {path.name}: {why}" for path, why in results.unreadable.items())],
+        "problems": found,
+        "max_problems": MAX_GROUPS,
+        "folder": _shell_word(status.path),
+        "simulations": simulations(results),
+        "n_simulations": len(results.simulation_ids),
+        "simulation_ids": results.simulation_ids,
+        "differing": differing(results),
+        "partly_shared": partly_shared(results),
+        "shared": shared(results),
+        "figures": [_markup(section) for section in sections],
+        "runs": run_table(results),
+        "provenance": provenance(results),
+    }
+
+
+def _template() -> Template:
+    """Return the template. Whatever is put into it loses its control characters and is escaped."""
+    try:
+        from jinja2 import Environment, StrictUndefined
+        from markupsafe import Markup
+    except ImportError as error:
+        raise PackageMissing("A report needs jinja2. Install it: pip install 'simmanager[report]'") from error
+
+    def harmless(value: Any) -> Any:
+        return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(
+        autoescape=True, finalize=harmless, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_text("page.html.j2"))
+
+
+def _text(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _safe(ours: str) -> Any:
+    """Mark a text of this package as one that needs no escaping."""
+    from markupsafe import Markup
+
+    return Markup(ours)
+
+
+def _markup(section: Section) -> dict[str, Any]:
+    figures = [
+        {**{name: getattr(figure, name) for name in figure.__dataclass_fields__}, "svg": _safe(figure.svg)}
+        for figure in section.figures
+    ]
+    return {"name": section.name, "title": section.title, "note": section.note, "figures": figures}
+
+
+def _policy(css: str, js: str) -> str:
+    """Return a content security policy: nothing is loaded, and no script runs but ours, whatever the page holds."""
+    return (
+        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"script-src {_hash(js)}; style-src-elem {_hash(css)}; style-src-attr 'unsafe-inline'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _icon(counts: dict[str, int]) -> str:
+    colour = next((colour for state, colour in _ICONS.items() if counts[state]), "#176f43")
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4" fill="{colour}"/></svg>'
+    )
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def _shell_word(path: str) -> str:
+    import shlex
+
+    return shlex.quote(path)

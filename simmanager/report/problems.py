@@ -1,0 +1,85 @@
+"""Why runs failed: those that failed for one reason together, with the end of one of their logs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..run_folder import RunFolder
+from ..state import RunState
+
+if TYPE_CHECKING:
+    from ..results import Results, RunResult
+
+#: Groups that the page shows, the largest first.
+MAX_GROUPS = 30
+
+#: Bytes of an error.log that the page shows, from its end.
+MAX_LOG = 12_000
+
+#: Runs that a group names.
+MAX_NAMED = 100
+
+# What differs between runs that failed for the same reason: addresses, process ids, iterations.
+_CHANGING = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Runs that failed, or were interrupted, for one reason.
+
+    Parameters
+    ----------
+    state : str
+        "error" or "interrupted".
+    reason : str
+        The last line of the first of them.
+    runs : tuple of RunResult
+        All of them.
+    log : str
+        The end of the error.log of the first one that wrote something, or "".
+    log_of : RunResult or None
+        Whose log that is.
+    """
+
+    state: str
+    reason: str
+    runs: tuple[RunResult, ...]
+    log: str
+    log_of: RunResult | None
+
+    @property
+    def where(self) -> list[tuple[str, str]]:
+        """The runs by simulation: simulation_id and run ids, as far as they are named."""
+        named: dict[str, list[str]] = {}
+        for run in self.runs[:MAX_NAMED]:
+            named.setdefault(run.simulation_id, []).append(str(run.run_id))
+        return [(simulation_id, ", ".join(run_ids)) for simulation_id, run_ids in named.items()]
+
+    @property
+    def unnamed(self) -> int:
+        """How many runs `where` leaves out."""
+        return max(len(self.runs) - MAX_NAMED, 0)
+
+
+def problems(results: Results) -> list[Problem]:
+    """Return the runs that failed or were interrupted, grouped by reason; large groups first, failed ones before."""
+    groups: dict[tuple[str, str], list[RunResult]] = {}
+    for run in results.runs:
+        if run.state in (RunState.ERROR, RunState.INTERRUPTED):
+            groups.setdefault((run.state, _CHANGING.sub("0", run.error)), []).append(run)
+    ordered = sorted(groups.items(), key=lambda item: (item[0][0] != RunState.ERROR, -len(item[1])))
+    return [
+        _problem(state, runs, with_log=position < MAX_GROUPS) for position, ((state, _), runs) in enumerate(ordered)
+    ]
+
+
+def _problem(state: str, runs: list[RunResult], *, with_log: bool) -> Problem:
+    for run in runs[:10] if with_log else ():
+        log = RunFolder(run.path).read_log("error", MAX_LOG).strip()
+        if log:
+            whole = len(log.encode("utf-8", "replace")) < MAX_LOG - 3
+            text = log if whole else f"…\n{log.partition(chr(10))[2]}"
+            return Problem(state, runs[0].error, tuple(runs), text, run)
+    return Problem(state, runs[0].error, tuple(runs), "", None)
