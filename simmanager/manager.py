@@ -117,6 +117,12 @@ class SimulationManager:
     def __repr__(self) -> str:
         return f"<SimulationManager {self.manager_id!r}: {len(self.simulation_ids)} simulations x {self.runs_per_sim}>"
 
+    def _repr_html_(self) -> str:
+        from .notebook import manager_html
+
+        status = self.status()._repr_html_() if self._made else ""
+        return manager_html(self.manager_id, self.results_path, self.simulation_ids, self.runs_per_sim, status)
+
     # What it consists of ---------------------------------------------------------------------------------------
 
     @property
@@ -414,6 +420,29 @@ class SimulationManager:
 
         self._must_exist()
         return read_results(self._folder.path)
+
+    def report(self, output: str | Path | None = None) -> Path:
+        """Write a page about the batch, to be opened in a browser, and return its path.
+
+        Parameters
+        ----------
+        output : path-like, optional
+            The file (its name ends in .html), or a folder; ``report.html`` in the folder of the batch by default.
+
+        Raises
+        ------
+        BatchNotFound
+            The folders are not made yet.
+        PackageMissing
+            jinja2 is not installed; says how to install it.
+        ParameterError
+            ``output`` does not end in .html.
+        BatchNotWritable
+            The file cannot be written.
+        """
+        from .report import write_report
+
+        return write_report(self.results(), output)
 
     def check_run_status(self) -> BatchStatus:
         """Print the tree batch / simulation / run with the state of each run, and return the `BatchStatus`."""

@@ -127,6 +127,11 @@ class SingleSim:
     def __repr__(self) -> str:
         return f"<SingleSim {self.simulation_id!r}: {_name_of(self.agent_class)} in {_name_of(self.env_class)}>"
 
+    def _repr_html_(self) -> str:
+        from .notebook import simulation_html
+
+        return simulation_html(describe_simulation(self))
+
     def __eq__(self, other: object) -> bool:
         """Two simulations are equal if all their fields are; arrays are compared by value."""
         return _same(self.fields, other.fields) if isinstance(other, SingleSim) else NotImplemented
