@@ -18,9 +18,14 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_NO
 
 
 def _text_stream(descriptor: int) -> io.TextIOWrapper:
-    binary = open(descriptor, "wb", buffering=0, closefd=False)
-    buffered = io.BufferedWriter(binary)
+    buffered = io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False))
     return io.TextIOWrapper(buffered, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+@functools.cache
+def _streams_outside() -> tuple[io.TextIOWrapper, io.TextIOWrapper]:
+    """Return the streams between two runs; no run ever sees them, so none can close them."""
+    return _text_stream(1), _text_stream(2)
 
 
 @contextmanager
@@ -30,6 +35,7 @@ def descriptors_to_logs(folder: RunFolder) -> Iterator[None]:
     Afterwards both point where they did before, and ``sys.stdout``, ``sys.stderr`` are fresh, whatever the run did
     to them.
     """
+    outside = _streams_outside()
     before = [os.dup(1), os.dup(2)]
     try:
         for path, descriptor in ((folder.run_log, 1), (folder.error_log, 2)):
@@ -43,7 +49,7 @@ def descriptors_to_logs(folder: RunFolder) -> Iterator[None]:
         for old, descriptor in zip(before, (1, 2), strict=True):
             os.dup2(old, descriptor)
             os.close(old)
-        sys.stdout, sys.stderr = _text_stream(1), _text_stream(2)
+        sys.stdout, sys.stderr = outside
 
 
 @contextmanager

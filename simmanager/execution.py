@@ -53,15 +53,16 @@ def execute_run(
         The exception is what the run raised, for callers in the same process.
     """
     folder = RunFolder(task.folder, durable=task.durable)
-    if not folder.path.is_dir():
-        return Outcome(RunState.ERROR.value, f"the folder of the run is gone: {folder.path}"), None
     try:
         lock = take_lock(folder.lock_file, LOCK_PATIENCE_S)
     except LockHeld:
         return Outcome("", "another process is executing this run"), None
+    except FileNotFoundError:
+        return Outcome(RunState.ERROR.value, f"the folder of the run is gone: {folder.path}"), None
     except OSError as error:
         return Outcome(RunState.ERROR.value, f"cannot write to the folder of the run ({error.strerror or error})"), None
     try:
+        folder.look()
         history = enqueue(folder, folder.read_history(), task.execute)
         if history.state is not RunState.IN_QUEUE:
             reason = history.last.detail if history.last and history.state is not RunState.FINISHED else ""
@@ -115,7 +116,7 @@ def adopt(folder: RunFolder, history: StateHistory) -> StateHistory:
 
 def _complete_on_disk(folder: RunFolder, history: StateHistory) -> bool:
     # run.json is written after the results and before "finished": with it, a killed run had all but the last line.
-    record = folder.read_json(folder.record)
+    record = folder.read_json(folder.record) if folder.may_hold("run.json") else {}
     same_attempt = not history.attempts or number_of(record, "attempt") == history.attempts
     says_so = record.get("state") == RunState.FINISHED.value and same_attempt
     return says_so and all(os.path.lexists(folder.path / name) for name in RESULTS)
@@ -145,7 +146,7 @@ def _attempt(
         finally:
             progress.listen(None)
             checkpoint.use_store(None)
-            folder.progress.unlink(missing_ok=True)
+            folder.remove("progress")
         return _verdict(folder, task, history, error, measured, meter, started), error
 
 
@@ -189,7 +190,7 @@ def _verdict(
             state, reason = RunState.ERROR, f"could not save run.json: {failure.strerror or failure}"
     if state is not RunState.INTERRUPTED:
         with suppress(OSError):  # after the results are in place; a run that raised would only raise again
-            folder.checkpoint.unlink(missing_ok=True)
+            folder.remove("checkpoint.pkl")
     facts = f"duration_s={record.duration_s} cpu_s={record.cpu_s} peak_mb={record.peak_mb}"
     try:
         folder.move(history, (state, facts if state is RunState.FINISHED else reason))

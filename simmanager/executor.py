@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,7 +21,7 @@ from .run_folder import RunFolder
 from .run_queue import RunQueue
 from .slots import Death, Slots, Worker, WorkerLost, WorkerSettings
 from .state import RunState, StateHistory, seconds_between, utc_now
-from .task import EXECUTABLE, Outcome, Task
+from .task import EXECUTABLE, NOT_STARTED, Outcome, Task
 
 #: Seconds between two looks at a run that another process executes.
 _HELD_TICK_S = 0.05
@@ -31,8 +31,6 @@ _VERDICT_PATIENCE_S = 5.0
 
 #: How often a worker is started for a run before the batch is given up.
 _WORKER_STARTS = 3
-
-_NOT_STARTED = Outcome("", "not started")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +69,12 @@ class RunOptions:
     threads_per_run: int = 1
     checkpoint_every_s: float | None = None
     durable: bool = False
+
+    @property
+    def allow_several(self) -> bool:
+        """Whether short runs may be handed to a worker several at a time: nothing is asked that needs each alone."""
+        alone = (self.timeout, self.retries, self.retry_errors, self.fail_fast, self.fresh_process)
+        return not any(alone)
 
     def __post_init__(self) -> None:
         from .parameters import check_flag, check_integer, check_number
@@ -181,21 +185,21 @@ class Executor:
                 parallel = Parallel(
                     slots, backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch=slots
                 )
-                supervise_task = delayed(partial(self._supervise_task, queue))
-                for task, outcome in parallel(supervise_task(task) for task in self._until_stopped(queue)):
-                    if outcome.state:
-                        on_end(task, outcome)
+                supervise_tasks = delayed(partial(self._supervise_tasks, queue))
+                together = self.options.allow_several
+                for ended in parallel(map(supervise_tasks, self._until_stopped(queue, together=together))):
+                    for task, outcome in ended:
+                        if outcome.state:
+                            on_end(task, outcome)
             except BaseException:
                 self.stop.now("the manager raised an error")
                 raise
             finally:
                 self._slots.close()
 
-    def _until_stopped(self, tasks: Iterable[Task]) -> Iterator[Task]:
-        for task in tasks:
-            if self.stop.mode:
-                return
-            yield task
+    def _until_stopped(self, queue: RunQueue, *, together: bool) -> Iterator[list[Task]]:
+        while not self.stop.mode and (tasks := queue.take(self.n_jobs if together else None)):
+            yield tasks
 
     def _count(self, outcome: Outcome) -> None:
         with self._counting:
@@ -203,11 +207,15 @@ class Executor:
         if self.options.fail_fast and self._failures >= int(self.options.fail_fast):
             self.stop.finish(f"{self._failures} run(s) failed (fail_fast)")
 
-    def _supervise_task(self, queue: RunQueue, task: Task) -> tuple[Task, Outcome]:
-        outcome = supervise(Job(task, self.options), self._slots, self.stop)
-        self._count(outcome)  # in the thread of the slot: before it takes the next run
-        queue.learn(task, outcome)
-        return task, outcome
+    def _supervise_tasks(self, queue: RunQueue, tasks: list[Task]) -> list[tuple[Task, Outcome]]:
+        ended = supervise_together(tasks, self._slots, self.stop) if len(tasks) > 1 else {}
+        pairs = []
+        for task in tasks:
+            outcome = ended.get(task.folder) or supervise(Job(task, self.options), self._slots, self.stop)
+            self._count(outcome)  # in the thread of the slot: before it takes the next run
+            queue.learn(task, outcome)
+            pairs.append((task, outcome))
+        return pairs
 
     @contextmanager
     def _ticking(self, on_tick: Callable[[], None]) -> Iterator[None]:
@@ -224,6 +232,42 @@ class Executor:
         finally:
             done.set()
             thread.join()
+
+
+def supervise_together(tasks: Sequence[Task], slots: Slots, stop: Stop) -> dict[str, Outcome]:
+    """Execute short runs of one simulation on one slot, handed over in one message; never raises.
+
+    Returns
+    -------
+    dict
+        Folder -> how it ended. Those that are missing have not been started or are executed elsewhere: they are to be
+        supervised each for itself.
+    """
+    ended: dict[str, Outcome] = {}
+    with suppress(Exception):  # whatever it is, `supervise` meets it again, and says so
+        if not any(is_held(RunFolder(task.folder).lock_file) for task in tasks):
+            _execute_together(tasks, slots, stop, ended)
+    return ended
+
+
+def _execute_together(tasks: Sequence[Task], slots: Slots, stop: Stop, ended: dict[str, Outcome]) -> None:
+    worker, keep = slots.take(tasks[0].recipe), False
+    try:
+        for task, result in zip(tasks, worker.execute(tasks, None, stop.is_now), strict=False):
+            keep = isinstance(result, Outcome) and not result.leftovers
+            if isinstance(result, Outcome):
+                worker.bound_to = task.recipe if result.bound else worker.bound_to
+                if result.state:
+                    ended[task.folder] = result
+                continue
+            folder = RunFolder(task.folder, durable=task.durable)
+            if folder.read_history().state is RunState.RUNNING:  # else it died between two runs
+                ended[task.folder] = write_verdict(folder, task, result)
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        _part_with(worker, slots, keep=keep)
 
 
 def supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
@@ -257,7 +301,7 @@ def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
             return outcome
         retries_left -= 1
         task = replace(task, execute=(*EXECUTABLE, RunState.ERROR.value))
-    return _NOT_STARTED
+    return NOT_STARTED
 
 
 def _execute_on_some_worker(
@@ -274,7 +318,7 @@ def _execute_once(folder: RunFolder, task: Task, options: RunOptions, slots: Slo
     worker = slots.take(task.recipe)
     keep = False
     try:
-        result = worker.execute(task, options.timeout, stop.is_now)
+        (result,) = worker.execute([task], options.timeout, stop.is_now)
         keep = isinstance(result, Outcome) and not result.leftovers and not options.fresh_process
         worker.bound_to = task.recipe if isinstance(result, Outcome) and result.bound else worker.bound_to
     finally:

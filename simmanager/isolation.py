@@ -56,6 +56,7 @@ class Snapshot:
     def __init__(self) -> None:
         self.cwd = Path.cwd()
         self.environ = dict(os.environ)
+        self._raw_environ = dict(getattr(os.environ, "_data", {}))
         self.path = list(sys.path)
         self.argv = list(sys.argv)
         self.recursion_limit = sys.getrecursionlimit()
@@ -81,7 +82,7 @@ class Snapshot:
         """Put everything back as it was."""
         with contextlib.suppress(OSError):
             os.chdir(self.cwd)
-        if dict(os.environ) != self.environ:
+        if self._environ_changed():
             for name in set(os.environ) - set(self.environ):
                 del os.environ[name]
             os.environ.update(self.environ)
@@ -96,6 +97,11 @@ class Snapshot:
         os.umask(self.umask)
         self._restore_libraries()
         gc.enable()
+
+    def _environ_changed(self) -> bool:
+        # os.environ decodes every value on every look; what it keeps inside is compared in no time.
+        raw = getattr(os.environ, "_data", None)
+        return dict(os.environ) != self.environ if raw is None else raw != self._raw_environ
 
     def _restore_signals(self) -> None:
         faulthandler.cancel_dump_traceback_later()
@@ -196,8 +202,12 @@ class Meter:
 
     @staticmethod
     def _reset_peak() -> None:
-        with contextlib.suppress(OSError), Path("/proc/self/clear_refs").open("w") as file:
-            file.write("5")  # resets VmHWM, so that a worker's past does not count
+        with contextlib.suppress(OSError):
+            descriptor = os.open("/proc/self/clear_refs", os.O_WRONLY)
+            try:
+                os.write(descriptor, b"5")  # resets VmHWM, so that a worker's past does not count
+            finally:
+                os.close(descriptor)
 
     @staticmethod
     def _cpu_now() -> float:

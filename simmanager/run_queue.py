@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from .run_folder import RunFolder
 from .state import RunState
 from .task import Outcome, Task
+
+#: Runs are taken several at a time while all of their simulation took less than this, in seconds.
+SHORT_S = 0.01
+
+#: How many, at most, are added to the first.
+AT_ONCE = 31
 
 
 class RunQueue:
@@ -33,6 +39,7 @@ class RunQueue:
             self._waiting.setdefault(RunFolder(task.folder).simulation_id, deque()).append(task)
         self._last = deque(last)
         self._durations = dict(durations)
+        self._longest = dict(durations)
         self._lock = threading.Lock()
         self._left = sum(map(len, self._waiting.values())) + len(self._last)
         self._probes = deque(name for name in self._waiting if name not in self._durations)
@@ -42,9 +49,31 @@ class RunQueue:
     def __len__(self) -> int:
         return self._left
 
-    def __iter__(self) -> Iterator[Task]:
-        while (task := self._next()) is not None:
-            yield task
+    def take(self, takers: int | None = None) -> list[Task]:
+        """Take out the next task, or several of one simulation whose runs are so short that handing them over costs.
+
+        Parameters
+        ----------
+        takers : int, optional
+            How many take from this queue; None: one task at a time.
+
+        Returns
+        -------
+        list of Task
+            Empty when none is left.
+        """
+        if (first := self._next()) is None:
+            return []
+        taken = [first]
+        with self._lock:
+            name = RunFolder(first.folder).simulation_id
+            if takers is None or self._longest.get(name, SHORT_S) >= SHORT_S:
+                return taken
+            waiting = self._waiting.get(name, deque())
+            for _ in range(min(AT_ONCE, len(waiting) // (2 * takers))):
+                taken.append(waiting.popleft())
+            self._left -= len(taken) - 1
+        return taken
 
     def learn(self, task: Task, outcome: Outcome) -> None:
         """Take note of how long a run took."""
@@ -52,6 +81,7 @@ class RunQueue:
             return
         name = RunFolder(task.folder).simulation_id
         with self._lock:
+            self._longest[name] = max(self._longest.get(name, 0.0), outcome.duration_s)
             if name not in self._durations:
                 self._durations[name] = outcome.duration_s
                 self._sort()

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from .errors import SimManagerError
 from .isolation import peak_memory_mb
 from .process_group import TOKEN, end_members, signal_group
 from .record import working_directory
-from .task import Outcome, Task, as_plain
+from .task import Outcome, Task, as_message
 from .worker import MARK
 
 #: Seconds between two looks at deadlines and stop requests while a run is executed.
@@ -161,24 +161,34 @@ class Worker:
             raise WorkerLost(f"A worker process could not be started (exit code {code}): {said or 'it said nothing'}")
         self._ready = True
 
-    def execute(self, task: Task, timeout_s: float | None, stop_now: Callable[[], bool]) -> Outcome | Death:
-        """Execute a run and wait for its end.
+    def execute(
+        self, tasks: Sequence[Task], timeout_s: float | None, stop_now: Callable[[], bool]
+    ) -> Iterator[Outcome | Death]:
+        """Execute runs one after the other; yields how each ended.
 
         Parameters
         ----------
-        task : Task
-            Which run.
+        tasks : sequence of Task
+            Which runs; they differ in folder and seed only.
         timeout_s : float or None
             Seconds from the start of the run after which the worker is killed.
         stop_now : callable
             Asked several times a second; True kills the worker.
 
-        Returns
-        -------
+        Yields
+        ------
         Outcome or Death
-            ``Death`` if the worker is gone; it and all that it started are dead then.
+            ``Death`` if the worker is gone, as the last; it and all that it started are dead then.
         """
         self._wait_until_ready()
+        self._send(as_message(tasks))
+        for _ in tasks:
+            result = self._next_result(timeout_s, stop_now)
+            yield result
+            if isinstance(result, Death) or result.leftovers:
+                return
+
+    def _next_result(self, timeout_s: float | None, stop_now: Callable[[], bool]) -> Outcome | Death:
         self._peak_mb = None
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
 
@@ -186,7 +196,6 @@ class Worker:
             self._peak_mb = peak_memory_mb(self.pid) or self._peak_mb
             return stop_now() or (deadline is not None and time.monotonic() >= deadline)
 
-        self._send(as_plain(task))
         message = self._receive(give_up, deadline)
         if message is not None:
             return Outcome(**message)

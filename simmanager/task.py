@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .state import RunState
@@ -77,9 +77,20 @@ class Outcome:
     bound: bool = False
 
 
-def as_task(content: Mapping[str, Any]) -> Task:
-    """Return the task that came as JSON."""
-    return Task(**{**content, "execute": tuple(content["execute"])})
+#: The answer for a run that was handed over, but not executed.
+NOT_STARTED = Outcome("", "not started")
+
+
+def as_message(tasks: Sequence[Task]) -> dict[str, Any]:
+    """Return tasks that differ in folder and seed only as plain data for JSON."""
+    return {"task": as_plain(tasks[0]), "runs": [[task.folder, task.seed] for task in tasks]}
+
+
+def as_tasks(message: Mapping[str, Any]) -> list[Task]:
+    """Return the tasks of such a message."""
+    content = message["task"]
+    first = Task(**{**content, "execute": tuple(content["execute"])})
+    return [replace(first, folder=folder, seed=seed) for folder, seed in message["runs"]]
 
 
 def as_plain(record: Task | Outcome) -> dict[str, Any]:

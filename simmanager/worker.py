@@ -1,8 +1,8 @@
 """Inside the child process: take a run, execute it, say how it ended. Started as ``python -m simmanager.worker``.
 
 The protocol is JSON lines on the pipes that were its stdin and stdout. The first line sets the process up
-(``sys.path``, working directory); each further line is a `Task`, answered by one line with its `Outcome`. The end of
-the input means that the manager is gone or content: the worker ends after the run at hand.
+(``sys.path``, working directory); each further line has one or several `Task`, each answered by one line with its
+`Outcome`. The end of the input means that the manager is gone or content: the worker ends after the run at hand.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ MARK = b"simmanager:"
 #: Seconds between two looks whether the manager still lives.
 _ORPHAN_TICK_S = 1.0
 
-#: Runs longer than this are followed by a garbage collection, so that the next starts clean.
-_COLLECT_AFTER_S = 0.05
+#: Runs longer than this are followed by a garbage collection, so that the next starts clean, and by nothing else of
+#: the same message: what was handed over with them goes back, for a slot that is free.
+_SHORT_S = 0.05
 
 
 class Channel:
@@ -100,8 +101,7 @@ def main() -> None:
 
     from .execution import execute_run
     from .isolation import Baseline, become_subreaper, left_behind
-    from .process_group import TOKEN, end_members
-    from .task import as_plain, as_task
+    from .task import NOT_STARTED, as_plain, as_tasks
 
     become_subreaper()
     baseline = Baseline()
@@ -109,20 +109,32 @@ def main() -> None:
     if not channel.send({"ready": os.getpid()}):
         return
     while (message := channel.receive()) is not None:
-        outcome, error = execute_run(as_task(message), loaded=baseline.loaded)
-        del error
-        baseline.restore()
-        if (outcome.duration_s or 0) > _COLLECT_AFTER_S:
-            gc.collect()
-        leftovers = left_behind()
-        outcome = replace(outcome, leftovers=leftovers, bound=baseline.changed)
-        manager_lives = channel.send(as_plain(outcome))
-        if leftovers:
-            if os.name == "posix":  # helpers (multiprocessing's resource tracker) clean up when their pipe ends
-                os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-            end_members(os.getpid(), os.environ.get(TOKEN, ""), grace_s=0.5)  # an orphan has nobody else to do it
-        if not manager_lives or leftovers:
-            break  # the manager is gone, or this process is no longer clean: a new worker takes the next run
+        tasks = as_tasks(message)
+        while tasks:
+            outcome, error = execute_run(tasks.pop(0), loaded=baseline.loaded)
+            del error
+            baseline.restore()
+            if (outcome.duration_s or 0) > _SHORT_S:
+                gc.collect()
+            leftovers = left_behind()
+            manager_lives = channel.send(as_plain(replace(outcome, leftovers=leftovers, bound=baseline.changed)))
+            if leftovers:
+                _end_leftovers()
+            if not manager_lives or leftovers:
+                return  # the manager is gone, or this process is no longer clean: a new worker takes the next run
+            if (outcome.duration_s or 0) > _SHORT_S:
+                for _ in tasks:
+                    channel.send(as_plain(NOT_STARTED))
+                break
+
+
+def _end_leftovers() -> None:
+    """End what a run left alive; an orphan has nobody else to do it."""
+    from .process_group import TOKEN, end_members
+
+    if os.name == "posix":  # helpers (multiprocessing's resource tracker) clean up when their pipe ends
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    end_members(os.getpid(), os.environ.get(TOKEN, ""), grace_s=0.5)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from simmanager.execution import execute_run
 from simmanager.locking import is_held, take_lock
 from simmanager.run_folder import RESULTS, SCRATCH
 from simmanager.simulate import check_returned, describe, load_recipe
-from simmanager.task import Outcome, Task, as_plain, as_task
+from simmanager.task import Outcome, Task, as_message, as_plain, as_tasks
 
 
 def make(tmp_path, sim, name="run_3_22-11-2026_14-15-33-591"):
@@ -343,7 +343,7 @@ def test_an_exception_is_described_in_one_line():
 
 
 def test_tasks_and_outcomes_travel_as_json():
-    task = Task("folder", "recipe", 5, provenance={"host": "x"})
-    assert as_task(json.loads(json.dumps(as_plain(task)))) == task
+    tasks = [Task(folder, "recipe", seed, provenance={"host": "x"}) for folder, seed in (("a", 5), ("b", 6))]
+    assert as_tasks(json.loads(json.dumps(as_message(tasks)))) == tasks
     outcome = Outcome("error", "why", True, 1.5, 2, "1 thread(s)")
     assert Outcome(**json.loads(json.dumps(as_plain(outcome)))) == outcome

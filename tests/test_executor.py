@@ -14,6 +14,7 @@ from toys import failing_loop, hashes, python, toy_loop, toy_sim
 from simmanager import RunOptions, RunState, SimulationManager
 from simmanager.errors import ParameterError
 from simmanager.executor import Executor, Job, Stop, count_jobs, supervise
+from simmanager.run_folder import RunFolder
 from simmanager.slots import Slots, WorkerSettings
 
 
@@ -56,6 +57,24 @@ def loop_that_changes_its_world(agent, env):
     print("not closed", end="")
     sys.stdout = None
     return agent, env, {"world": world, "pid": [os.getpid()]}
+
+
+def counting_loop(agent, env, folder="", special=-1, what=""):
+    """Count the runs in ``folder``; one of them does something special."""
+    number = len(os.listdir(folder))  # noqa: PTH208
+    (Path(folder) / str(number)).touch()
+    if number == special and what == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if number == special and what == "raises":
+        raise ValueError("boom")
+    if number == special and what == "leaves":
+        import threading
+
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    until = time.perf_counter() + (0.1 if number == special and what == "slow" else 0)
+    while time.perf_counter() < until:
+        pass
+    return agent, env, {"number": [number]}
 
 
 def manager_of(*simulations, runs=1, name="batch", **options):
@@ -357,3 +376,40 @@ def test_a_batch_runs_from_a_working_directory_that_was_deleted(tmp_path, monkey
     monkeypatch.chdir(gone)
     gone.rmdir()
     assert manager.run_all(1, progress=False).all_finished
+
+
+@pytest.mark.parametrize("what", ["dies", "raises", "leaves", "slow"])
+def test_one_of_many_short_runs_that_misbehaves_does_so_alone(tmp_path, what):
+    (tmp_path / "counted").mkdir()
+    simulation = toy_sim("short", counting_loop, folder=str(tmp_path / "counted"), special=12, what=what)
+    manager = manager_of(simulation, runs=60)
+    status = manager.run_all(1, progress=False)
+    failed = [run for run in status.runs if run.state != "finished"]
+    assert len(failed) == (what in ("dies", "raises"))
+    assert {run.attempt for run in status.runs} == {1}
+    assert len(list((tmp_path / "counted").iterdir())) == 60  # none was started twice
+    for run in failed:
+        assert ("SIGKILL" if what == "dies" else "boom") in run.reason
+
+
+def test_runs_handed_over_with_one_that_takes_long_come_back_unexecuted(tmp_path):
+    from test_execution import make
+
+    (tmp_path / "counted").mkdir()
+    simulation = toy_sim("short", counting_loop, folder=str(tmp_path / "counted"), special=0, what="slow")
+    made = [make(tmp_path, simulation, RunFolder.new_name(number)) for number in range(5)]
+    slots = Slots(WorkerSettings())
+    worker = slots.take("")
+    outcomes = list(worker.execute([task for _, task in made], None, lambda: False))
+    assert [outcome.state for outcome in outcomes] == ["finished", "", "", "", ""]
+    assert [folder.read_history().state for folder, _ in made[1:]] == [RunState.IN_QUEUE] * 4
+    slots.give_back(worker)
+    slots.close()
+
+
+@pytest.mark.parametrize(
+    "options", [{"timeout": 9.0}, {"retries": 1}, {"retry_errors": True}, {"fail_fast": 3}, {"fresh_process": True}]
+)
+def test_runs_are_handed_over_alone_where_an_option_is_about_each(options):
+    assert RunOptions().allow_several
+    assert not RunOptions(**options).allow_several

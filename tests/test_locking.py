@@ -1,5 +1,7 @@
 """Locks: seen from a real second process, freed by its death, undisturbed by those who look."""
 
+import os
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -123,6 +125,40 @@ def test_a_lock_where_no_file_can_be_made_is_an_os_error(tmp_path):
     with pytest.raises(OSError, match="folder"):
         (tmp_path / "folder").mkdir()
         take_lock(tmp_path / "folder", timeout=0)
+
+
+def test_the_lock_and_that_of_filelock_exclude_each_other(tmp_path):
+    filelock = pytest.importorskip("filelock")
+    path = tmp_path / "x.lock"
+    theirs = filelock.FileLock(path)
+    ours = take_lock(path, timeout=0)
+    with pytest.raises(filelock.Timeout):
+        theirs.acquire(timeout=0)
+    ours.release()
+    with theirs, pytest.raises(LockHeld):
+        take_lock(path, timeout=0)
+    take_lock(path, timeout=0).release()
+
+
+def test_a_forked_child_neither_keeps_the_lock_nor_frees_it(tmp_path):
+    path = tmp_path / "x.lock"
+    lock = take_lock(path, timeout=0)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        lock.release()  # nothing to free here
+        os.write(writing, b"1" if is_held(path) else b"0")
+        signal.pause()
+    try:
+        assert os.read(reading, 1) == b"1"
+        assert is_held(path)
+        lock.release()
+        assert not is_held(path)  # while the child lives
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(reading)
+        os.close(writing)
 
 
 def test_a_local_file_system_is_not_taken_for_a_network_one(tmp_path):
