@@ -42,6 +42,8 @@ class Curves:
         Runs with a NaN or an infinity of their own in this curve.
     n_unreadable : int
         Finished runs whose summary is damaged.
+    ends : tuple of int, (n_runs,)
+        Last iteration of each run: NaN after it are no values of the run. -1 for a run without any.
     """
 
     key: str
@@ -54,6 +56,7 @@ class Curves:
     n_shorter: int = 0
     n_not_finite: int = 0
     n_unreadable: int = 0
+    ends: tuple[int, ...] = ()
 
     @property
     def n_runs(self) -> int:
@@ -144,7 +147,7 @@ class Trajectory:
     walls : ndarray, (n_walls, 2, 2)
         Start and end of each wall, x and y in m.
     steps : ndarray of int, (n_points,)
-        The step of the arena after which it was there; evenly spaced over the whole run.
+        Index of each position in the whole trajectory, over which they are spread evenly.
     """
 
     positions: FloatArray
@@ -188,6 +191,7 @@ def together(
         n_shorter=sum(end < max(ends) for end in ends),
         n_not_finite=sum(not np.isfinite(row).all() for _, _, row in sampled),
         n_unreadable=n_unreadable,
+        ends=tuple(ends),
     )
 
 
