@@ -10,8 +10,11 @@ from .run_folder import RunFolder
 from .state import RunState
 from .task import Outcome, Task
 
-#: Runs are taken several at a time while all of their simulation took less than this, in seconds.
+#: Runs are taken several at a time while the longest of their simulation took less than this, in seconds.
 SHORT_S = 0.01
+
+#: What is left of the longest after each further run: the first run of a simulation imports its modules.
+_FORGET = 0.9
 
 #: How many, at most, are added to the first.
 AT_ONCE = 31
@@ -81,7 +84,7 @@ class RunQueue:
             return
         name = RunFolder(task.folder).simulation_id
         with self._lock:
-            self._longest[name] = max(self._longest.get(name, 0.0), outcome.duration_s)
+            self._longest[name] = max(_FORGET * self._longest.get(name, 0.0), outcome.duration_s)
             if name not in self._durations:
                 self._durations[name] = outcome.duration_s
                 self._sort()

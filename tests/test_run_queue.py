@@ -84,12 +84,18 @@ def test_only_runs_of_one_simulation_are_taken_together():
         assert len({task.folder.split("/")[2] for task in taken}) == 1
 
 
-def test_what_took_long_once_is_taken_alone_from_then_on():
-    queue = RunQueue(tasks(a=100), {"a": SHORT_S / 2})
+def test_after_a_long_run_they_are_taken_alone_until_many_short_ones_have_followed():
+    queue = RunQueue(tasks(a=200), {"a": SHORT_S / 2})
     first = queue.take(1)
     assert len(first) > 1
     queue.learn(first[0], Outcome("finished", executed=True, duration_s=SHORT_S * 2))
-    assert {len(taken) for taken in taken_from(queue, takers=1)} == {1}
+    sizes = []
+    for _ in range(10):
+        taken = queue.take(1)
+        sizes.append(len(taken))
+        queue.learn(taken[0], Outcome("finished", executed=True, duration_s=SHORT_S / 10))
+    assert sizes[:5] == [1] * 5
+    assert sizes[-1] > 1
 
 
 def test_unknown_runs_and_those_of_others_are_taken_alone():
