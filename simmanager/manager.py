@@ -29,6 +29,7 @@ from .batch_making import (
     runs_of,
 )
 from .batch_run import provenance_of_batch, run_batch
+from .compat import open_batch
 from .errors import BatchNotFound, UnknownName, suggest
 from .parameters import check_integer
 from .record import draw_seed
@@ -56,7 +57,8 @@ class SimulationManager:
     verbose : bool, default False
         Print more about what is made.
     existing_simulation : path-like, optional
-        Open the batch in this folder, finished or running; the other arguments are ignored then.
+        Open the batch in this folder, finished or running; the other arguments are ignored then. A folder that
+        NeuralPlayground made is unpickled at once (only for your own folders), and can be looked at, not continued.
     seed : int, optional
         Seed of the batch, 0 <= seed < 2**63; drawn if not given, and kept in manager.json.
     results_dir : path-like, default "."
@@ -92,7 +94,7 @@ class SimulationManager:
         self.verbose = verbose
         self._simulation_list: list[Any] | None = None
         if existing_simulation is not None:
-            self._folder = BatchFolder(Path(existing_simulation).absolute())
+            self._folder, self._simulation_list = open_batch(Path(existing_simulation).absolute())
             manifest = self._folder.read_manifest()
             self.manager_id, self.runs_per_sim, self.seed = manifest.manager_id, manifest.runs_per_sim, manifest.seed
             self._batch_id: str = manifest.batch_id

@@ -100,13 +100,15 @@ def check_returned(returned: Any, loop: Any) -> tuple[Any, Any, Mapping[str, Any
     Raises
     ------
     SimulationError
-        It did not return these three, or the history is no dict.
+        It did not return these three, or the history is neither a dict nor None.
     """
     name = getattr(loop, "__name__", repr(loop))
     if not isinstance(returned, (tuple, list)) or len(returned) != 3:
         shape = f"{len(returned)} values" if isinstance(returned, (tuple, list)) else type(returned).__name__
         raise SimulationError(f"The training loop {name} returned {shape}; it must return agent, env, history.")
     agent, env, history = returned
+    if history is None:  # a model that records nothing
+        history = {}
     if not isinstance(history, Mapping):
         raise SimulationError(
             f"The history that the training loop {name} returned is of type {type(history).__name__}; "

@@ -312,7 +312,8 @@ def readable(value: Any, depth: int = 0) -> Any:
         return {str(key): readable(item, depth + 1) for key, item in list(value.items())[:200]}
     if depth < 5 and isinstance(value, (list, tuple)) and len(value) <= 100:
         return [readable(item, depth + 1) for item in value]
-    if hasattr(value, "tolist") and getattr(value, "size", 101) <= 100:
+    size = getattr(value, "size", None)  # a method in torch
+    if hasattr(value, "tolist") and isinstance(size, int) and size <= 100:
         return readable(value.tolist(), depth + 1)
     if isinstance(value, type) or hasattr(value, "__qualname__"):
         return _name_of(value)

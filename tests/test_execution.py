@@ -329,6 +329,7 @@ def test_what_a_loop_must_return_is_said_with_its_name():
         pass
 
     assert check_returned([1, 2, {}], my_loop) == (1, 2, {})
+    assert check_returned((1, 2, None), my_loop) == (1, 2, {})
     for returned in (None, 5, (1, 2), (1, 2, {}, 4), (1, 2, [3])):
         with pytest.raises(SimulationError, match="my_loop"):
             check_returned(returned, my_loop)

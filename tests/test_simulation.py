@@ -441,6 +441,19 @@ class HasNoText:
         raise ValueError
 
 
+class Tensor:
+    """As torch's: ``size`` is a method."""
+
+    def tolist(self):
+        return [1.0]
+
+    def size(self):
+        return (1,)
+
+    def __repr__(self):
+        return "tensor([1.])"
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -458,6 +471,7 @@ class HasNoText:
         (ToyAgent, "toys:ToyAgent"),
         (toy_loop, "toys:toy_loop"),
         (HasNoText(), "<HasNoText>"),
+        (Tensor(), "tensor([1.])"),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -1,0 +1,117 @@
+"""SingleSim and SimulationManager with the signatures of NeuralPlayground's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ... import manager, simulation
+from ...errors import BatchNotFound
+from ...run_folder import RunFolder
+from ...status import BatchStatus
+from .batch import PARAMETERS
+
+
+class SingleSim(simulation.SingleSim):
+    """`simmanager.SingleSim`, called as NeuralPlayground's is."""
+
+    def load_results(self, results_path: str | Path | None = None) -> tuple[Any, Any, dict[str, Any]]:
+        """Load the results of a run, and set all fields from it. This unpickles: only for your own folders.
+
+        Parameters
+        ----------
+        results_path : path-like, optional
+            The folder of the run, ``results_sim`` by default.
+
+        Returns
+        -------
+        agent, environment, history
+
+        Raises
+        ------
+        ResultsMissing
+            The run has no results; says in which state it is.
+        """
+        results = super().load_results(results_path)
+        self.load_params(results_path)
+        return results
+
+    def show_logs(self, results_path: str | Path | None = None, log_type: str = "error") -> None:
+        """Print a log of a run.
+
+        Parameters
+        ----------
+        results_path : path-like, optional
+            The folder of the run, ``results_sim`` by default.
+        log_type : {"error", "run", "state"}
+            Which log.
+        """
+        super().show_logs(results_path, log_type)
+
+
+class SimulationManager(manager.SimulationManager):
+    """`simmanager.SimulationManager`, called as NeuralPlayground's is."""
+
+    def _load_all(self, simulation_ids: Sequence[str]) -> list[Any]:
+        return [SingleSim.from_object(found) for found in super()._load_all(simulation_ids)]
+
+    def rerun_simulation(
+        self, simulation_index: int | str = 0, *, include_finished: bool = True, **options: Any
+    ) -> BatchStatus:
+        """Replace all runs of one simulation, finished ones too, by new ones with its current parameters.
+
+        Parameters
+        ----------
+        simulation_index : int or str, default 0
+            Position in the list, or simulation_id.
+        include_finished : bool, default True
+            False keeps finished runs.
+        **options
+            As for `simmanager.SimulationManager.rerun_simulation`.
+
+        Returns
+        -------
+        BatchStatus
+            How the batch stands at the end.
+
+        Raises
+        ------
+        UnknownName
+            There is no such simulation; lists those that exist.
+        BatchBusy
+            Another manager is running this batch.
+        """
+        return super().rerun_simulation(simulation_index, include_finished=include_finished, **options)
+
+    def save_params(self, save_path: str | Path) -> None:
+        """Write ``simulation.params`` to a folder: a pickle of what the manager is, as NeuralPlayground keeps it.
+
+        Nothing here needs the file; it is for tools of yours that read it.
+
+        Parameters
+        ----------
+        save_path : path-like
+            The folder; it must exist.
+
+        Raises
+        ------
+        BatchNotFound
+            It does not exist.
+        """
+        import cloudpickle
+
+        folder = RunFolder(save_path)
+        if not folder.path.is_dir():
+            raise BatchNotFound(f"There is no folder {folder.path} to save the parameters in.")
+        content = {
+            "simulation_list": self.simulation_list,
+            "runs_per_sim": self.runs_per_sim,
+            "manager_id": self.manager_id,
+            "results_path": self.results_path,
+            "verbose": self.verbose,
+            "full_results_path": self.full_results_path,
+            "simulation_paths": self.simulation_paths,
+            "run_paths": self.run_paths,
+        }
+        folder.write_bytes(folder.path / PARAMETERS, cloudpickle.dumps(content, protocol=5))
