@@ -1,0 +1,116 @@
+"""The figure of a metric: every run as a point, and the interval of each simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from .estimate import Estimate, estimate, words
+from .source import results_of
+from .style import GREY, NORMAL, axes_of, drawable, legend, look, say, tidy
+from .wording import nothing_to_draw, quantity, runs_in_words
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from matplotlib.axes import Axes
+
+    from ..manager import SimulationManager
+    from ..results import Results
+    from ..statistics import Statistic
+
+    FloatArray = npt.NDArray[np.float64]
+
+#: How far the points of the runs lie from the middle of their row, at most; rows are 1 apart.
+_SPREAD = 0.14
+
+#: The interval lies so much below the points.
+_BELOW = 0.28
+
+
+def plot_metric(
+    results: Results | SimulationManager | PathLike[str] | str,
+    metric: str,
+    simulations: str | Iterable[str] | None = None,
+    *,
+    statistic: Statistic = "mean",
+    level: float = 0.95,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a metric: a row for each simulation, a point for each run, a statistic of them with its interval.
+
+    Beside each simulation stands how many of its runs these are, and how many metrics failed or are NaN or infinite.
+    The statistic leaves out NaN, but infinities count: a mean with one is infinite, and not drawn.
+
+    Parameters
+    ----------
+    results : Results, SimulationManager or path-like
+        The batch.
+    metric : str
+        A metric of the simulations, or a field of the record: "duration_s", "cpu_s", "peak_mb".
+    simulations : str or iterable of str, optional
+        All by default.
+    statistic : {"mean", "iqm", "median"} or callable, default "mean"
+        Of the runs; "iqm" is the interquartile mean. As in `simmanager.statistics`.
+    level : float, default 0.95
+        Of the bootstrap interval over runs, 0 < level < 1.
+    ax : matplotlib Axes, optional
+        Where to draw; a new pyplot figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+        Where it was drawn.
+
+    Raises
+    ------
+    UnknownName
+        There is no such metric or simulation; lists those that exist.
+    ParameterError
+        ``statistic`` or ``level`` is not allowed.
+    """
+    import numpy as np
+
+    batch = results_of(results)
+    found = batch.metric(metric, simulations)
+    known = {sim: one.values[~np.isnan(one.values)] for sim, one in found.items()}
+    estimates = {sim: estimate(values[:, np.newaxis], statistic, level) for sim, values in known.items()}
+    ax = axes_of(ax, 6.4, min(1.3 + 0.6 * len(found), 100.0))
+    if not any(np.isfinite(values).any() for values in known.values()):
+        return say(ax, nothing_to_draw(batch, found, f"finite {quantity(metric)}"))
+    for row, simulation_id in enumerate(found):
+        index = batch.simulation_ids.index(simulation_id)
+        _draw_row(ax, row, known[simulation_id], estimates[simulation_id], index)
+    labels = [f"{drawable(simulation_id)}\n{runs_in_words(one)}" for simulation_id, one in found.items()]
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.4, -0.5)
+    tidy(ax, grid="x")
+    ax.set_xlabel(quantity(metric), fontsize=NORMAL)
+    _explain(ax, words(statistic, level, estimates.values()))
+    return ax
+
+
+def _draw_row(ax: Axes, row: int, values: FloatArray, found: Estimate, index: int) -> None:
+    """Draw the runs of one simulation as points around the middle of a row, and their interval below."""
+    appearance = look(index)
+    heights = [row + _SPREAD * (2 * ((i * 0.618034) % 1) - 1) for i in range(len(values))]
+    style: dict[str, Any] = {"color": appearance.colour, "marker": appearance.marker, "linestyle": "none"}
+    ax.plot(values, heights, markersize=5, alpha=0.55, markeredgewidth=0, label="_runs", **style)
+    if len(values) > 1:
+        below = row + _BELOW
+        ends = [found.low[0], found.high[0]]
+        ax.plot(ends, [below, below], color=appearance.colour, linewidth=2.4, label="_interval")
+        ax.plot(found.centre, [below], markersize=7, markeredgecolor="white", label="_statistic", **style)
+
+
+def _explain(ax: Axes, interval: str) -> None:
+    """Draw the legend above the axes: what the small and the large marks are."""
+    from matplotlib.lines import Line2D
+
+    handles: list[Any] = [Line2D([], [], marker="o", color=GREY, alpha=0.55, markersize=5, linestyle="none")]
+    labels = ["a run"]
+    if interval:
+        handles.append(Line2D([], [], marker="o", color=GREY, markersize=7, markeredgecolor="white", linewidth=2.4))
+        labels.append(interval)
+    legend(ax, handles, labels, place="above")

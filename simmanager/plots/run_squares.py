@@ -1,0 +1,133 @@
+"""The figure of the states: a square for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from ..state import RunState
+from .source import results_of
+from .style import GREY, NORMAL, STATE_LOOKS, axes_of, drawable, inches, legend, say
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+    from ..manager import SimulationManager
+    from ..results import Results
+
+#: Squares of one simulation in a line, at most.
+_PER_LINE = 50
+
+#: Half the side of a square; they lie 1 apart.
+_HALF = 0.42
+
+#: Height of a line of text in inches.
+_TEXT_HEIGHT = 0.15
+
+#: Signs in a square of side 1 around 0, each as polygons: what tells the states without their colours.
+_SIGNS: dict[str, list[list[tuple[float, float]]]] = {
+    "": [],
+    ">": [[(-0.17, -0.24), (0.25, 0.0), (-0.17, 0.24)]],
+    "_": [[(-0.26, -0.07), (0.26, -0.07), (0.26, 0.07), (-0.26, 0.07)]],
+    "x": [
+        [(-0.26, -0.18), (-0.18, -0.26), (0.26, 0.18), (0.18, 0.26)],
+        [(-0.26, 0.18), (-0.18, 0.26), (0.26, -0.18), (0.18, -0.26)],
+    ],
+}
+
+
+def plot_status(results: Results | SimulationManager | PathLike[str] | str, *, ax: Axes | None = None) -> Axes:
+    """Draw a square for each run, coloured by its state: what has finished, what failed, what waits.
+
+    Each state has a sign of its own as well: finished is a full square, in queue an empty one, running has a triangle,
+    interrupted a bar, error a cross. Each simulation starts a new line, with at most fifty runs in one.
+
+    Parameters
+    ----------
+    results : Results, SimulationManager or path-like
+        The batch.
+    ax : matplotlib Axes, optional
+        Where to draw; a new pyplot figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+        Where it was drawn.
+    """
+    batch = results_of(results)
+    longest = max((batch.total(simulation) for simulation in batch.simulation_ids), default=0)
+    width = min(longest, _PER_LINE)
+    lines = [-(-batch.total(simulation) // _PER_LINE) for simulation in batch.simulation_ids]
+    ax = axes_of(ax, 3.4 + 0.22 * max(width, 8), min(1.1 + 0.24 * max(sum(lines), 4), 100.0))
+    if not longest:
+        return say(ax, "no runs")
+    starts = [sum(lines[:index]) for index in range(len(lines))]
+    places: dict[RunState, list[tuple[float, float]]] = {state: [] for state in STATE_LOOKS}
+    for simulation_id, start in zip(batch.simulation_ids, starts, strict=True):
+        for index, run in enumerate(batch.of(simulation_id)):
+            places[RunState(run.state)].append((index % _PER_LINE, start + index // _PER_LINE))
+    for state, centres in places.items():
+        _draw(ax, state, centres)
+    ax.set(xlim=(-0.7, width - 0.3), ylim=(sum(lines) - 0.3, -0.7), aspect="equal")
+    _label(ax, batch, starts, sum(lines), width)
+    present = [state for state in STATE_LOOKS if places[state]]
+    labels = [f"{len(places[state])} {STATE_LOOKS[state].words}" for state in present]
+    legend(ax, [_handle(state) for state in present], labels, place="right")
+    return ax
+
+
+def _draw(ax: Axes, state: RunState, centres: Sequence[tuple[float, float]]) -> None:
+    """Draw the squares of one state, then their signs: two artists, however many runs there are."""
+    from matplotlib.collections import PolyCollection
+
+    if not centres:
+        return
+    look, side = STATE_LOOKS[state], _HALF
+    corners = [(-side, -side), (side, -side), (side, side), (-side, side)]
+    edge = look.colour if look.colour != "#FFFFFF" else GREY
+    squares = PolyCollection(_at(centres, corners), facecolors=look.colour, edgecolors=edge, linewidths=0.8)
+    squares.set_label(f"_{state.value}")
+    ax.add_collection(squares)
+    signs = [polygon for shape in _SIGNS[look.sign] for polygon in _at(centres, shape)]
+    if signs:
+        ax.add_collection(PolyCollection(signs, facecolors="white", linewidths=0, label=f"_{state.value} sign"))
+
+
+def _at(
+    centres: Sequence[tuple[float, float]], shape: Sequence[tuple[float, float]]
+) -> list[list[tuple[float, float]]]:
+    return [[(x + across, y + down) for across, down in shape] for x, y in centres]
+
+
+def _handle(state: RunState) -> tuple[Line2D, ...]:
+    """Return a square with its sign for the legend."""
+    from matplotlib.lines import Line2D
+
+    look = STATE_LOOKS[state]
+    style: dict[str, Any] = {"linestyle": "none"}
+    edge = look.colour if look.colour != "#FFFFFF" else GREY
+    square = Line2D([], [], marker="s", markersize=10, color=look.colour, markeredgecolor=edge, **style)
+    if not look.sign:
+        return (square,)
+    size = 5 if look.sign != "_" else 6
+    return square, Line2D([], [], marker=look.sign, markersize=size, color="white", markeredgewidth=2, **style)
+
+
+def _label(ax: Axes, batch: Results, starts: Sequence[int], n_lines: int, width: int) -> None:
+    """Write the simulations beside their first line, and the ids of the runs below if all lines begin with run 0."""
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0, labelsize=NORMAL)
+    across, up = inches(ax)
+    side = min(across / width, up / n_lines)
+    shown = range(0, len(starts), max(round(_TEXT_HEIGHT / side), 1))
+    ax.set_yticks([starts[i] for i in shown], [drawable(batch.simulation_ids[i]) for i in shown])
+    ids = [[run.run_id for run in batch.of(simulation)] for simulation in batch.simulation_ids]
+    if all(own == list(range(min(len(own), _PER_LINE))) for own in ids):
+        ax.set_xticks(range(0, width, 1 if width <= 10 and side > _TEXT_HEIGHT else 5))
+        ax.set_xlabel("run", fontsize=NORMAL)
+    else:
+        ax.set_xticks([])
+        ax.set_xlabel(f"runs in order, at most {_PER_LINE} in a line", fontsize=NORMAL)
+    ax.set_title(f"{drawable(batch.name)}: {batch.status.headline}", fontsize=NORMAL, loc="left")

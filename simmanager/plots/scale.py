@@ -1,0 +1,97 @@
+"""The values of a parameter along an axis: numbers, in decades if they span some, or anything else, side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from .style import NORMAL, drawable
+from .sweep_groups import identity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Largest divided by smallest value from which an axis is logarithmic.
+_DECADES = 100.0
+
+#: More values than this are not written one by one along an axis.
+_MAX_TICKS = 10
+
+#: Cells of a heat map whose values are all written along an axis.
+_MAX_CELLS = 40
+
+#: Characters of a value that are written.
+_LONGEST = 18
+
+
+class Scale:
+    """The distinct values of a parameter: in ascending order if all are numbers, else as they come.
+
+    Parameters
+    ----------
+    values : iterable
+        As manager.json has them; may repeat.
+    """
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        distinct = {identity(value): value for value in values}
+        numbers = {key: _number(value) for key, value in distinct.items()}
+        known = [number for number in numbers.values() if number is not None]
+        #: Whether all values are numbers.
+        self.is_numeric = len(known) == len(numbers)
+        if self.is_numeric:
+            distinct = dict(sorted(distinct.items(), key=lambda item: numbers[item[0]] or 0.0))
+        self._distinct = distinct
+        self._indices = {key: index for index, key in enumerate(distinct)}
+        #: Whether the axis is logarithmic.
+        self.is_logarithmic = self.is_numeric and min(known, default=0) > 0 and max(known) >= _DECADES * min(known)
+
+    def __len__(self) -> int:
+        return len(self._distinct)
+
+    def index(self, value: Any) -> int:
+        """Return the place of a value among the distinct ones."""
+        return self._indices[identity(value)]
+
+    def position(self, value: Any) -> float:
+        """Return where a value lies on an axis of points: itself, or its index if not all are numbers."""
+        number = _number(value)
+        return number if self.is_numeric and number is not None else float(self.index(value))
+
+    def along_points(self, ax: Axes) -> None:
+        """Prepare the x axis for `position`."""
+        from matplotlib.ticker import NullLocator
+
+        if self.is_logarithmic:
+            ax.set_xscale("log")
+        if len(self) <= _MAX_TICKS or not self.is_numeric:
+            ax.set_xticks([self.position(value) for value in self._distinct.values()], self._labels())
+            ax.xaxis.set_minor_locator(NullLocator())
+        ax.margins(x=0.08)
+
+    def along_cells(self, ax: Axes, which: str) -> None:
+        """Write the values along the x or y axis (``which``) of a heat map, whose cells are their indices."""
+        labels = self._labels()
+        shown = range(0, len(self), -(-len(self) // _MAX_CELLS))
+        set_ticks = ax.set_xticks if which == "x" else ax.set_yticks
+        set_ticks(shown, [labels[index] for index in shown])
+        ax.tick_params(labelsize=NORMAL, length=2)
+
+    def _labels(self) -> list[str]:
+        return [_written(value) for value in self._distinct.values()]
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _written(value: Any) -> str:
+    number = _number(value)
+    return f"{number:.6g}" if number is not None else drawable(str(value), _LONGEST)

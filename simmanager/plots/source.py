@@ -1,0 +1,42 @@
+"""What a figure is made from: results, a manager, or the folder of a batch."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ParameterTypeError
+from ..results import Results, read_results
+
+if TYPE_CHECKING:
+    from ..manager import SimulationManager
+
+
+def results_of(source: Results | SimulationManager | PathLike[str] | str) -> Results:
+    """Return the results that a figure is asked for.
+
+    Parameters
+    ----------
+    source : Results, SimulationManager or path-like
+        Results as they are; a manager or a folder is read now.
+
+    Raises
+    ------
+    ParameterTypeError
+        It is none of these.
+    BatchNotFound
+        There is no batch at that path.
+    """
+    if isinstance(source, Results):
+        return source
+    if isinstance(source, (str, PathLike)):
+        return read_results(Path(source))
+    read = getattr(source, "results", None)
+    found = read() if callable(read) else None
+    if isinstance(found, Results):
+        return found
+    raise ParameterTypeError(
+        f"A figure is made from results, a manager or the folder of a batch, not from {source!r} "
+        f"({type(source).__name__}). Try: read_results(path)."
+    )

@@ -1,0 +1,181 @@
+"""How the figures look: colours, markers, sizes, and names that no mathematics is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..display import plain
+from ..state import RunState
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Colours that people with any colour vision tell apart; its yellow is too light for lines on white.
+#: Okabe and Ito, "Color universal design", 2008, https://jfly.uni-koeln.de/color/.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+#: As many of each as have no factor in common with the colours: 35 lines differ.
+_LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+#: Smallest text, in points.
+SMALL = 8.0
+
+#: Text in axes, legends and ticks, in points.
+NORMAL = 9.0
+
+#: Longest name that is written whole.
+MAX_NAME = 40
+
+#: A place without a number.
+MISSING = "#C8C8C8"
+
+#: Text and marks that are about no simulation.
+GREY = "#595959"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one simulation is drawn, in every figure of the same simulations."""
+
+    colour: str
+    line: Any
+    marker: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateLook:
+    """How one state is drawn: colour, and a sign that tells it without the colour (a matplotlib marker, or "")."""
+
+    colour: str
+    sign: str
+    words: str
+
+
+STATE_LOOKS = {
+    RunState.FINISHED: StateLook("#009E73", "", "finished"),
+    RunState.RUNNING: StateLook("#0072B2", ">", "running"),
+    RunState.IN_QUEUE: StateLook("#FFFFFF", "", "in queue"),
+    RunState.INTERRUPTED: StateLook("#E69F00", "_", "interrupted"),
+    RunState.ERROR: StateLook("#D55E00", "x", "error"),
+}
+
+
+def look(index: int) -> Look:
+    """Return the look of the simulation of this index (0 is the first of the batch)."""
+    return Look(PALETTE[index % len(PALETTE)], _LINE_STYLES[index % len(_LINE_STYLES)], _MARKERS[index % len(_MARKERS)])
+
+
+def shade(index: int) -> str:
+    """Return the colour of an area of the simulation of this index; lighter each time the colours are used up."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    share = 0.5 ** min(index // len(PALETTE), 2)
+    red, green, blue = (1 - share * (1 - part) for part in to_rgb(PALETTE[index % len(PALETTE)]))
+    return to_hex((red, green, blue))
+
+
+def contrasting(colour: Any) -> str:
+    """Return the colour of text on an area: black or white, whichever has more contrast (WCAG 2, section 1.4.3)."""
+    from matplotlib.colors import to_rgb
+
+    parts = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(colour))
+    luminance = sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+    return "black" if luminance > 0.179 else "white"
+
+
+def drawable(text: str, longest: int = MAX_NAME) -> str:
+    """Return a name as it can be drawn: one line, no control characters, no mathematics, the middle of a long one cut.
+
+    Parameters
+    ----------
+    text : str
+        An id, a key or a value from a batch, which may be anyone's.
+    longest : int, default 40
+        Characters kept.
+    """
+    flat = " ".join(plain(str(text)).split())
+    if len(flat) > longest:
+        head = longest // 2
+        flat = f"{flat[:head]}…{flat[len(flat) - (longest - head - 1) :]}"
+    if flat.startswith("_"):  # matplotlib leaves such labels out of legends
+        flat = f" {flat}"
+    return flat.replace("$", r"\$")
+
+
+def axes_of(ax: Axes | None, width: float = 6.4, height: float = 4.0) -> Axes:
+    """Return ``ax``, or the axes of a new pyplot figure of this size in inches."""
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot as plt
+
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def inches(ax: Axes) -> tuple[float, float]:
+    """Return width and height of axes, as far as they are known before the layout: to see how much text fits."""
+    figure = ax.get_figure(root=True)
+    box = ax.get_position()
+    across, up = figure.get_size_inches() if figure is not None else (0.0, 0.0)
+    return box.width * across, box.height * up
+
+
+def tidy(ax: Axes, *, grid: str = "y") -> None:
+    """Take away the frame's upper and right side, and draw a light grid along ``grid`` ("x", "y", "both" or "")."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(labelsize=NORMAL)
+    if grid:
+        ax.grid(axis=grid, color="#DDDDDD", linewidth=0.6)  # type: ignore[arg-type]
+        ax.set_axisbelow(True)
+
+
+def say(ax: Axes, text: str) -> Axes:
+    """Write a sentence into empty axes, and return them."""
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_color("#BBBBBB")
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=NORMAL, color=GREY, wrap=True)
+    return ax
+
+
+def legend(
+    ax: Axes,
+    handles: list[Any],
+    labels: list[str],
+    title: str = "",
+    place: Literal["auto", "above", "right"] = "auto",
+) -> None:
+    """Draw a legend.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Whose legend.
+    handles, labels : list
+        What, and what it means; a tuple of handles is drawn one over the other.
+    title : str, default ""
+        Above the entries.
+    place : {"auto", "above", "right"}, default "auto"
+        "auto" is inside the axes, or right of them if there are more than five entries.
+    """
+    from matplotlib.legend_handler import HandlerTuple
+
+    if place == "auto" and len(handles) > 5:
+        place = "right"
+    where: dict[str, Any] = {"loc": "best", "frameon": True, "framealpha": 0.85, "edgecolor": "none"}
+    if place == "right":
+        where = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "frameon": False}
+    elif place == "above":
+        where = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "frameon": False, "ncols": len(handles)}
+    ax.legend(
+        handles,
+        labels,
+        title=title or None,
+        fontsize=NORMAL,
+        title_fontsize=NORMAL,
+        alignment="left",
+        borderaxespad=0.3,
+        handlelength=2.8,
+        handler_map={tuple: HandlerTuple(ndivide=1, pad=0)},
+        **where,
+    )

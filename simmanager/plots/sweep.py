@@ -1,0 +1,172 @@
+"""The figure of a metric over one or two parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from .estimate import Estimate, estimate, words
+from .scale import Scale
+from .source import results_of
+from .style import MISSING, NORMAL, PALETTE, SMALL, axes_of, contrasting, drawable, inches, legend, say, tidy
+from .sweep_groups import Group, groups_of, other_differences, without
+from .wording import joined, nothing_to_draw, quantity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..manager import SimulationManager
+    from ..results import Results
+    from ..statistics import Statistic
+
+#: Width and height in inches that the text of a cell takes.
+_CELL = (0.6, 0.34)
+
+
+def plot_sweep(
+    results: Results | SimulationManager | PathLike[str] | str,
+    metric: str,
+    parameter: str,
+    parameter_2: str | None = None,
+    *,
+    statistic: Statistic = "mean",
+    level: float = 0.95,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a metric over a parameter that differs between simulations, or over two of them.
+
+    One parameter: a point for each run, and a statistic with its interval at each value; the axis is logarithmic where
+    the values span decades. Two parameters: a heat map, each cell with its value and its number of runs. Runs of all
+    simulations that have the same value are taken together; if they differ in other parameters, the title names them.
+
+    Parameters
+    ----------
+    results : Results, SimulationManager or path-like
+        The batch.
+    metric : str
+        A metric of the simulations, or a field of the record: "duration_s", "cpu_s", "peak_mb".
+    parameter : str
+        Flattened name, e.g. "agent_params.lr_td"; along x.
+    parameter_2 : str, optional
+        Another one, along y.
+    statistic : {"mean", "iqm", "median"} or callable, default "mean"
+        Of the runs; "iqm" is the interquartile mean. As in `simmanager.statistics`.
+    level : float, default 0.95
+        Of the bootstrap interval over runs, 0 < level < 1.
+    ax : matplotlib Axes, optional
+        Where to draw; a new pyplot figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+        Where it was drawn.
+
+    Raises
+    ------
+    UnknownName
+        There is no such metric or parameter; lists those that exist.
+    ParameterError
+        ``statistic`` or ``level`` is not allowed, or both parameters are the same.
+    """
+    import numpy as np
+
+    batch = results_of(results)
+    swept = [parameter] if parameter_2 is None else [parameter, parameter_2]
+    groups = groups_of(batch, metric, swept)
+    estimates = [estimate(group.values[:, np.newaxis], statistic, level) for group in groups]
+    scales = [Scale(group.place[axis] for group in groups) for axis in range(len(swept))]
+    ax = axes_of(ax, *_size(scales))
+    if not any(np.isfinite(group.values).any() for group in groups):
+        return say(ax, nothing_to_draw(batch, batch.simulation_ids, f"finite {quantity(metric)}"))
+    if parameter_2 is None:
+        _draw_points(ax, groups, estimates, scales[0], words(statistic, level, estimates))
+        ax.set_ylabel(quantity(metric), fontsize=NORMAL)
+    else:
+        _draw_map(ax, groups, estimates, scales, f"{quantity(metric)} ({words(statistic)})")
+        ax.set_ylabel(drawable(parameter_2), fontsize=NORMAL)
+    ax.set_xlabel(drawable(parameter), fontsize=NORMAL)
+    if remarks := _remarks(batch, groups, swept):
+        ax.set_title("\n".join(remarks), fontsize=SMALL, loc="left")
+    return ax
+
+
+def _size(scales: Sequence[Scale]) -> tuple[float, float]:
+    """Return width and height of a new figure in inches."""
+    if len(scales) == 1:
+        return 6.4, 4.0
+    across, up = map(len, scales)
+    return min(2.6 + 0.85 * across, 40.0), min(1.5 + 0.6 * up, 40.0)
+
+
+def _remarks(batch: Results, groups: Sequence[Group], swept: Sequence[str]) -> list[str]:
+    """Return what is to be said above a figure: what was taken together, and what left out."""
+    remarks = []
+    if others := other_differences(batch, groups, swept):
+        remarks.append(f"runs that differ in {joined(others)} are taken together")
+    if lacking := without(batch, swept):
+        remarks.append(f"without {'it' if len(swept) == 1 else 'them'}: {joined(lacking)}")
+    return remarks
+
+
+def _runs_each(groups: Sequence[Group]) -> str:
+    """Return how many runs each point is made of: ``4 to 5 of 5 runs at each value``."""
+    numbers, totals = [len(group.values) for group in groups], [group.n_total for group in groups]
+
+    def span(values: list[int]) -> str:
+        return str(values[0]) if min(values) == max(values) else f"{min(values)} to {max(values)}"
+
+    return f"{span(numbers)} of {span(totals)} runs at each value"
+
+
+def _draw_points(ax: Axes, groups: Sequence[Group], estimates: Sequence[Estimate], scale: Scale, what: str) -> None:
+    """Draw every run as a point, and the statistic with its interval at each value."""
+    import numpy as np
+    from matplotlib.lines import Line2D
+
+    order = np.argsort([scale.position(group.place[0]) for group in groups])
+    x = np.array([scale.position(groups[i].place[0]) for i in order])
+    centre, low, high = (np.array([getattr(estimates[i], end)[0] for i in order]) for end in ("centre", "low", "high"))
+    for group in groups:
+        at = [scale.position(group.place[0])] * len(group.values)
+        ax.plot(at, group.values, "o", color=PALETTE[0], markersize=4, alpha=0.4, markeredgewidth=0, label="_runs")
+    ax.vlines(x, low, high, color="black", linewidth=1.8, label="_intervals")
+    joined_by = "-" if scale.is_numeric else "none"
+    ax.plot(x, centre, color="black", linestyle=joined_by, linewidth=1.0, marker="D", markersize=5, label=what)
+    tidy(ax)
+    scale.along_points(ax)
+    handles = [
+        Line2D([], [], marker="o", color=PALETTE[0], markersize=4, alpha=0.4, linestyle="none"),
+        Line2D([], [], marker="D", color="black", markersize=5, linewidth=1.8),
+    ]
+    legend(ax, handles, [f"a run ({_runs_each(groups)})", what])
+
+
+def _draw_map(
+    ax: Axes, groups: Sequence[Group], estimates: Sequence[Estimate], scales: Sequence[Scale], label: str
+) -> None:
+    """Draw a cell for each pair of values, with the statistic and the number of runs in it."""
+    import numpy as np
+
+    across, up = scales
+    table = np.full((len(up), len(across)), np.nan)
+    texts = {}
+    for group, found in zip(groups, estimates, strict=True):
+        cell = up.index(group.place[1]), across.index(group.place[0])
+        table[cell] = found.centre[0]
+        value = f"{table[cell]:.3g}" if np.isfinite(table[cell]) else "no value"
+        texts[cell] = f"{value}\n{group.text}"
+    image = ax.imshow(np.ma.masked_invalid(table), origin="lower", aspect="auto", cmap="viridis")
+    ax.set_facecolor(MISSING)
+    across.along_cells(ax, "x")
+    up.along_cells(ax, "y")
+    bar = ax.figure.colorbar(image, ax=ax)
+    bar.set_label(label, fontsize=NORMAL)
+    bar.ax.tick_params(labelsize=SMALL)
+    width, height = inches(ax)
+    if width / len(across) < _CELL[0] or height / len(up) < _CELL[1]:
+        return
+    for (row, column), text in texts.items():
+        known = np.isfinite(table[row, column])
+        colour = contrasting(image.cmap(image.norm(table[row, column])) if known else MISSING)
+        ax.text(column, row, text, ha="center", va="center", fontsize=SMALL, color=colour)

@@ -1,0 +1,137 @@
+"""The figure of when runs were executed: a lane for each slot, a bar for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from ..state import RunState
+from .lanes import Bar, Lanes, lanes_of
+from .source import results_of
+from .style import GREY, NORMAL, SMALL, STATE_LOOKS, axes_of, contrasting, drawable, inches, legend, say, shade
+from .wording import number_of_runs
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..manager import SimulationManager
+    from ..results import Results
+
+#: Half the height of a bar; lanes are 1 apart.
+_HALF = 0.39
+
+#: Colour of a lane where nothing runs.
+_IDLE = "#E6E6E6"
+
+#: Units of time: name, seconds, and the shortest span in seconds that is shown in it.
+_UNITS = (("d", 86400.0, 3 * 86400.0), ("h", 3600.0, 3 * 3600.0), ("min", 60.0, 180.0), ("s", 1.0, 0.0))
+
+#: How runs that have not finished are hatched.
+_HATCHES = {RunState.ERROR: "xxxx", RunState.INTERRUPTED: "////", RunState.RUNNING: "...."}
+
+#: Width in inches of a digit, and height of a line of text.
+_DIGIT, _TEXT_HEIGHT = 0.09, 0.15
+
+
+def plot_timeline(results: Results | SimulationManager | PathLike[str] | str, *, ax: Axes | None = None) -> Axes:
+    """Draw when each run was executed and in which slot: idle cores and slow runs are seen.
+
+    The slots are as many as runs were ever executed at once on a host; colours are simulations, the numbers are run
+    ids, and runs that failed, were interrupted or still run are hatched. The title says which part of the slots' time
+    was used, from the first start to the last end. Of a run that was started several times, the last is drawn.
+
+    Parameters
+    ----------
+    results : Results, SimulationManager or path-like
+        The batch.
+    ax : matplotlib Axes, optional
+        Where to draw; a new pyplot figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+        Where it was drawn.
+    """
+    batch = results_of(results)
+    lanes = lanes_of(batch.runs)
+    n_slots = len(lanes.slots)
+    ax = axes_of(ax, 8.5, min(1.4 + 0.34 * max(n_slots, 3), 40.0))
+    if not lanes.bars:
+        return say(ax, f"no run of {drawable(batch.name)} has started")
+    unit, scale, _ = next(one for one in _UNITS if lanes.span >= one[2])
+    length = max(lanes.span, 0.001) / scale
+    ax.set(xlim=(0, length), ylim=(n_slots - 0.5, -0.5))
+    ax.barh(range(n_slots), length, height=2 * _HALF, color=_IDLE, linewidth=0, label="_idle")
+    alike: dict[tuple[int, RunState], list[Bar]] = {}
+    for bar in lanes.bars:
+        index = batch.simulation_ids.index(bar.run.simulation_id)
+        alike.setdefault((index, RunState(bar.run.state)), []).append(bar)
+    for (index, state), bars in sorted(alike.items()):
+        _draw(ax, bars, scale, shade(index), _HATCHES.get(state))
+        _write_ids(ax, bars, scale, contrasting(shade(index)))
+    _label(ax, lanes, unit)
+    ax.set_title(_headline(lanes, len(batch.runs)), fontsize=NORMAL, loc="left")
+    names = {index: drawable(batch.simulation_ids[index]) for index, _ in sorted(alike)}
+    _explain(ax, names, {state for _, state in alike})
+    return ax
+
+
+def _draw(ax: Axes, bars: Sequence[Bar], scale: float, colour: str, hatch: str | None) -> None:
+    """Draw bars that look the same, as one artist."""
+    from matplotlib.collections import PolyCollection
+
+    boxes = [(bar.start / scale, bar.end / scale, bar.lane - _HALF, bar.lane + _HALF) for bar in bars]
+    corners = [[(x, y), (end, y), (end, above), (x, above)] for x, end, y, above in boxes]
+    drawn = PolyCollection(corners, facecolors=colour, edgecolors="white", linewidths=0.4, hatch=hatch)
+    drawn.set_label(f"_{bars[0].run.simulation_id} {bars[0].run.state}")
+    ax.add_collection(drawn)
+
+
+def _write_ids(ax: Axes, bars: Sequence[Bar], scale: float, colour: str) -> None:
+    """Write the ids of runs into their bars, where there is room."""
+    width, height = inches(ax)
+    left, right = ax.get_xlim()
+    low, high = sorted(ax.get_ylim())
+    if height / (high - low) * 2 * _HALF < _TEXT_HEIGHT:
+        return
+    of_a_second = width / ((right - left) * scale)
+    for bar in bars:
+        text = str(bar.run.run_id)
+        if bar.run.state == RunState.FINISHED and (bar.end - bar.start) * of_a_second > _DIGIT * (len(text) + 1):
+            middle = (bar.start + bar.end) / 2 / scale
+            ax.text(middle, bar.lane, text, ha="center", va="center", fontsize=SMALL, color=colour, clip_on=True)
+
+
+def _label(ax: Axes, lanes: Lanes, unit: str) -> None:
+    """Write the slots beside the lanes, and since when the time is counted."""
+    hosts = {host for host, _ in lanes.slots}
+    high = inches(ax)[1] / len(lanes.slots)
+    shown = range(0, len(lanes.slots), max(round(_TEXT_HEIGHT / high), 1))
+    names = [f"slot {number}" if len(hosts) == 1 else f"{drawable(host, 20)} {number}" for host, number in lanes.slots]
+    ax.set_yticks(shown, [names[lane] for lane in shown])
+    ax.tick_params(labelsize=NORMAL)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    began = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=lanes.origin)
+    ax.set_xlabel(f"time since {began:%Y-%m-%d %H:%M:%S} UTC ({unit})", fontsize=NORMAL)
+
+
+def _headline(lanes: Lanes, n_runs: int) -> str:
+    slots = "1 slot" if len(lanes.slots) == 1 else f"{len(lanes.slots)} slots"
+    waiting = n_runs - len(lanes.bars)
+    return f"{slots}, {lanes.busy:.0%} busy" + (f", {number_of_runs(waiting)} not started" if waiting else "")
+
+
+def _explain(ax: Axes, names: Mapping[int, str], states: Collection[RunState]) -> None:
+    """Draw the legend: colours of the simulations, hatches of the states, the grey of an idle slot."""
+    from matplotlib.patches import Patch
+
+    handles = [Patch(facecolor=shade(index)) for index in names]
+    labels = list(names.values())
+    for state, hatch in _HATCHES.items():
+        if state in states:
+            handles.append(Patch(facecolor=GREY, edgecolor="white", hatch=hatch))
+            labels.append(STATE_LOOKS[state].words)
+    legend(ax, [*handles, Patch(facecolor=_IDLE)], [*labels, "idle"], place="right")

@@ -1,0 +1,122 @@
+"""The figure of trajectories: simulation x run, coloured by the step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from .panels import Panels, frame
+from .source import results_of
+from .style import NORMAL, SMALL
+from .wording import nothing_to_draw
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from matplotlib.axes import Axes
+    from matplotlib.collections import Collection
+
+    from ..curves import Trajectory
+    from ..manager import SimulationManager
+    from ..results import Results
+
+    AxesArray = npt.NDArray[Any]
+
+#: Positions further apart than this part of the room, as a median, are not joined: the way between them is not kept.
+_FAR = 0.15
+
+
+def plot_trajectories(
+    results: Results | SimulationManager | PathLike[str] | str,
+    simulations: str | Iterable[str] | None = None,
+    runs: int | Iterable[int] | None = None,
+    *,
+    axes: Any = None,
+) -> AxesArray:
+    """Draw where the agents were: a row for each simulation, a column for each run, with the walls of the room.
+
+    A summary keeps at most 1,000 positions of a run. They are joined by a line, or drawn as points where they lie so
+    far apart that a line would not be the way taken. All panels share the colours of the steps. A panel of a run that
+    has no trajectory says why.
+
+    Parameters
+    ----------
+    results : Results, SimulationManager or path-like
+        The batch.
+    simulations : str or iterable of str, optional
+        By default the first twelve.
+    runs : int or iterable of int, optional
+        Run ids; by default the first eight.
+    axes : array of matplotlib Axes, (n_simulations, n_runs), optional
+        Where to draw; a new pyplot figure by default.
+
+    Returns
+    -------
+    ndarray of matplotlib Axes, (n_simulations, n_runs)
+        Where it was drawn.
+
+    Raises
+    ------
+    UnknownName
+        There is no such simulation or run; lists those that exist.
+    ParameterError
+        ``axes`` are not as many as panels.
+    """
+    batch = results_of(results)
+    panels = Panels(batch, simulations, runs, axes)
+    paths = batch.trajectories(panels.simulations)
+    if not any(paths.values()):
+        return panels.say(nothing_to_draw(batch, panels.simulations, "trajectories"))
+    steps = [path.steps for found in paths.values() for path in found.values() if len(path.steps)]
+    last = max((int(own[-1]) for own in steps), default=1)
+    drawn = None
+    for panel in panels:
+        path = paths[panel.simulation_id].get(panel.run_id)
+        if path is None:
+            panels.say_why_empty(panel, "trajectory")
+        else:
+            drawn = _draw(panel.ax, path, last)
+    panels.label()
+    if drawn is not None:
+        _colour_bar(panels.grid, drawn)
+    return panels.grid
+
+
+def _draw(ax: Axes, path: Trajectory, last: int) -> Collection:
+    """Draw a path with the walls of its room, and return what the colours belong to."""
+    import numpy as np
+    from matplotlib.collections import LineCollection
+
+    x_min, x_max, y_min, y_max = path.extent
+    room = np.array([[x_min, y_min], [x_max, y_min], [x_max, y_max], [x_min, y_max], [x_min, y_min]])
+    ax.plot(room[:, 0], room[:, 1], color="black", linewidth=0.8, label="_room")
+    ax.add_collection(LineCollection(list(path.walls), colors="black", linewidths=1.6))
+    points = path.positions
+    far = _FAR * max(x_max - x_min, y_max - y_min)
+    apart = np.hypot(*np.diff(points, axis=0).T)
+    drawn: Collection
+    if len(points) > 1 and np.nanmedian(apart) <= far:
+        drawn = LineCollection(list(np.stack([points[:-1], points[1:]], axis=1)), linewidths=0.7)
+        drawn.set_array(path.steps[:-1])
+        ax.add_collection(drawn)
+    else:
+        drawn = ax.scatter(points[:, 0], points[:, 1], s=3, c=path.steps, linewidths=0)
+    drawn.set_cmap(_colours())
+    drawn.set_clim(0, max(last, 1))
+    frame(ax, path.extent, margin=0.04)
+    return drawn
+
+
+def _colours() -> Any:
+    """Return viridis without its yellow, which is too light for a line on white."""
+    import matplotlib as mpl
+    import numpy as np
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(mpl.colormaps["viridis"](np.linspace(0.0, 0.85, 256)))
+
+
+def _colour_bar(grid: AxesArray, drawn: Collection) -> None:
+    bar = grid.flat[0].figure.colorbar(drawn, ax=list(grid.flat), aspect=14 * len(grid), shrink=0.9, pad=0.02)
+    bar.set_label("step of the arena", fontsize=NORMAL)
+    bar.ax.tick_params(labelsize=SMALL)
