@@ -8,13 +8,14 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from . import checkpoint
 from .errors import SimManagerError, SimulationError
 from .isolation import seed_everything
-from .metrics import Measured, as_number
+from .metrics import Measured, as_number, check_metrics
 from .pickling import dump
 from .run_folder import RunFolder
 from .state import one_line, open_regular
@@ -46,7 +47,8 @@ def simulate(folder: RunFolder, task: Task, loaded: Callable[[bytes], None] | No
     agent, env, history = check_returned(returned, recipe["training_loop"])
     _say("---> Saving models")
     save_results(folder, agent, env, history)
-    measured = measure(recipe.get("metrics") or {}, agent, env, history, task.seed)
+    metrics = {**_summary_metrics(agent), **(recipe.get("metrics") or {})}
+    measured = measure(metrics, agent, env, history, task.seed)
     _say("---> Simulation finished")
     return measured
 
@@ -152,6 +154,23 @@ def _arrays_of(models: Iterable[Any]) -> dict[str, Any]:
         except (Exception, SystemExit) as error:
             _complain(f"summary_arrays of {type(model).__name__} failed", error)
     return arrays
+
+
+def _summary_metrics(agent: Any) -> dict[str, Callable[..., Any]]:
+    """Return what ``summary_metrics`` of an agent gives, name -> number, as metrics; a failure is told in error.log."""
+    try:
+        method = getattr(agent, "summary_metrics", None)
+        numbers = dict(method()) if callable(method) else {}
+        metrics: dict[str, Callable[..., Any]] = {name: partial(_constant, value) for name, value in numbers.items()}
+        check_metrics(metrics, type(agent).__name__)
+    except (Exception, SystemExit) as error:
+        _complain(f"summary_metrics of {type(agent).__name__} failed", error)
+        return {}
+    return metrics
+
+
+def _constant(value: Any, *run: Any) -> Any:
+    return value
 
 
 def measure(metrics: Mapping[str, Any], agent: Any, env: Any, history: Mapping[str, Any], seed: int) -> Measured:

@@ -1,6 +1,21 @@
 """Arenas: the worlds in which agents move."""
 
 from .arena_core import Environment
+from .circular_arena import CircularArena, create_circular_wall
+from .connected_rooms import ConnectedRooms
+from .gymnasium_arena import GymnasiumArena
+from .merging_room import MergingRoom
+from .recorded_trajectory import RecordedTrajectory, example_recording
 from .simple2d import Simple2D
 
-__all__ = ["Environment", "Simple2D"]
+__all__ = [
+    "CircularArena",
+    "ConnectedRooms",
+    "Environment",
+    "GymnasiumArena",
+    "MergingRoom",
+    "RecordedTrajectory",
+    "Simple2D",
+    "create_circular_wall",
+    "example_recording",
+]

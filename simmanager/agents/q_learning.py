@@ -1,0 +1,254 @@
+"""Learning by trial and error what each action is worth.
+
+Watkins and Dayan, "Q-learning", Machine Learning 8, 1992, https://doi.org/10.1007/BF00992698.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ParameterError, ParameterTypeError
+from ..model_state import check_pair
+from ..parameters import check_integer, check_number, refuse_unknown
+from .agent_core import AgentCore
+
+State = tuple[int, ...]
+
+
+class QLearning(AgentCore):
+    """Keeps a table of the expected discounted return of each action in each state (tabular Q-learning).
+
+    After a transition (s, a, r, s'): ``Q(s, a) += learning_rate * (r + discount * max Q(s', .) - Q(s, a))`` (equation 1
+    of the paper), without the term of s' if s' ends the episode by the rules of the world. Actions are epsilon-greedy:
+    with probability epsilon any, else one of those of the highest value, at random.
+
+    `reinforcement_learning_loop` hands over what `update` needs.
+
+    Parameters
+    ----------
+    n_actions : int, optional
+        Number of actions, which are then 0, 1, ..., n_actions - 1; at least 1.
+    actions : sequence, optional
+        The actions themselves instead, e.g. ``[(0, 1), (0, -1), (1, 0), (-1, 0)]`` for a room. One of both is needed.
+    bins : sequence of (low, high, n), optional
+        How each number of an observation becomes a whole one: n bins of equal width between low and high; what is
+        outside belongs to the first or the last. Without them observations are whole numbers already.
+    learning_rate : float
+        alpha, in [0, 1]. Default 0.1.
+    discount : float
+        gamma, in [0, 1]. Default 0.99.
+    epsilon : float
+        Probability of a random action, in [0, 1]. Default 0.1.
+    epsilon_decay : float
+        What epsilon is multiplied with after each episode, in [0, 1]. Default 1.
+    epsilon_min : float
+        It gets no smaller than this, in [0, 1]. Default 0.
+    initial_value : float
+        What actions are worth before they are tried; a high one makes the agent try all. Default 0.
+    agent_name : str
+        A name for this agent. Default "QLearning".
+    rng : numpy.random.Generator, optional
+        Source of randomness. Without it one is seeded from ``np.random``.
+    model_name : str, optional
+        Another word for ``agent_name``.
+
+    Attributes
+    ----------
+    q_table : dict of tuple to list of float
+        State -> value of each action; only states that were met.
+    epsilon : float
+        As it is now.
+    global_steps : int
+        Number of updates.
+
+    Raises
+    ------
+    ParameterTypeError, ParameterError
+        An unknown parameter, one of the wrong type or out of range.
+    """
+
+    def __init__(
+        self,
+        n_actions: int | None = None,
+        actions: Sequence[Any] | None = None,
+        bins: Sequence[tuple[float, float, int]] | None = None,
+        learning_rate: float = 0.1,
+        discount: float = 0.99,
+        epsilon: float = 0.1,
+        epsilon_decay: float = 1.0,
+        epsilon_min: float = 0.0,
+        initial_value: float = 0.0,
+        agent_name: str = "QLearning",
+        rng: np.random.Generator | None = None,
+        model_name: str | None = None,
+        **unknown: Any,
+    ) -> None:
+        known = [name for name in self._known_parameters() if name != "agent_step_size"]
+        refuse_unknown(type(self).__name__, unknown, known)
+        super().__init__(agent_name, rng=rng, model_name=model_name)
+        if (n_actions is None) == (actions is None):
+            raise ParameterTypeError("QLearning needs n_actions or actions (one of both).")
+        self.actions: list[Any] = (
+            _actions(actions) if n_actions is None else list(range(check_integer("n_actions", n_actions, minimum=1)))
+        )
+        self.bins = None if bins is None else [_bin(f"bins[{i}]", each) for i, each in enumerate(bins)]
+        self.learning_rate = float(check_number("learning_rate", learning_rate, minimum=0, maximum=1))
+        self.discount = float(check_number("discount", discount, minimum=0, maximum=1))
+        self.initial_epsilon = float(check_number("epsilon", epsilon, minimum=0, maximum=1))
+        self.epsilon_decay = float(check_number("epsilon_decay", epsilon_decay, minimum=0, maximum=1))
+        self.epsilon_min = float(check_number("epsilon_min", epsilon_min, minimum=0, maximum=1))
+        self.initial_value = float(check_number("initial_value", initial_value))
+        self.reset()
+
+    @property
+    def n_actions(self) -> int:
+        """Number of actions."""
+        return len(self.actions)
+
+    def reset(self) -> None:
+        """Forget all that was learned; the random generator goes on where it was."""
+        super().reset()
+        self.epsilon = self.initial_epsilon
+        self.q_table: dict[State, list[float]] = {}
+        self._chosen: tuple[Any, int] = (None, 0)
+
+    def obs_to_state(self, obs: Any) -> State:
+        """Return the state that an observation belongs to, one whole number for each of its numbers.
+
+        Parameters
+        ----------
+        obs : array of shape (n,)
+            What the agent sees.
+
+        Raises
+        ------
+        ParameterError
+            It does not fit the bins, or is not whole numbers and there are no bins.
+        """
+        values = np.ravel(obs).tolist()
+        if self.bins is None:
+            if any(value % 1 for value in values):
+                raise ParameterError(
+                    f"The observation {values} is not whole numbers; give QLearning bins=[(low, high, n), ...]."
+                )
+            return tuple(map(int, values))
+        if len(values) != len(self.bins):
+            raise ParameterError(f"QLearning has {len(self.bins)} bins, but an observation of {len(values)}: {values}.")
+        if any(value != value for value in values):
+            raise ParameterError(f"The observation {values} is not a number everywhere.")
+        parts = zip(values, self.bins, strict=True)
+        return tuple(int(min(max((value - low) * per_unit, 0), last)) for value, (low, per_unit, last) in parts)
+
+    def _values(self, state: State) -> list[float]:
+        values = self.q_table.get(state)
+        if values is None:
+            values = self.q_table[state] = [self.initial_value] * len(self.actions)
+        return values
+
+    def q_values(self, obs: Any) -> npt.NDArray[np.float64]:
+        """Return what each action is worth where the agent sees ``obs``, (n_actions,)."""
+        return np.array(self.q_table.get(self.obs_to_state(obs), [self.initial_value] * len(self.actions)))
+
+    def act(self, obs: Any, policy_func: Callable[[Any], Any] | None = None) -> Any:
+        """Choose an action, epsilon-greedily.
+
+        Parameters
+        ----------
+        obs : array of shape (n,)
+            What the agent sees.
+        policy_func : callable, optional
+            Takes the observation and returns the action, instead.
+        """
+        if policy_func is not None:
+            return policy_func(obs)
+        if self.rng.random() < self.epsilon:
+            index = int(self.rng.integers(len(self.actions)))
+        else:
+            values = self._values(self.obs_to_state(obs))
+            highest = max(values)
+            best = [i for i, value in enumerate(values) if value == highest]
+            index = best[0] if len(best) == 1 else best[int(self.rng.integers(len(best)))]
+        action = self.actions[index]
+        self._chosen = (action, index)
+        return action
+
+    def update(
+        self,
+        obs: Any = None,
+        action: Any = None,
+        reward: float | None = None,
+        next_obs: Any = None,
+        terminated: bool = False,
+        truncated: bool = False,
+    ) -> dict[str, Any]:
+        """Learn from one transition.
+
+        Parameters
+        ----------
+        obs, next_obs : array of shape (n,)
+            What the agent saw before and after.
+        action : object
+            What it did.
+        reward : float
+            What it got for it.
+        terminated : bool
+            The episode ended by the rules of the world: there is no future. Default False.
+        truncated : bool
+            The episode ended because it was too long. Default False.
+
+        Returns
+        -------
+        dict
+            ``td_error``: how far the value was from what turned out; ``epsilon`` of this step.
+
+        Raises
+        ------
+        ParameterTypeError
+            There is no transition.
+        ParameterError
+            The action is none of the agent's.
+        """
+        if reward is None or obs is None or next_obs is None:
+            raise ParameterTypeError(
+                "QLearning.update needs obs, action, reward and next_obs. The training loop "
+                "reinforcement_learning_loop hands them over; default_training_loop and "
+                "episode_based_training_loop do not."
+            )
+        values, index = self._values(self.obs_to_state(obs)), self._index(action)
+        future = 0.0 if terminated else max(self._values(self.obs_to_state(next_obs)))
+        td_error = float(reward) + self.discount * future - values[index]
+        values[index] += self.learning_rate * td_error
+        self.global_steps += 1
+        epsilon = self.epsilon
+        if terminated or truncated:
+            self.epsilon = max(self.epsilon_min, epsilon * self.epsilon_decay)
+        return {"td_error": td_error, "epsilon": epsilon}
+
+    def _index(self, action: Any) -> int:
+        chosen, index = self._chosen
+        if action is chosen:
+            return index
+        for i, known in enumerate(self.actions):
+            if np.array_equal(known, action):
+                return i
+        raise ParameterError(f"{action!r} is none of the actions of this agent: {self.actions}.")
+
+
+def _actions(actions: Any) -> list[Any]:
+    if isinstance(actions, (str, bytes)) or not hasattr(actions, "__iter__") or not len(actions):
+        raise ParameterTypeError(f"actions must be a list of at least one action, not {actions!r}.")
+    return list(actions)
+
+
+def _bin(name: str, given: Any) -> tuple[float, float, int]:
+    """Return lower end, bins per unit, and number of the last bin."""
+    values = given.tolist() if isinstance(given, np.ndarray) else given
+    if not isinstance(values, (list, tuple)) or len(values) != 3:
+        raise ParameterTypeError(f"{name} must be (low, high, number of bins), not {given!r}.")
+    low, high = check_pair(name, list(values[:2]), increasing=True)
+    n = check_integer(f"{name}[2]", values[2], minimum=1)
+    return low, n / (high - low), n - 1

@@ -1,0 +1,114 @@
+"""The history of an arena with episodes, kept in arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UnknownName, suggest
+from ..recording import GrowingArray
+
+
+class EpisodeHistory(Sequence[dict[str, Any]]):
+    """The transitions of an arena with episodes; reads like a list of dicts.
+
+    Each has the keys ``action``, ``state`` and ``next_state`` (both what the action led to, as in the other arenas;
+    None if observations are not kept), ``reward`` (float), ``step`` (int, from 1), ``terminated`` and ``truncated``
+    (bool: whether the step ended the episode, and how) and ``episode`` (int, from 0). A slice gives a plain list.
+    """
+
+    _NUMBERS = ("reward", "terminated", "truncated", "episode")
+    _KEYS = ("action", "state", "next_state", *_NUMBERS, "step")
+
+    def __init__(self) -> None:
+        self._actions: GrowingArray | None = None
+        self._states: GrowingArray | None = None
+        self._numbers = GrowingArray((len(self._NUMBERS),))
+
+    def record(
+        self,
+        action: npt.NDArray[Any],
+        state: npt.NDArray[Any] | None,
+        reward: float,
+        terminated: bool,
+        truncated: bool,
+        episode: int,
+    ) -> None:
+        """Add one transition.
+
+        Parameters
+        ----------
+        action, state : ndarray
+            Always of the same shape and dtype; ``state`` None, always, if it is not kept.
+        reward, terminated, truncated, episode
+            As described above.
+        """
+        if self._actions is None:
+            self._actions = GrowingArray(action.shape, action.dtype)
+            self._states = None if state is None else GrowingArray(state.shape, state.dtype)
+        self._actions.append(action)
+        if self._states is not None and state is not None:
+            self._states.append(state)
+        self._numbers.append_floats(reward, terminated, truncated, episode)
+
+    def array(self, key: str) -> npt.NDArray[Any]:
+        """Return one column as an array, (n, ...); an empty one for states that are not kept.
+
+        Raises
+        ------
+        UnknownName
+            No such column.
+        """
+        if key not in self._KEYS:
+            known = ", ".join(self._KEYS)
+            raise UnknownName(f"A transition has no {key!r}.{suggest(key, self._KEYS)} It has: {known}.")
+        if key == "step":
+            return np.arange(1, len(self) + 1)
+        if key in self._NUMBERS:
+            column = self._numbers.array[:, self._NUMBERS.index(key)].copy()
+            return column if key == "reward" else column.astype(int if key == "episode" else bool)
+        kept = self._actions if key == "action" else self._states
+        return np.empty(0) if kept is None else kept.array.copy()
+
+    def _transition(self, index: int) -> dict[str, Any]:
+        reward, terminated, truncated, episode = self._numbers.array[index].tolist()
+        action = self._actions.array[index].copy() if self._actions is not None else None
+        state = self._states.array[index].copy() if self._states is not None else None
+        return {
+            "action": action,
+            "state": state,
+            "next_state": state,
+            "reward": reward,
+            "terminated": bool(terminated),
+            "truncated": bool(truncated),
+            "episode": int(episode),
+            "step": index + 1,
+        }
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(index, slice):
+            return [self._transition(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"There is no transition {index}: the history has {len(self)}.")
+        return self._transition(index % len(self))
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(self._transition, range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if isinstance(other, EpisodeHistory) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"EpisodeHistory({len(self)} transitions)"
