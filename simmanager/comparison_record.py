@@ -1,0 +1,215 @@
+"""The record of a comparison: what each simulation gave, how they differ; prints as tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import UnknownName, suggest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationSummary:
+    """What the runs of one simulation gave.
+
+    Parameters
+    ----------
+    simulation_id : str
+        Which simulation.
+    n_runs : int
+        Runs that have a value: what all statistics here are about.
+    n_total : int
+        Runs of the simulation, in whatever state.
+    n_finished : int
+        Runs that are finished.
+    mean, median, iqm, std : float
+        Of the values of the runs: mean, median, interquartile mean, standard deviation (n - 1). NaN if there are too
+        few runs.
+    low, high : float or None
+        Ends of the bootstrap interval of the statistic asked for; None with fewer than two runs.
+    final, auc, iterations_to_threshold : float or None
+        The statistic asked for, of the final values, of the areas under the curves, and of the iterations to the
+        threshold of those runs that reach it; None for a metric, or without a threshold. NaN without a run.
+    n_reached : int or None
+        Runs that reach the threshold.
+    n_nan : int
+        Finished runs whose value is NaN (also those that never reach a threshold); they are left out.
+    n_infinite : int
+        Runs whose value is infinite; they count.
+    n_failed, n_missing : int
+        Finished runs whose metric raised; those that have no such curve or metric at all.
+    n_shorter, n_not_finite, n_unreadable : int
+        Runs whose curve is shorter than the longest of this simulation, or holds NaN or infinities; finished runs
+        whose summary is damaged.
+    run_ids, values : tuple, (n_runs,)
+        The runs and their values.
+    """
+
+    simulation_id: str
+    n_runs: int
+    n_total: int
+    n_finished: int
+    mean: float
+    median: float
+    iqm: float
+    std: float
+    low: float | None
+    high: float | None
+    final: float | None
+    auc: float | None
+    iterations_to_threshold: float | None
+    n_reached: int | None
+    n_nan: int
+    n_infinite: int
+    n_failed: int
+    n_missing: int
+    n_shorter: int
+    n_not_finite: int
+    n_unreadable: int
+    run_ids: tuple[int, ...]
+    values: tuple[float, ...]
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What has to be known about these runs, in words: ``("1 run: no interval", "metric failed in 2 runs")``."""
+        if self.n_finished == 0:
+            return ("no finished runs",)
+        few = {0: ("no finished run has a value",), 1: ("1 run: no interval",)}.get(self.n_runs, ())
+        counts = (
+            (self.n_total - self.n_finished, "{} not finished"),
+            (self.n_failed, "metric failed in {}"),
+            (self.n_missing, "{} without this value"),
+            (self.n_nan, "{} left out (NaN)"),
+            (self.n_infinite, "{} infinite"),
+            (self.n_not_finite, "NaN or inf in the curve of {}"),
+            (self.n_shorter, "{} shorter"),
+            (self.n_unreadable, "summary of {} damaged"),
+        )
+        found = (text.format(f"{n} run" if n == 1 else f"{n} runs") for n, text in counts if n)
+        return (*few, *found)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How two simulations differ.
+
+    Parameters
+    ----------
+    first, second : str
+        The simulations.
+    difference : float
+        Statistic of the first minus that of the second.
+    low, high : float or None
+        Ends of its bootstrap interval; None if one of them has fewer than two runs.
+    probability_of_improvement : float
+        Probability that a run of the first has a larger value than one of the second; ties count half.
+    probability_low, probability_high : float or None
+        Ends of its bootstrap interval.
+    paired : bool
+        Runs of the same id have the same seed: they are drawn and compared together.
+    n_first, n_second : int
+        Runs that were compared; if paired, the number of pairs.
+    """
+
+    first: str
+    second: str
+    difference: float
+    low: float | None
+    high: float | None
+    probability_of_improvement: float
+    probability_low: float | None
+    probability_high: float | None
+    paired: bool
+    n_first: int
+    n_second: int
+
+    @property
+    def n(self) -> int:
+        """Number of pairs if paired, else of all runs of both."""
+        return self.n_first if self.paired else self.n_first + self.n_second
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What `compare` found; prints as two tables.
+
+    Parameters
+    ----------
+    name : str
+        Id of the batch.
+    key, metric : str or None
+        The history key or the metric that was compared.
+    value : str
+        Which number of a curve: "final", "auc" or "iterations_to_threshold"; "" for a metric.
+    reduction : str
+        How a value that is an array became one number; "" if it was one.
+    statistic : str
+        "iqm", "mean" or "median": what the intervals and differences are about.
+    level : float
+        Of the intervals.
+    n_resamples, seed : int
+        Of the bootstrap.
+    threshold, direction : float or None, str
+        What a curve had to reach, and from which side.
+    simulations : tuple of SimulationSummary
+        In the order of the batch.
+    differences : tuple of Difference
+        One for each pair of simulations that have a value, or for each with the baseline.
+    notes : tuple of str
+        What has to be known about all of it, in words: which differences are missing, and why.
+    """
+
+    name: str
+    key: str | None
+    metric: str | None
+    value: str
+    reduction: str
+    statistic: str
+    level: float
+    n_resamples: int
+    seed: int
+    threshold: float | None
+    direction: str
+    simulations: tuple[SimulationSummary, ...]
+    differences: tuple[Difference, ...]
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, simulation_id: str) -> SimulationSummary:
+        for one in self.simulations:
+            if one.simulation_id == simulation_id:
+                return one
+        known = [one.simulation_id for one in self.simulations]
+        raise UnknownName(
+            f"No simulation {simulation_id!r}.{suggest(str(simulation_id), known)} There are: {', '.join(known)}."
+        )
+
+    def __str__(self) -> str:
+        from .comparison_view import text_of
+
+        return text_of(self)
+
+    def _repr_html_(self) -> str:
+        from .comparison_view import html_of
+
+        return html_of(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a pandas DataFrame with a row for each simulation: the fields of `SimulationSummary` but the last two.
+
+        Raises
+        ------
+        PackageMissing
+            pandas is not installed; says how to install it.
+        """
+        from .comparison_view import frame_of
+
+        return frame_of(SimulationSummary, self.simulations, without=("run_ids", "values"))
+
+    def differences_to_frame(self) -> pd.DataFrame:
+        """Return a pandas DataFrame with a row for each `Difference`. Raises as `to_frame` does."""
+        from .comparison_view import frame_of
+
+        return frame_of(Difference, self.differences)
