@@ -1,12 +1,24 @@
 """What every agent, arena and loop keeps, in every combination."""
 
+import itertools
 import pickle
 
+import gymnasium
 import numpy as np
 import pytest
 
-from simmanager.agents import AgentCore, RandomAgent, Stachenfeld2018, Weber2018
-from simmanager.arenas import Environment, Simple2D
+from simmanager.agents import AgentCore, QLearning, RandomAgent, Stachenfeld2018, Weber2018
+from simmanager.arenas import (
+    CircularArena,
+    ConnectedRooms,
+    Environment,
+    GymnasiumArena,
+    MergingRoom,
+    RecordedTrajectory,
+    Simple2D,
+)
+from simmanager.errors import ParameterTypeError
+from simmanager.reinforcement_learning import reinforcement_learning_loop
 from simmanager.training_loops import default_training_loop, episode_based_training_loop
 
 N_ITERATIONS = 60
@@ -17,45 +29,77 @@ class Divided(Simple2D):
         self.custom_walls = [np.array([[1, -2], [1, 2]])]
 
 
+class Plane(gymnasium.Env):
+    """A Gymnasium environment that all agents can walk in; an episode is 20 steps."""
+
+    observation_space = gymnasium.spaces.Box(-3, 3, (2,), np.float64)
+    action_space = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float64)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.place, self.n_steps = self.np_random.uniform(-1, 1, 2), 0
+        return self.place, {}
+
+    def step(self, action):
+        self.place, self.n_steps = np.clip(self.place + action, -3, 3), self.n_steps + 1
+        return self.place, float(self.place[0]), False, self.n_steps == 20, {}
+
+
 AGENTS = {
     "AgentCore": (AgentCore, {}),
     "RandomAgent": (RandomAgent, {"step_size": 0.5}),
     "Stachenfeld2018": (Stachenfeld2018, {"room_width": 6, "room_depth": 4}),
     "Weber2018": (Weber2018, {"Ne": 20, "Ni": 10, "resolution": 12, "room_width": 6, "room_depth": 4}),
+    "QLearning": (QLearning, {"actions": [(0, 1), (0, -1), (1, 0), (-1, 0)], "bins": [(-3, 3, 6), (-2, 2, 4)]}),
     "Weber2018, all weights": (Weber2018, {"Ne": 20, "Ni": 10, "resolution": 12, "record_weight_changes": True}),
 }
 ROOM = {"arena_x_limits": (-3, 3), "arena_y_limits": (-2, 2)}
-ARENAS = {"Environment": (Environment, {}), "Simple2D": (Simple2D, ROOM), "Divided": (Divided, ROOM)}
+ARENAS = {
+    "Environment": (Environment, {}),
+    "Simple2D": (Simple2D, ROOM),
+    "Divided": (Divided, ROOM),
+    "ConnectedRooms": (
+        ConnectedRooms,
+        {"singleroom_xsize": 3, "singleroom_ysize": 2, "corridor_ysize": 2, "door_size": 1},
+    ),
+    "MergingRoom": (MergingRoom, {**ROOM, "switch_time": 20 / 60, "merge_time": 40 / 60}),
+    "CircularArena": (CircularArena, {"radius": 2.0}),
+    "RecordedTrajectory": (RecordedTrajectory, {"positions": np.random.default_rng(0).uniform(-2, 2, (50, 2))}),
+    "GymnasiumArena": (GymnasiumArena, {"env_id": Plane}),
+}
+#: Loop, its parameters, and how many rows its history has.
 LOOPS = {
-    "steps": (default_training_loop, {"n_steps": N_ITERATIONS}),
-    "episodes": (episode_based_training_loop, {"t_episode": 20, "n_episode": 3}),
+    "steps": (default_training_loop, {"n_steps": N_ITERATIONS}, N_ITERATIONS),
+    "episodes": (episode_based_training_loop, {"t_episode": 20, "n_episode": 3}, N_ITERATIONS),
+    "rewards": (reinforcement_learning_loop, {"t_episode": 20, "n_episode": 3}, 3),
 }
 
-every_combination = [
-    pytest.mark.parametrize("agent", AGENTS),
-    pytest.mark.parametrize("arena", ARENAS),
-    pytest.mark.parametrize("loop", LOOPS),
-]
+
+def can_work(agent, arena, loop):
+    return agent != "QLearning" or (loop == "rewards" and arena != "Environment")  # it needs rewards, and sight
 
 
-def all_combinations(test):
-    for mark in every_combination:
-        test = mark(test)
-    return test
+COMBINATIONS = [each for each in itertools.product(AGENTS, ARENAS, LOOPS) if can_work(*each)]
+all_combinations = pytest.mark.parametrize(("agent", "arena", "loop"), COMBINATIONS)
+
+
+def train(agent, env, loop):
+    function, params, _ = LOOPS[loop]
+    own_episodes = loop == "rewards" and isinstance(env, GymnasiumArena)
+    return function(agent, env, **({"n_episode": 3} if own_episodes else params))
 
 
 def run(agent, arena, loop, seed=1):
     np.random.seed(seed)
     agent_class, agent_params = AGENTS[agent]
     env_class, env_params = ARENAS[arena]
-    function, params = LOOPS[loop]
-    return function(agent_class(**agent_params), env_class(**env_params), **params)
+    return train(agent_class(**agent_params), env_class(**env_params), loop)
 
 
 @all_combinations
 def test_the_first_axis_of_the_history_is_the_iteration(agent, arena, loop):
     _, env, history = run(agent, arena, loop)
-    assert all(len(values) == N_ITERATIONS for values in history.values())
+    assert all(len(values) == LOOPS[loop][2] for values in history.values())
     assert env.global_steps == len(env.history) == N_ITERATIONS
     if agent.startswith(("Weber", "Stachenfeld")) and arena != "Environment":
         assert history and all(np.isfinite(values).all() for values in history.values())
@@ -79,18 +123,27 @@ def test_what_was_saved_is_restored_and_goes_on(agent, arena, loop, tmp_path):
     assert fresh == trained == pickle.loads((tmp_path / "agent").read_bytes())
     assert fresh_env == env == pickle.loads((tmp_path / "arena").read_bytes())
     assert {path.name for path in tmp_path.iterdir()} == {"agent", "arena"}
-    function, params = LOOPS[loop]
-    function(fresh, fresh_env, **params)
-    function(trained, env, **params)
+    train(fresh, fresh_env, loop)
+    train(trained, env, loop)
     assert fresh == trained and fresh_env == env
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-@pytest.mark.parametrize("arena", ["Simple2D", "Divided"])
-@pytest.mark.parametrize("loop", LOOPS)
-def test_positions_stay_in_the_room(agent, arena, loop):
-    _, env, _ = run(agent, arena, loop)
+@pytest.mark.parametrize("arena", sorted(ARENAS.keys() - {"Environment"}))
+def test_positions_stay_in_the_room(agent, arena):
+    _, env, _ = run(agent, arena, "rewards")
     positions = env.history.array("state")
-    assert (np.abs(positions) <= (3, 2)).all()
+    assert (np.abs(positions) <= (3, 3 if arena == "GymnasiumArena" else 2)).all()
     if arena == "Divided":
         assert positions[:, 0].max() < 1
+    if arena == "CircularArena":
+        assert np.hypot(*positions.T).max() <= 2
+    if arena == "MergingRoom":
+        assert positions[:20, 1].max() < 0 < positions[20:40, 1].min()
+
+
+@pytest.mark.parametrize("arena", sorted(ARENAS.keys() - {"Environment"}))
+@pytest.mark.parametrize("loop", ["steps", "episodes"])
+def test_a_learner_from_rewards_says_which_loop_it_needs(arena, loop):
+    with pytest.raises(ParameterTypeError, match="reinforcement_learning_loop hands them over"):
+        run("QLearning", arena, loop)
