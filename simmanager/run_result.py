@@ -9,7 +9,7 @@ from typing import Any
 
 from .record import metric_errors_of, metrics_of
 from .run_folder import RunFolder
-from .state import RunState
+from .state import RunState, one_line
 from .status import RunStatus
 
 #: Parts of a recipe, in the order in which parameters are listed.
@@ -90,7 +90,6 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
     finished = run.state is RunState.FINISHED
     record = RunFolder(run.path).read_json(Path(run.path, "run.json")) if finished or run.seed is None else {}
     seed = record.get("seed") if run.seed is None else run.seed
-    failed = run.state in (RunState.ERROR, RunState.INTERRUPTED)
     return RunResult(
         simulation_id=run.simulation_id,
         run_id=run.run_id or 0,
@@ -102,7 +101,7 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
         duration_s=run.duration_s,
         cpu_s=run.cpu_s,
         peak_mb=run.peak_mb,
-        error=run.reason if failed else "",
+        error=_error_of(run),
         host=run.host,
         pid=run.pid,
         path=Path(run.path),
@@ -110,6 +109,16 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
         metrics=metrics_of(record) if finished else {},
         metric_errors=metric_errors_of(record) if finished else {},
     )
+
+
+def _error_of(run: RunStatus) -> str:
+    """Return why a run ended badly; NeuralPlayground says it only in error.log."""
+    if run.state not in (RunState.ERROR, RunState.INTERRUPTED):
+        return ""
+    if run.reason or run.state is not RunState.ERROR:
+        return run.reason
+    lines = RunFolder(run.path).read_log("error", limit=10_000).split("\n")
+    return one_line(next((line for line in reversed(lines) if line.strip()), ""))
 
 
 def flatten(entry: Mapping[str, Any]) -> dict[str, Any]:

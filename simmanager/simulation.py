@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ _ALL_FIELDS = (*FIELDS, "metrics")
 _NEEDED = ("agent_class", "env_class", "training_loop")
 
 _PARAMS = ("agent_params", "env_params", "training_loop_params")
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 #: Where ``run_sim`` saves by default, in the working directory.
 DEFAULT_PATH = "results_sim"
@@ -317,10 +320,7 @@ def readable(value: Any, depth: int = 0) -> Any:
         return readable(value.tolist(), depth + 1)
     if isinstance(value, type) or hasattr(value, "__qualname__"):
         return _name_of(value)
-    try:
-        text = repr(value)
-    except Exception:
-        text = f"<{type(value).__name__}>"
+    text = _shown(value)
     return text if len(text) <= 200 else text[:199] + "…"
 
 
@@ -354,7 +354,15 @@ def _name_of(thing: Any) -> str | None:
     if thing is None:
         return None
     name = getattr(thing, "__qualname__", None)
-    return f"{getattr(thing, '__module__', '?')}:{name}" if name else repr(thing)
+    return f"{getattr(thing, '__module__', '?')}:{name}" if name else _shown(thing)
+
+
+def _shown(thing: Any) -> str:
+    """Return ``repr`` without addresses in memory: the same thing in another process must look the same."""
+    try:
+        return _ADDRESS.sub("", repr(thing))
+    except Exception:
+        return f"<{type(thing).__name__}>"
 
 
 def _same(one: Any, other: Any) -> bool:

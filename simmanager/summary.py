@@ -31,7 +31,7 @@ MAPS = "maps:"
 #: x_min, x_max, y_min, y_max of the room; before the name of maps: their outer edges.
 EXTENT = "extent:"
 
-#: Positions, (n_points, 2); the steps after which they were reached, (n_points,); walls, (n_walls, 2, 2).
+#: Positions, (n_points, 2); their indices in the whole trajectory, (n_points,); walls, (n_walls, 2, 2).
 TRAJECTORY, STEPS, WALLS = "trajectory:", "steps:", "walls:"
 
 #: How the names of our own arrays in summary.npz begin; history keys that begin so are left out.

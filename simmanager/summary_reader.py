@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import os
@@ -90,6 +91,17 @@ def _array(content: bytes) -> npt.NDArray[Any]:
     """Return the array in the bytes of a .npy file, without copying."""
     import numpy as np
 
+    start = 10 + int.from_bytes(content[8:10], "little")  # as a file of version 1.0 has it
+    shape, dtype = _header(content[:start])
+    if min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize != len(content) - start:
+        raise SummaryUnreadable(f"an array of shape {shape} does not have its bytes")
+    return np.frombuffer(content, dtype, offset=start).reshape(shape)
+
+
+@functools.lru_cache(maxsize=256)  # the runs of a batch have the same few
+def _header(content: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    import numpy as np
+
     file = io.BytesIO(content)
     version = np.lib.format.read_magic(file)
     if version != (1, 0):
@@ -97,9 +109,7 @@ def _array(content: bytes) -> npt.NDArray[Any]:
     shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
     if dtype.kind not in "biuf" or fortran_order:
         raise SummaryUnreadable(f"an array is of type {dtype}")
-    if min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise SummaryUnreadable(f"an array of shape {shape} does not have its bytes")
-    return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape)
+    return shape, dtype
 
 
 class Summaries:

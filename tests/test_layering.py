@@ -75,6 +75,7 @@ def reached(name, *, late):
 
 
 MODELS = [name for name in SOURCES if name.partition(".")[0] in ("agents", "arenas")]
+RESULTS = ["results", "run_result", "results_table", "summary_reader", "curves"]
 READERS = ["state", "run_folder", "record", "batch_folder", "locking", "status", "status_reader"]
 
 
@@ -97,13 +98,14 @@ def test_models_know_errors_parameters_recording_and_their_siblings_only(name):
 def test_models_reach_no_file_of_a_run_and_no_process(name):
     allowed = {"errors", "parameters", "recording", "model_state", "pickling", *MODELS}
     assert reached(name, late=True) <= allowed
-    known = {"numpy", "matplotlib", "scipy", "cloudpickle"}
+    known = {"numpy", "matplotlib", "scipy", "cloudpickle", "gymnasium"}
     assert others(imports(name, late=True)) <= known
     assert not {"subprocess", "multiprocessing", "socket", "signal"} & imports(name, late=True)
 
 
-def test_training_loops_know_no_agent_no_arena_and_no_process():
-    reach = reached("training_loops", late=True)
+@pytest.mark.parametrize("name", ["training_loops", "reinforcement_learning"])
+def test_training_loops_know_no_agent_no_arena_and_no_process(name):
+    reach = reached(name, late=True)
     assert not {name for name in reach if name.startswith(("agents", "arenas"))}
     assert not reach & {"manager", "executor", "slots", "worker", "execution", "simulation", "display", "cli"}
 
@@ -119,6 +121,14 @@ def test_those_who_read_a_batch_load_no_package_and_never_unpickle(name):
     assert others(imports(name, late=True)) <= {"filelock"}
     if name != "run_folder":  # it owns the files, results too
         assert not {"pickle", "cloudpickle"} & imports(name, late=True)
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_results_reach_no_model_no_process_and_no_pickle(name):
+    reach = reached(name, late=True)
+    assert not {other for other in reach if other.startswith(("agents", "arenas"))}
+    assert not reach & {"manager", "executor", "slots", "worker", "execution", "simulation", "simulate", "pickling"}
+    assert {other for other in reach if {"pickle", "cloudpickle"} & imports(other, late=True)} <= {"run_folder"}
 
 
 def test_a_run_folder_unpickles_only_when_a_result_is_asked_for():
@@ -149,8 +159,13 @@ def test_agents_and_arenas_are_known_to_ready_made_simulations_alone():
     assert known <= {"default_simulation", "demo"}
 
 
+def test_gymnasium_is_known_to_its_arena_alone_and_loaded_when_one_is_made():
+    assert {name for name in SOURCES if "gymnasium" in others(imports(name, late=True))} == {"arenas.gymnasium_arena"}
+    assert "gymnasium" not in loaded_by("import simmanager.default_simulation, simmanager.one_shot")
+
+
 def test_rich_is_known_to_those_who_show_things():
-    assert {name for name in SOURCES if "rich" in others(imports(name, late=True))} <= {"display", "cli"}
+    assert {name for name in SOURCES if "rich" in others(imports(name, late=True))} <= {"display", "cli", "results_view"}
 
 
 def test_matplotlib_is_known_to_those_who_draw():
@@ -204,6 +219,14 @@ def test_simmanager_logs_loads_neither_numpy_nor_joblib_nor_matplotlib(tmp_path)
     SimulationManager([toy_sim()], 1, "batch").generate_sim_paths()
     loaded = loaded_by("import sys; from simmanager.cli import main; main(sys.argv[1:])", "logs", "batch")
     assert not loaded & {"numpy", "joblib", "matplotlib", "scipy", "cloudpickle"}
+
+
+@pytest.mark.parametrize("options", [[], ["--csv"], ["--json"]])
+def test_simmanager_results_loads_neither_numpy_nor_joblib_nor_matplotlib(options, tmp_path):
+    SimulationManager([toy_sim()], 2, "batch").generate_sim_paths()
+    loaded = loaded_by("import sys; from simmanager.cli import main; main(sys.argv[1:])", "results", "batch", *options)
+    assert "simmanager.results" in loaded
+    assert not loaded & ({"numpy", "joblib", "matplotlib", "scipy", "cloudpickle"} | ({"rich"} if options else set()))
 
 
 def test_every_public_name_is_there_and_no_other():
