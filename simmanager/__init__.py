@@ -22,12 +22,17 @@ _PUBLIC = {
     "Results": "results",
     "RunResult": "results",
     "read_results": "results",
+    "compare": "comparison",
     "report_progress": "progress",
     "save_checkpoint": "checkpoint",
     "load_checkpoint": "checkpoint",
     "default_training_loop": "training_loops",
     "episode_based_training_loop": "training_loops",
+    "reinforcement_learning_loop": "reinforcement_learning",
+    "OneShot": "one_shot",
+    "sweep": "parameter_sweep",
     "SimManagerError": "errors",
+    "BatchFileError": "errors",
     "ParameterError": "errors",
     "ParameterTypeError": "errors",
     "SimulationError": "errors",
@@ -48,9 +53,11 @@ __all__ = [*_PUBLIC, "__version__"]  # pyright: ignore
 if TYPE_CHECKING:
     from .checkpoint import load_checkpoint as load_checkpoint
     from .checkpoint import save_checkpoint as save_checkpoint
+    from .comparison import compare as compare
     from .errors import BatchBusy as BatchBusy
     from .errors import BatchDamaged as BatchDamaged
     from .errors import BatchExists as BatchExists
+    from .errors import BatchFileError as BatchFileError
     from .errors import BatchNotFound as BatchNotFound
     from .errors import BatchNotWritable as BatchNotWritable
     from .errors import PackageMissing as PackageMissing
@@ -64,7 +71,10 @@ if TYPE_CHECKING:
     from .errors import UnsafeName as UnsafeName
     from .executor import RunOptions as RunOptions
     from .manager import SimulationManager as SimulationManager
+    from .one_shot import OneShot as OneShot
+    from .parameter_sweep import sweep as sweep
     from .progress import report_progress as report_progress
+    from .reinforcement_learning import reinforcement_learning_loop as reinforcement_learning_loop
     from .results import Results as Results
     from .results import RunResult as RunResult
     from .results import read_results as read_results

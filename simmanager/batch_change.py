@@ -8,21 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from .batch_folder import BatchFolder, Manifest
-from .batch_making import as_stored, check_all, make_missing_runs, pickled, runs_of
+from .batch_making import as_stored, check_all, check_runs, make_missing_runs, pickled, runs_of
 from .errors import BatchNotWritable, ParameterError, SimManagerError, SimulationError
 from .metrics import differ_only_in_new_metrics
-from .parameters import check_integer
 from .run_folder import SCRATCH, RunFolder
 from .simulation import SingleSim, describe_simulation
 from .state import RunState
-
-#: Runs of one simulation that a batch may have.
-MAX_RUNS = 10_000_000
-
-
-def check_runs(runs_per_sim: Any) -> int:
-    """Return the number of runs of each simulation if it is allowed, else raise `ParameterError`."""
-    return check_integer("runs_per_sim", runs_per_sim, minimum=1, maximum=MAX_RUNS)
 
 
 def more_runs(now: int, wanted: Any) -> int:

@@ -16,11 +16,22 @@ from .errors import (
     SimManagerError,
     SimulationError,
 )
+from .parameters import check_integer
 from .run_folder import RunFolder
 from .simulation import SingleSim
 
 #: Names in a batch folder that no simulation may have.
 _RESERVED = ("manager.json", "batch.lock", "stop.request", "simulation.params", "figures", "report.html")
+
+
+def check_runs(runs_per_sim: Any) -> int:
+    """Return the number of runs of each simulation if it is allowed, else raise `ParameterError`."""
+    return check_integer("runs_per_sim", runs_per_sim, minimum=1, maximum=10_000_000)
+
+
+def check_seed(seed: Any) -> int:
+    """Return the seed of a batch if it is allowed, else raise `ParameterError`."""
+    return check_integer("seed", seed, minimum=0, maximum=2**63 - 1)
 
 
 def checked_list(simulation_list: Sequence[Any] | None) -> list[Any]:

@@ -63,11 +63,29 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"simmanager {__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    run = _verb(verbs, "run", cmd_run, "run the simulations of a Python file")
-    run.add_argument("file", metavar="FILE.py[:NAME]", help="NAME: a SingleSim, a list, or a function that returns one")
-    run.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each simulation (default: %(default)s)")
-    run.add_argument("--id", help="name of the batch and its folder (default: name of the file)")
+    run = _verb(verbs, "run", cmd_run, "run the simulations of a Python, TOML or YAML file")
+    run.add_argument(
+        "file",
+        metavar="FILE",
+        help="FILE.py[:NAME], NAME being a SingleSim, a list, or a function that returns one; or FILE.toml, FILE.yaml",
+    )
+    run.add_argument(
+        "--runs", type=int, metavar="N", help="runs of each simulation (default: what the file says, or 5)"
+    )
+    run.add_argument("--id", help="name of the batch and its folder (default: what the file says, or its name)")
     run.add_argument("--seed", type=int, metavar="S", help="seed of the batch (default: drawn, and kept)")
+    run.add_argument(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="GROUP.NAME=V1,V2",
+        help="one simulation for each value, e.g. agent_params.lr_td=0.001,0.01; several: every combination",
+    )
+    run.add_argument(
+        "--extend",
+        action="store_true",
+        help="if the batch is there: add the simulations that it lacks, and runs up to N; what is finished stays",
+    )
     run.add_argument("--dir", default=".", metavar="DIR", help="where the folder of the batch is made (default: here)")
     _add_options(run)
 
@@ -138,35 +156,41 @@ def _add_path(parser: argparse.ArgumentParser) -> None:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     """Add what every command that executes runs understands."""
     group = parser.add_argument_group("execution")
-    group.add_argument("--jobs", type=int, default=-1, metavar="N", help="runs at a time (default: one on each core)")
+    group.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default: one on each core)")
     group.add_argument("--timeout", type=float, metavar="S", help="end a run after so many seconds")
-    group.add_argument("--retries", type=int, default=0, metavar="N", help="start crashed or timed-out runs again")
-    group.add_argument("--retry-errors", action="store_true", help="start runs that raised an error again, too")
+    group.add_argument("--retries", type=int, metavar="N", help="start crashed or timed-out runs again")
+    group.add_argument(
+        "--retry-errors", action="store_true", default=None, help="start runs that raised an error again, too"
+    )
     group.add_argument("--memory-limit", type=float, metavar="MB", help="memory that a run may add")
     group.add_argument(
         "--fail-fast", type=int, nargs="?", const=1, metavar="K", help="after K failures start nothing new"
     )
     group.add_argument("--checkpoint-every", type=float, metavar="S", help="save a checkpoint of each run so often")
-    group.add_argument("--durable", action="store_true", help="force results to the disk (fsync) before they count")
-    group.add_argument("--fresh-process", action="store_true", help="a new process for each run")
     group.add_argument(
-        "--threads-per-run", type=int, default=1, metavar="N", help="threads of numerical libraries per run"
+        "--durable", action="store_true", default=None, help="force results to the disk (fsync) before they count"
+    )
+    group.add_argument("--fresh-process", action="store_true", default=None, help="a new process for each run")
+    group.add_argument(
+        "--threads-per-run", type=int, metavar="N", help="threads of numerical libraries per run (default: 1)"
     )
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {
+    """Return the options that were given; what was not is left to a batch file, or to the defaults."""
+    options = {
         "n_jobs": arguments.jobs,
         "timeout": arguments.timeout,
         "retries": arguments.retries,
         "retry_errors": arguments.retry_errors,
         "memory_limit_mb": arguments.memory_limit,
-        "fail_fast": arguments.fail_fast or False,
+        "fail_fast": arguments.fail_fast,
         "checkpoint_every_s": arguments.checkpoint_every,
         "durable": arguments.durable,
         "fresh_process": arguments.fresh_process,
         "threads_per_run": arguments.threads_per_run,
     }
+    return {name: value for name, value in options.items() if value is not None}
 
 
 # Verbs ---------------------------------------------------------------------------------------------------------
@@ -174,14 +198,12 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def cmd_run(arguments: argparse.Namespace) -> int:
     """Run the simulations of a file."""
-    from .loader import load_simulations
-    from .manager import SimulationManager
+    from .loader import load_plan
 
-    stem, simulations = load_simulations(arguments.file)
-    manager = SimulationManager(
-        simulations, arguments.runs, arguments.id or stem, seed=arguments.seed, results_dir=arguments.dir
-    )
-    return _exit_code(manager.run_all(**_options(arguments)))
+    given = {"manager_id": arguments.id, "runs_per_sim": arguments.runs, "seed": arguments.seed}
+    plan = load_plan(arguments.file).swept(arguments.sweep).with_fields(**given)
+    manager = plan.manager(arguments.dir, extend=arguments.extend)
+    return _exit_code(manager.run_all(**{**plan.options, **_options(arguments)}))
 
 
 def cmd_demo(arguments: argparse.Namespace) -> int:
@@ -283,7 +305,7 @@ def cmd_resume(arguments: argparse.Namespace) -> int:
 
 def cmd_rerun(arguments: argparse.Namespace) -> int:
     """Replace the failed runs of a simulation by new ones."""
-    from .loader import set_parameter
+    from .assignment import set_parameter
     from .manager import SimulationManager
 
     manager = SimulationManager(existing_simulation=arguments.path)

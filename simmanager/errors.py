@@ -31,6 +31,10 @@ class SimulationError(SimManagerError, ValueError):
     """A simulation is incomplete, or is not a simulation at all."""
 
 
+class BatchFileError(SimManagerError, ValueError):
+    """A batch file has a field that is unknown, missing or not allowed; the message begins with ``FILE:LINE:``."""
+
+
 class RecipeError(SimManagerError, TypeError):
     """A simulation cannot be pickled, so it cannot be sent to a worker process."""
 

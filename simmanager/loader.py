@@ -1,4 +1,4 @@
-"""Simulations named on the command line: ``FILE.py`` or ``FILE.py:NAME``."""
+"""What is named on the command line: ``FILE.py``, ``FILE.py:NAME``, or a batch file in TOML or YAML."""
 
 from __future__ import annotations
 
@@ -8,11 +8,35 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .batch_plan import BatchPlan
+from .document import SUFFIXES
 from .errors import SimulationError, UnknownName, suggest
 from .simulation import SingleSim
 
 #: What is looked for in a file if no name is given.
 DEFAULT_NAME = "simulation_list"
+
+
+def load_plan(target: str) -> BatchPlan:
+    """Load what is to be run from a Python file or a batch file.
+
+    Parameters
+    ----------
+    target : str
+        ``FILE.py`` or ``FILE.py:NAME``, as for `load_simulations`; or ``FILE.toml``, ``FILE.yaml``, ``FILE.yml``.
+
+    Raises
+    ------
+    SimulationError, UnknownName, Exception
+        As `load_simulations`.
+    BatchFileError, PackageMissing
+        As `read_batch_file`.
+    """
+    if Path(target).suffix in SUFFIXES:
+        from .batch_file import read_batch_file
+
+        return read_batch_file(target)
+    return BatchPlan(*load_simulations(target))
 
 
 def load_simulations(target: str) -> tuple[str, list[SingleSim]]:
@@ -42,7 +66,9 @@ def load_simulations(target: str) -> tuple[str, list[SingleSim]]:
         file, name = target, DEFAULT_NAME
     path = Path(file)
     if not path.is_file():
-        raise SimulationError(f"There is no file {file!r}. Give a Python file that defines {DEFAULT_NAME}.")
+        raise SimulationError(
+            f"There is no file {file!r}. Give a Python file that defines {DEFAULT_NAME}, or a batch file."
+        )
     module = _execute(path)
     if not hasattr(module, name):
         known = [key for key in vars(module) if not key.startswith("_")]
@@ -74,29 +100,3 @@ def _as_list(value: Any, where: str) -> list[SingleSim]:
         return [SingleSim.from_object(item) for item in items]
     except SimulationError as error:
         raise SimulationError(f"{where}: {error}") from None
-
-
-def set_parameter(sim: SingleSim, assignment: str) -> None:
-    """Set ``agent_params.lr_td=0.001`` in a simulation; the value is a Python literal, or else a text.
-
-    Raises
-    ------
-    SimulationError
-        It has another form.
-    UnknownName
-        There is no such parameter group.
-    """
-    import ast
-
-    key, equals, text = assignment.partition("=")
-    group, dot, name = key.strip().partition(".")
-    groups = ("agent_params", "env_params", "training_loop_params")
-    if not (equals and dot and name):
-        raise SimulationError(f"{assignment!r} is not of the form agent_params.NAME=VALUE.")
-    if group not in groups:
-        raise UnknownName(f"No parameter group {group!r}.{suggest(group, groups)} There are: {', '.join(groups)}.")
-    try:
-        value = ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError):
-        value = text
-    setattr(sim, group, {**(getattr(sim, group) or {}), name: value})

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .batch_change import (
-    check_runs,
     finish_changes,
     grow_batch,
     load_simulation,
@@ -20,6 +19,8 @@ from .batch_change import (
 from .batch_folder import BatchFolder, Manifest, check_name
 from .batch_making import (
     check_all,
+    check_runs,
+    check_seed,
     checked_list,
     claim_folder,
     make_batch_folder,
@@ -103,7 +104,7 @@ class SimulationManager:
         self._simulation_list = checked_list(simulation_list)
         self.runs_per_sim = check_runs(runs_per_sim)
         self.manager_id = check_name("manager_id", manager_id)
-        self.seed = draw_seed() if seed is None else check_integer("seed", seed, minimum=0, maximum=2**63 - 1)
+        self.seed = draw_seed() if seed is None else check_seed(seed)
         self._folder = BatchFolder(Path(results_dir).absolute() / manager_id)
         self._batch_id = uuid.uuid4().hex
         self._made = False

@@ -3,11 +3,10 @@
 import sys
 
 import pytest
-from toys import toy_sim
 
 from simmanager import SingleSim
 from simmanager.errors import SimManagerError, SimulationError, UnknownName
-from simmanager.loader import load_simulations, set_parameter
+from simmanager.loader import load_simulations
 
 FILE = """
 from toys import ToyAgent, toy_sim, toy_loop
@@ -112,46 +111,3 @@ def test_an_error_in_the_file_is_the_users_own(tmp_path):
     (tmp_path / "bad.py").write_text("1 / 0\n")
     with pytest.raises(ZeroDivisionError):
         load_simulations("bad.py")
-
-
-@pytest.mark.parametrize(
-    ("assignment", "group", "name", "value"),
-    [
-        ("agent_params.lr_td=0.001", "agent_params", "lr_td", 0.001),
-        ("env_params.limits=[-6, 6]", "env_params", "limits", [-6, 6]),
-        ("training_loop_params.n_steps=5", "training_loop_params", "n_steps", 5),
-        ("agent_params.name=weird text", "agent_params", "name", "weird text"),
-        ("agent_params.name='5'", "agent_params", "name", "5"),
-        ("agent_params.flag=True", "agent_params", "flag", True),
-        ("agent_params.nothing=None", "agent_params", "nothing", None),
-        ("agent_params.formula=a=b", "agent_params", "formula", "a=b"),
-        ("agent_params.empty=", "agent_params", "empty", ""),
-        (" agent_params.spaced = 3 ", "agent_params", "spaced", 3),
-    ],
-)
-def test_a_parameter_is_set_to_a_literal_or_else_a_text(assignment, group, name, value):
-    sim = toy_sim()
-    before = sim.fields
-    set_parameter(sim, assignment)
-    assert getattr(sim, group)[name] == value
-    assert "gain" in sim.agent_params
-    assert name not in before[group]
-
-
-def test_a_parameter_can_be_set_where_there_were_none():
-    sim = toy_sim().copy(agent_params=None)
-    set_parameter(sim, "agent_params.gain=3")
-    assert sim.agent_params == {"gain": 3}
-
-
-@pytest.mark.parametrize(
-    "assignment", ["", "x", "agent_params", "agent_params=3", "agent_params.=3", "gain=3", "=", ".=1"]
-)
-def test_an_assignment_of_another_form_is_refused(assignment):
-    with pytest.raises(SimulationError, match="is not of the form"):
-        set_parameter(toy_sim(), assignment)
-
-
-def test_an_unknown_group_is_refused_with_the_nearest():
-    with pytest.raises(UnknownName, match="Did you mean 'agent_params'"):
-        set_parameter(toy_sim(), "agent_parms.gain=3")
