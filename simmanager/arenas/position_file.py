@@ -122,7 +122,7 @@ def _read_text(path: Path) -> dict[str, npt.NDArray[Any]]:
         rows = [row for row in _numbered_rows(file, delimiter) if any(row[1])]
     if not rows:
         raise ParameterError(f"{path} is empty.")
-    names = [text.strip().lstrip("# ") for text in rows[0][1]]
+    names = [text.strip() for text in rows[0][1]]
     if all(_is_number(text) for text in names):
         names = [str(i) for i in range(len(names))]
     else:
@@ -136,7 +136,7 @@ def _read_text(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def _numbered_rows(file: Any, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader((line.rstrip(" \r\n") for line in file), delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader((line.lstrip("# ").rstrip(" \r\n") for line in file), delimiter=delimiter, skipinitialspace=True)
     for row in reader:
         yield reader.line_num, row
 
