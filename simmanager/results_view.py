@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .results import Results
     from .run_result import RunResult
 
+#: Parameters that are shown; more would leave no room for their values.
+_MAX_PARAMETERS = 4
+
 #: Characters of a parameter value that are shown.
 _MAX_VALUE = 40
 
@@ -21,6 +24,8 @@ def print_results(results: Results) -> None:
     """Print what the simulations are, how many of their runs are finished, and all runs with their metrics."""
     screen = console()
     screen.print(simulations_table(results))
+    if left := len(results.varying_parameters()) - len(_shown_parameters(results)):
+        screen.print(f"({left} more {'parameter differs' if left == 1 else 'parameters differ'}: --csv shows all)")
     screen.print()
     screen.print(runs_table(results))
     for line in metric_failures(results):
@@ -29,13 +34,20 @@ def print_results(results: Results) -> None:
 
 def simulations_table(results: Results) -> Table:
     """Return a row for each simulation: how many runs are finished, and the parameters in which they differ."""
-    varying = results.varying_parameters()
+    varying = _shown_parameters(results)
     table = _table("simulation", "finished", *varying)
     for name in results.simulation_ids:
         counts = results.counts(name)
         finished = f"{counts[RunState.FINISHED]} of {results.total(name)} runs"
         table.add_row(plain(name), finished, *(_value(values.get(name)) for values in varying.values()))
     return table
+
+
+def _shown_parameters(results: Results) -> dict[str, dict[str, Any]]:
+    """Return the first parameters that all simulations have and in which they differ."""
+    varying = results.varying_parameters()
+    shared = [name for name, values in varying.items() if len(values) == len(results.simulation_ids)]
+    return {name: varying[name] for name in shared[:_MAX_PARAMETERS]}
 
 
 def runs_table(results: Results) -> Table:
@@ -73,7 +85,7 @@ def _table(*columns: str) -> Table:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        table.add_column(Text(plain(name)), overflow="fold")
+        table.add_column(Text(plain(name)), overflow="fold", no_wrap=name == columns[0])
     return table
 
 

@@ -49,6 +49,18 @@ def test_a_table_shows_simulations_runs_metrics_and_errors(batch, capsys):
     assert len(lines) == 4 + 1 + 6 + 1
 
 
+def test_a_table_of_simulations_with_little_in_common_stays_narrow(tmp_path, capsys):
+    names = {f"p{n}": n for n in range(9)}
+    first = {"agent_class": "m:A", "agent_params": names}
+    second = {"agent_class": "m:B", "agent_params": {name: value + 1 for name, value in names.items()}}
+    fake_batch(tmp_path / "b", {"a": [{}], "c": [{}]}, a={**first, "env_params": {"only": 1}}, c=second)
+    main(["results", "b"])
+    lines = capsys.readouterr().out.splitlines()
+    shown = ["agent_class", "agent_params.p0", "agent_params.p1", "agent_params.p2"]
+    assert words(lines[0]) == ["simulation", "finished", *shown]
+    assert lines[3] == "(7 more parameters differ: --csv shows all)"
+
+
 def test_csv_on_stdout_holds_all_fields_and_is_read_by_programs(batch, capsys):
     assert main(["results", "batch", "--csv"]) == EXIT_FAILED
     out = capsys.readouterr().out

@@ -170,6 +170,13 @@ def test_curves_of_runs_of_different_lengths_with_nan_and_inf_are_aligned_and_co
     assert (curves.n_runs, curves.n_shorter, curves.n_not_finite) == (3, 1, 2)
 
 
+def test_a_history_without_rows_is_a_curve_without_points(tmp_path):
+    results = read_results(fake_batch(tmp_path / "b", {"a": [{"history": {"x": []}}, {"history": {"x": [1.0]}}]}))
+    curves = results.curves("x")["a"]
+    assert (curves.text, curves.n_shorter, curves.n_not_finite) == ("2 of 2 runs", 1, 0)
+    assert np.array_equal(curves.values, [[NAN], [1]], equal_nan=True)
+
+
 def test_a_history_of_every_tenth_iteration_is_drawn_at_those_iterations(tmp_path):
     entry = {"training_loop_params": {"record_every": 10}}
     batch = fake_batch(tmp_path / "b", {"a": [{"history": {"x": [1, 2, 3]}}], "c": [{"history": {"x": [4]}}]}, a=entry)
