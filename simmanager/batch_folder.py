@@ -19,6 +19,12 @@ from .state import open_regular, utc_now
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_=,+][A-Za-z0-9._\-=,+]*")
 
+#: Flags against links and pipes in the place of a file.
+_NO_SURPRISE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+#: Bytes of the list of starts that are read at a time.
+_STARTS_AT_ONCE = 1 << 24
+
 
 def check_name(what: str, name: Any) -> str:
     """Return ``name`` if it can be a folder name everywhere, else raise.
@@ -216,6 +222,47 @@ class BatchFolder:
                     continue
                 found[run_id] = entry.name
         return {run_id: f"{folder}/{name}" for run_id, name in found.items()}
+
+    # Starts ----------------------------------------------------------------------------------------------------
+
+    @property
+    def starts_file(self) -> Path:
+        """A line for each run that was started: where those who watch look what to read again. A hint, no record."""
+        return self.path / "starts.log"
+
+    def begin_starts(self) -> None:
+        """Make the list of starts, if there is none."""
+        with suppress(OSError):
+            os.close(os.open(self.starts_file, os.O_WRONLY | os.O_CREAT | _NO_SURPRISE, 0o666))
+
+    def note_start(self, folder: RunFolder) -> None:
+        """Note that a run is about to start, if such a list is kept; a failure is no reason not to run it."""
+        with suppress(OSError):
+            descriptor = os.open(self.starts_file, os.O_WRONLY | os.O_APPEND | _NO_SURPRISE)
+            try:
+                os.write(descriptor, f"{folder.simulation_id}{os.sep}{folder.path.name}\n".encode())
+            finally:
+                os.close(descriptor)
+
+    def read_starts(self, offset: int) -> tuple[list[str], int]:
+        """Return what was noted behind ``offset`` (``simulation_id/run folder``), and where to go on.
+
+        Parameters
+        ----------
+        offset : int
+            Bytes that are known; negative: nothing is read, only where to go on.
+        """
+        try:
+            with os.fdopen(open_regular(self.starts_file), "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if offset < 0 or size <= offset:
+                    return [], size
+                file.seek(offset)
+                content = file.read(_STARTS_AT_ONCE)
+        except OSError:
+            return [], 0
+        complete = content[: content.rfind(b"\n") + 1]
+        return complete.decode("utf-8", "replace").split("\n")[:-1], offset + len(complete)
 
     # Locks -----------------------------------------------------------------------------------------------------
 

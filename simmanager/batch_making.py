@@ -143,6 +143,7 @@ def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
             folder.recipe(parent.name).unlink(missing_ok=True)
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
+        folder.starts_file.unlink(missing_ok=True)
         folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again
 
 

@@ -67,6 +67,7 @@ def run_batch(
     """
     folder.clear_stop_request()
     remove_leftovers(folder)
+    folder.begin_starts()
     before = read_status(folder.path)
     due = [run for run in before.runs if run.state in states and only in (None, run.simulation_id)]
     execute = (*EXECUTABLE, RunState.ERROR.value) if RunState.ERROR in states else EXECUTABLE

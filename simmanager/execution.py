@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 
 from . import checkpoint, progress
+from .batch_folder import BatchFolder
 from .capture import descriptors_to_logs
 from .errors import InvalidTransition
 from .isolation import MemoryLimit, Meter
@@ -133,6 +134,9 @@ def _attempt(
     measured = Measured()
     with capture(folder):
         host = socket.gethostname()
+        BatchFolder(folder.path.parent.parent).note_start(
+            folder
+        )  # before: who reads it finds this move or waits for it
         history = folder.move(history, (RunState.RUNNING, f"attempt={attempt} pid={os.getpid()} host={host}"))
         started = history.started
         meter = Meter()

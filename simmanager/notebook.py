@@ -58,7 +58,7 @@ def run_html(run: Any) -> str:
     state = RunState(run.state)
     head = f"{_sign(state)}<b>{_text(run.simulation_id)}</b> run {_text(run.run_id)}: {state.value.replace('_', ' ')}"
     skipped = ("simulation_id", "run_id", "state")
-    fields = {name: getattr(run, name) for name in run.__dataclass_fields__ if name not in skipped}
+    fields = {name: getattr(run, name) for name in type(run).__annotations__ if name not in skipped}
     return _box(head + _facts({name: value for name, value in fields.items() if value not in (None, "", {})}))
 
 

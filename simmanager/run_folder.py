@@ -291,8 +291,7 @@ class RunFolder:
     def read_json(self, path: Path) -> dict[str, Any]:
         """Return a JSON file as a dict; {} if it is missing or damaged."""
         try:
-            with os.fdopen(open_regular(path), "rb") as file:
-                content = json.loads(file.read(1 << 22))
+            content = json.loads(_read(path, 1 << 22))
         except (OSError, ValueError, RecursionError):
             return {}
         return content if isinstance(content, dict) else {}
@@ -332,6 +331,18 @@ class RunFolder:
             return f"{self.path} holds no {target.name!r}; it does not look like the folder of a run."
         reason = f" ({history.last.detail})" if history.state in (RunState.ERROR, RunState.INTERRUPTED) else ""
         return f"The run in {self.path} has no {target.name!r}: its state is {history.last.state.value}{reason}."
+
+
+def _read(path: Path | str, limit: int) -> bytes:
+    """Return the first bytes of a regular file."""
+    descriptor = open_regular(path)
+    try:
+        content = os.read(descriptor, min(limit, 1 << 16))
+        while len(content) % (1 << 16) == 0 and (more := os.read(descriptor, min(limit - len(content), 1 << 16))):
+            content += more
+        return content
+    finally:
+        os.close(descriptor)
 
 
 def _put_in_place(scratch: Path, target: Path) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import UnknownName, suggest
 from .state import RunState
@@ -13,8 +13,7 @@ from .state import RunState
 _GONE = "its process is gone"
 
 
-@dataclass(frozen=True, slots=True)
-class RunStatus:
+class RunStatus(NamedTuple):
     """One run, as its folder shows it.
 
     Parameters
@@ -150,7 +149,7 @@ class BatchStatus:
     def as_json(self) -> dict[str, Any]:
         """Return plain data with exactly these names."""
         content = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**content, "runs": [asdict(run) for run in self.runs], "damage": list(self.damage)}
+        return {**content, "runs": [run._asdict() for run in self.runs], "damage": list(self.damage)}
 
 
 def read_status(path: Path | str) -> BatchStatus:

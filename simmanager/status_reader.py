@@ -6,9 +6,8 @@ import gc
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +22,28 @@ from .status import BatchStatus, RunStatus, summarise_runs
 #: A folder that changed longer ago than this (ns) has a time that a next change cannot have, too.
 _SETTLED_NS = 2_000_000_000
 
+#: Seconds after which a refresh looks at every run that is not finished, whatever the list of starts says.
+_FULL_LOOK_S = 30.0
+
 _GONE = "its process is gone"
+
+# The whole state.log of a run that has not been started.
+_WAITING = re.compile(rb"[\dTZ:.-]{1,30}\tin_queue\t\n")
+
+_STARTED_ONCE = (
+    rb"[\dTZ:.-]{1,30}\tin_queue\t\n"
+    rb"(?P<started>[\dTZ:.-]{1,30})\trunning\tattempt=1 pid=(?P<pid>\d{1,10}) host=(?P<host>[\w.-]+)\n"
+)
 
 # The whole state.log of a run that finished at its first attempt: most runs, read without taking the lines apart.
 _FINISHED_AT_ONCE = re.compile(
-    rb"[\dTZ:.-]{1,30}\tin_queue\t\n"
-    rb"(?P<started>[\dTZ:.-]{1,30})\trunning\tattempt=1 pid=(?P<pid>\d{1,10}) host=(?P<host>[\w.-]+)\n"
-    rb"(?P<ended>[\dTZ:.-]{1,30})\tfinished\t"
+    _STARTED_ONCE + rb"(?P<ended>[\dTZ:.-]{1,30})\tfinished\t"
     rb"duration_s=(?P<duration>\d{1,12}\.\d{1,9}) cpu_s=(?P<cpu>\d{1,12}\.\d{1,9}) "
     rb"peak_mb=(?P<peak>\d{1,12}\.\d{1,9})\n"
 )
+
+# The same of a run that failed at its first attempt.
+_FAILED_AT_ONCE = re.compile(_STARTED_ONCE + rb"(?P<ended>[\dTZ:.-]{1,30})\terror\t(?P<reason>[^\x00-\x1f]*)\n")
 
 
 class StatusReader:
@@ -48,8 +59,12 @@ class StatusReader:
         self._folder = BatchFolder(Path(path))
         #: Runs that are finished, by path: their state.log says nothing new, ever.
         self._finished: dict[str, RunStatus] = {}
-        #: Runs in the queue, by path, with the size of their state.log: unchanged as long as the size is.
-        self._waiting: dict[str, tuple[int, RunStatus]] = {}
+        #: Runs that wait or failed, by path, with the size of their state.log: unchanged as long as the size is.
+        self._resting: dict[str, tuple[int, RunStatus]] = {}
+        #: Runs that were started since the first look: of all others that rest, not even the size is asked.
+        self._started: set[str] = set()
+        self._starts_read = -1
+        self._next_full_look, self._all_again = 0.0, True
         #: Run folders of each simulation, with the time at which its folder changed last.
         self._listings: dict[str, tuple[int, dict[int, str]]] = {}
 
@@ -71,12 +86,24 @@ class StatusReader:
             if os.path.lexists(folder.path / "state.log"):
                 return self._read_single_run()
         alive = folder.is_held()
+        self._read_starts()
         with _no_garbage_collection():
             runs = tuple(self._runs(manifest, damage))
             if not runs:
                 raise BatchNotFound(f"There is no batch and no run at {folder.path}.")
             name = manifest.manager_id if manifest else folder.path.resolve().name
             return summarise_runs(name, folder.path, runs, alive=alive, damage=damage)
+
+    def _read_starts(self) -> None:
+        """Learn which runs were started since the last look; now and then all are looked at again."""
+        lines, size = self._folder.read_starts(self._starts_read)
+        now = time.monotonic()
+        self._all_again = self._starts_read < 0 or size < self._starts_read or now >= self._next_full_look
+        if self._all_again:
+            self._next_full_look = now + _FULL_LOOK_S
+            self._started.clear()
+        self._starts_read = size
+        self._started.update(f"{self._folder.path}/{line}" for line in lines)
 
     def _runs(self, manifest: Manifest | None, damage: list[str]) -> Iterator[RunStatus]:
         folder = self._folder
@@ -129,21 +156,31 @@ class StatusReader:
         return summarise_runs(path.name, folder.path, (run,), alive=alive, damage=damage)
 
     def _run(self, path: str, simulation_id: str, run_id: int | None, seed: int | None, damage: list[str]) -> RunStatus:
-        if (waiting := self._waiting.get(path)) is not None and _size_of(f"{path}/state.log") == waiting[0]:
-            return waiting[1]
-        known_damage = len(damage)
-        content, unreadable = read_content(f"{path}/state.log")
-        run = _finished_at_once(content, path, simulation_id, run_id, seed)
-        if run is None:
+        if (resting := self._resting.get(path)) is not None and self._is_unchanged(path, resting[0]):
+            return resting[1]
+        content = _peek(f"{path}/state.log")
+        if (finished := _finished_at_once(content, path, simulation_id, run_id, seed)) is not None:
+            self._finished[path] = finished
+            return finished
+        if _WAITING.fullmatch(content):
+            run = RunStatus(simulation_id, run_id, RunState.IN_QUEUE, path, "", seed, fraction=0.0)
+        elif (failed := _failed_at_once(content, path, simulation_id, run_id, seed)) is not None:
+            run = failed
+        else:
+            known_damage = len(damage)
+            content, unreadable = read_content(f"{path}/state.log")
             history = StateHistory((), 0, unreadable) if unreadable else parse_file(content)
             run = _describe_now(path, simulation_id, run_id, seed, history, damage)
-        if len(damage) > known_damage:
-            return run  # not kept: the damage is to be named each time
+            if len(damage) > known_damage or not content:
+                return run  # not kept: the damage is to be named each time
         if run.state is RunState.FINISHED:
             self._finished[path] = run
-        elif run.state is RunState.IN_QUEUE and content:
-            self._waiting[path] = (len(content), run)
+        elif run.state is not RunState.RUNNING and run.reason != _GONE:
+            self._resting[path] = (len(content), run)
         return run
+
+    def _is_unchanged(self, path: str, size: int) -> bool:
+        return (not self._all_again and path not in self._started) or _size_of(f"{path}/state.log") == size
 
 
 @contextmanager
@@ -163,6 +200,26 @@ def _size_of(path: str) -> int:
         return os.lstat(path).st_size
     except OSError:
         return -1
+
+
+#: Bytes of a state.log that are read at a first glance.
+_GLANCE = 1024
+
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def _peek(path: str) -> bytes:
+    """Return the first bytes of a file, b"" if there is anything strange about it: one look for most runs."""
+    try:
+        descriptor = os.open(path, _READ_ONLY)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, _GLANCE)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
 
 
 def _finished_at_once(
@@ -191,6 +248,28 @@ def _finished_at_once(
     )
 
 
+def _failed_at_once(
+    content: bytes, path: str, simulation_id: str, run_id: int | None, seed: int | None
+) -> RunStatus | None:
+    match = _FAILED_AT_ONCE.fullmatch(content)
+    if match is None:
+        return None
+    started, pid, host, ended, reason = (group.decode("utf-8", "replace") for group in match.groups())
+    numbers = _numbers(RunFolder(path).read_json(Path(path, "run.json")), started, ended)
+    state = RunState.ERROR
+    return RunStatus(
+        simulation_id, run_id, state, path, reason, seed, 1, started, ended, *numbers, None, int(pid), host
+    )
+
+
+def _numbers(facts: Mapping[str, Any], started: str, ended: str) -> tuple[float | None, float | None, float | None]:
+    """Return duration, processor time and peak memory of a run that is over."""
+    duration = number_of(facts, "duration_s")
+    if duration is None:
+        duration = seconds_between(started, ended)
+    return duration, number_of(facts, "cpu_s"), number_of(facts, "peak_mb")
+
+
 def _simulations_on_disk(folder: BatchFolder) -> list[str]:
     try:
         with os.scandir(folder.path) as entries:
@@ -209,7 +288,7 @@ def _describe_now(
         again = read_history(f"{path}/state.log")
         if again.size == history.size:
             run = _describe(path, simulation_id, run_id, seed, again)
-            return replace(run, state=RunState.INTERRUPTED, reason=_GONE)
+            return run._replace(state=RunState.INTERRUPTED, reason=_GONE)
         history = again
     if history.damage:
         damage.append(f"{simulation_id} run {run_id}: {history.damage}")
@@ -247,9 +326,6 @@ def _describe(path: str, simulation_id: str, run_id: int | None, seed: int | Non
     reason = "" if last.state is RunState.FINISHED else last.detail
     if "duration_s" not in facts:  # failed runs say why in state.log; the numbers are in run.json
         facts = {**RunFolder(path).read_json(Path(path, "run.json")), **facts}
-    numbers = {name: number_of(facts, name) for name in ("duration_s", "cpu_s", "peak_mb")}
-    if numbers["duration_s"] is None:
-        numbers["duration_s"] = seconds_between(started, last.when)
     fraction = 1.0 if last.state is RunState.FINISHED else None
     return RunStatus(
         simulation_id,
@@ -261,9 +337,7 @@ def _describe(path: str, simulation_id: str, run_id: int | None, seed: int | Non
         attempts or 1,
         started,
         last.when,
-        numbers["duration_s"],
-        numbers["cpu_s"],
-        numbers["peak_mb"],
+        *_numbers(facts, started, last.when),
         fraction,
         *_place(facts),
     )

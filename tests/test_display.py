@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from simmanager import RunFolder, RunState, RunStatus
 from simmanager import display as shown
-from simmanager.display import Progress, console, duration, plain, print_log, print_status, status_view
+from simmanager.display import Progress, console, duration, plain, plain_status, print_log, print_status, status_view
 from simmanager.status import summarise_runs
 
 
@@ -34,6 +34,25 @@ def coloured(status):
     screen = Console(file=file, force_terminal=True, color_system="standard", width=200, markup=False, highlight=False)
     screen.print(status_view(status))
     return file.getvalue()
+
+
+@pytest.mark.parametrize("max_runs", [0, 100])
+@pytest.mark.parametrize(
+    "status",
+    [
+        batch_of(a_run()),
+        batch_of(
+            a_run("running", run_id=1, attempt=2, duration_s=3.0, fraction=0.25),
+            a_run("error", run_id=2, duration_s=0.1, reason="ValueError: [bold]boom[/bold]"),
+            a_run("in_queue", "other"),
+            a_run("interrupted", "other", 1, reason="its process is gone"),
+            damage=["run.json of x"],
+        ),
+        batch_of(a_run("running", duration_s=1.0, fraction=0.5), alive=True),
+    ],
+)
+def test_a_pipe_gets_the_same_text_that_rich_would_write_there(status, max_runs):
+    assert "".join(f"{line}\n" for line in plain_status(status, max_runs)) == text_of(status, max_runs=max_runs)
 
 
 @pytest.mark.parametrize(

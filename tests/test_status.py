@@ -389,3 +389,98 @@ def test_a_run_that_finished_at_once_reads_the_same_by_the_quick_way_and_the_pla
     quick = _finished_at_once(content, str(folder.path), "a", 0, 5)
     assert quick is not None
     assert quick == _describe(str(folder.path), "a", 0, 5, parse(content))
+
+
+def test_a_run_that_failed_at_once_reads_the_same_by_the_quick_way_and_the_plain_one():
+    from simmanager.state import parse
+    from simmanager.status_reader import _describe, _failed_at_once
+
+    manager = SimulationManager([toy_sim("a", failing_loop, message="boom: 5 ≠ 6")], 1, "batch", seed=1)
+    manager.run_all(1, progress=False)
+    folder = manager.runs[0]
+    content = folder.state_log.read_bytes()
+    quick = _failed_at_once(content, str(folder.path), "a", 0, 5)
+    assert quick is not None
+    assert quick == _describe(str(folder.path), "a", 0, 5, parse(content))
+    assert (quick.state, quick.reason) == ("error", "ValueError: boom: 5 ≠ 6")
+    folder.record.unlink()
+    without = _failed_at_once(content, str(folder.path), "a", 0, 5)
+    assert without == _describe(str(folder.path), "a", 0, 5, parse(content))
+
+
+class _Counting:
+    """Counts how often the size of a state.log is asked for."""
+
+    def __init__(self, monkeypatch):
+        from simmanager import status_reader
+
+        self.asked = []
+        real = status_reader._size_of
+        monkeypatch.setattr(status_reader, "_size_of", lambda path: self.asked.append(path) or real(path))
+
+
+def test_a_refresh_looks_only_at_what_was_started(monkeypatch):
+    from simmanager.batch_folder import BatchFolder
+    from simmanager.run_folder import RunFolder
+    from simmanager.status_reader import StatusReader
+
+    manager = SimulationManager([toy_sim("a")], 50, "batch", seed=1)
+    manager.generate_sim_paths()
+    BatchFolder("batch").begin_starts()
+    reader = StatusReader("batch")
+    reader.read()
+    looks = _Counting(monkeypatch)
+    assert reader.read().counts["in_queue"] == 50
+    assert looks.asked == []
+    folder = RunFolder(manager.runs[7].path)
+    BatchFolder("batch").note_start(folder)
+    assert reader.read().counts["in_queue"] == 50  # noted, not yet moved
+    assert len(looks.asked) == 1
+    folder.move(folder.read_history(), (RunState.RUNNING, "attempt=1 pid=1 host=x"), (RunState.ERROR, "boom"))
+    assert reader.read().counts == {**dict.fromkeys(RunState, 0), "in_queue": 49, "error": 1}
+    assert len(looks.asked) == 2
+
+
+def test_a_start_that_could_not_be_noted_is_seen_by_the_next_look_at_all(monkeypatch):
+    from simmanager import status_reader
+
+    manager = SimulationManager([toy_sim("a")], 3, "batch", seed=1)
+    manager.generate_sim_paths()
+    reader = status_reader.StatusReader("batch")
+    reader.read()
+    folder = manager.runs[1]
+    folder.move(folder.read_history(), (RunState.RUNNING, "attempt=1 pid=1 host=x"), (RunState.ERROR, "boom"))
+    assert reader.read().counts["error"] == 0
+    reader._next_full_look = 0.0
+    assert reader.read().counts["error"] == 1
+
+
+@pytest.mark.parametrize("what", ["garbage", "gone", "shorter", "pipe", "link"])
+def test_a_strange_list_of_starts_harms_nobody_and_makes_the_reader_look_at_all(tmp_path, what):
+    from simmanager.status_reader import StatusReader
+
+    manager = SimulationManager([toy_sim("a")], 4, "batch", seed=1)
+    manager.run_all(1, progress=False)
+    starts = Path("batch/starts.log")
+    assert starts.read_text().count("\n") == 4
+    manager.extend(runs_per_sim=6)
+    reader = StatusReader("batch")
+    reader.read()
+    if what == "garbage":
+        starts.write_bytes(starts.read_bytes() + b"\x00\xff../../etc\nno newline")
+    else:
+        starts.unlink()
+    if what == "shorter":
+        starts.write_text("a/x\n")
+    elif what == "pipe":
+        os.mkfifo(starts)
+    elif what == "link":
+        (tmp_path / "mine").write_text("mine")
+        starts.symlink_to(tmp_path / "mine")
+    manager.run_all(1, progress=False)
+    assert what != "link" or (tmp_path / "mine").read_text() == "mine"
+    if what != "garbage":  # the first start is glued to it
+        assert reader.read() == read_status("batch")
+    assert read_status("batch").all_finished
+    reader._next_full_look = 0.0
+    assert reader.read().all_finished

@@ -4,7 +4,7 @@ Arguments: package, process (bool: only print the status, as a program of Neural
 """
 
 # Plain calls, no pathlib: what is measured must not pay for it.
-# ruff: noqa: PTH123
+# ruff: noqa: PTH119, PTH123
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def ours() -> dict[str, float]:
     for run in waiting:
         with open(f"{run.path}/state.log", "a") as file:
             file.write(_MOVES)
+        with open("batch/starts.log", "a") as file:  # as a worker does
+            file.write(f"{run.simulation_id}/{os.path.basename(run.path)}\n")
     refresh_s, second = seconds(refresh)
     assert second.counts["finished"] == first.counts["finished"] + len(waiting)
     return {"call_s": call_s, "refresh_s": refresh_s, "peak_mb": peak_mb()}
