@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -308,11 +309,11 @@ class SingleSim:
 def readable(value: Any, depth: int = 0) -> Any:
     """Return a parameter value as something that JSON can hold and a person can read."""
     if value is None or isinstance(value, (bool, int, str)):
-        return value if not isinstance(value, str) or len(value) <= 1000 else value[:1000] + "…"
+        return value if not isinstance(value, str) or len(value) <= 1000 else _cut(value, 1000, value)
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else repr(value)
-    if depth < 5 and isinstance(value, Mapping):
-        return {str(key): readable(item, depth + 1) for key, item in list(value.items())[:200]}
+    if depth < 5 and isinstance(value, Mapping) and len(value) <= 200:
+        return {str(key): readable(item, depth + 1) for key, item in value.items()}
     if depth < 5 and isinstance(value, (list, tuple)) and len(value) <= 100:
         return [readable(item, depth + 1) for item in value]
     size = getattr(value, "size", None)  # a method in torch
@@ -321,7 +322,15 @@ def readable(value: Any, depth: int = 0) -> Any:
     if isinstance(value, type) or hasattr(value, "__qualname__"):
         return _name_of(value)
     text = _shown(value)
-    return text if len(text) <= 200 else text[:199] + "…"
+    if hasattr(value, "tobytes") and not getattr(getattr(value, "dtype", None), "hasobject", True):
+        return _cut(text, 200, value.tobytes())  # a large array, of which NumPy shows the corners only
+    return text if len(text) <= 200 else _cut(text, 200, text)
+
+
+def _cut(text: str, length: int, content: str | bytes) -> str:
+    """Shorten a text; a hash of the whole content tells it from another one that begins in the same way."""
+    whole = content if isinstance(content, bytes) else content.encode(errors="backslashreplace")
+    return f"{text[:length]}… #{hashlib.sha256(whole).hexdigest()[:8]}"
 
 
 def describe_simulation(sim: SingleSim) -> dict[str, Any]:

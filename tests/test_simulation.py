@@ -1,5 +1,6 @@
 """SingleSim: a recipe that is run here, saved, loaded, copied and compared."""
 
+import copy
 import json
 import os
 import pickle
@@ -463,7 +464,7 @@ class Tensor:
         (True, True),
         (float("nan"), "nan"),
         (float("inf"), "inf"),
-        ("x" * 2000, "x" * 1000 + "…"),
+        ("x" * 2000, "x" * 1000 + "… #5c0e0ea4"),
         ({"a": (1, 2)}, {"a": [1, 2]}),
         ({1: 2}, {"1": 2}),
         (np.float32(0.5), 0.5),
@@ -486,6 +487,22 @@ def test_large_and_deep_parameters_stay_small():
     for _ in range(500):
         deep = [deep]
     assert len(json.dumps(readable(deep))) < 1000
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (np.zeros(5000), np.where(np.arange(5000) == 2500, 1.0, 0.0)),
+        ("x" * 2000, "x" * 1999 + "y"),
+        (list(range(1000)), [*range(999), 5]),
+        ({str(n): n for n in range(300)}, {str(n): min(n, 298) for n in range(300)}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_large_parameters_that_differ_look_different(one, other):
+    """A change is seen by what manager.json says."""
+    assert readable(one) != readable(other)
+    assert readable(one) == readable(copy.deepcopy(one))
 
 
 def test_the_entry_of_a_simulation_has_all_fields():
