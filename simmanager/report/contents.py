@@ -147,7 +147,7 @@ def _effort(runs: Iterable[RunResult]) -> list[Tile]:
         found.append(Tile("median run", duration(median(times)), f"{duration(min(times))} to {duration(max(times))}"))
     peaks = [run.peak_mb for run in executed if run.peak_mb]
     if peaks:
-        found.append(Tile("peak memory of a run", memory(max(peaks)), f"median {memory(median(peaks))}"))
+        found.append(Tile("peak memory", memory(max(peaks)), f"median {memory(median(peaks))}"))
     return found
 
 
@@ -246,7 +246,9 @@ def run_table(results: Results) -> dict[str, Any]:
         columns[f"{metric} "] = partial(_metric, metric)  # the space: no metric takes the place of another column
     if any(run.attempt > 1 for run in runs):
         columns["attempt"] = lambda run: Cell(str(run.attempt), kind="number")
-    columns["started (UTC)"] = lambda run: Cell(moment(run.started))
+    days = {run.started[:10] for run in runs if run.started}
+    day = f"{days.pop()} " if len(days) == 1 else ""
+    columns[f"started ({day}UTC)"] = lambda run: Cell(moment(run.started).removeprefix(day))
     if any(map(_reason, runs)):
         columns["what went wrong"] = lambda run: Cell(value_text(_reason(run)), kind="text")
     columns["seed"] = lambda run: Cell("" if run.seed is None else str(run.seed), kind="number")

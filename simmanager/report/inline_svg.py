@@ -12,23 +12,24 @@ from xml.etree import ElementTree
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Drawn with these, then replaced by what the page has for text and for lines, so that figures follow light and dark.
+#: Text, axes and what lies behind a legend are drawn with these, for the page to give them its own.
 _INK, _LINE, _CARD = "#010203", "#040506", "#070809"
-_BY_THE_PAGE = {
-    _INK: "currentColor",
-    "#000000": "currentColor",
-    _LINE: "var(--line)",
-    "#bbbbbb": "var(--line)",
-    "#dddddd": "var(--line)",
-    "#767676": "var(--muted)",
-    _CARD: "var(--card)",
-    "#ffffff": "var(--card)",
-}
+_BY_THE_PAGE = {_INK: "currentColor", _LINE: "var(--line)", _CARD: "var(--card)"}
+
+#: A white shape with a grey edge is an empty one.
+_EMPTY = "fill: #ffffff; stroke: #767676"
+
+#: What greys are for the page, from black to nearly white.
+_GREYS = ("currentColor", "var(--muted)", "var(--line)", "var(--line)")
 
 _FAMILY = re.compile(r"font-family: [^;]*")
 _REFERENCE = re.compile(r"url\(#([^)]*)\)")
-_COLOUR = re.compile("|".join(_BY_THE_PAGE))
-_LONG_NUMBER = re.compile(r"(?<=\d\.\d\d)\d+")
+_PAINT = re.compile(r"(fill|stroke): (#[0-9a-f]{6})")
+
+#: Digits of a coordinate that nobody sees: in long paths from the second on (a tenth of a point), else from the third.
+_DIGITS_OF_LONG = re.compile(r"(?<=\d\.\d)\d+")
+_DIGITS = re.compile(r"(?<=\d\.\d\d)\d+")
+_LONG = 2000
 
 
 @contextmanager
@@ -67,7 +68,7 @@ def inline_svg(figure: Figure, prefix: str, alt: str) -> str:
         What it shows, in words.
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg")
+    figure.savefig(buffer, format="svg", dpi=150)  # of what is drawn as an image
     tree = ElementTree.fromstring(buffer.getvalue())  # our own, written a moment ago
     _drop(tree, {"metadata", "style"})
     elements = list(tree.iter())
@@ -92,11 +93,23 @@ def _attributes(attributes: dict[str, str], used: set[str], prefix: str) -> Iter
         elif name == "href":
             yield name, f"#{prefix}-{value[1:]}" if value.startswith("#") else value
         elif name == "d":
-            yield name, " ".join(_LONG_NUMBER.sub("", value).split())
+            digits = _DIGITS_OF_LONG if len(value) > _LONG else _DIGITS
+            yield name, " ".join(digits.sub("", value).split())
         else:
             value = _REFERENCE.sub(rf"url(#{prefix}-\1)", value)
-            value = _COLOUR.sub(lambda match: _BY_THE_PAGE[match[0]], value)
+            value = _PAINT.sub(_themed, value.replace(_EMPTY, f"fill: {_CARD}; stroke: #767676"))
             yield name, _FAMILY.sub("font-family: inherit", value)
+
+
+def _themed(match: re.Match[str]) -> str:
+    """Return a fill or stroke of the page for one without a hue: light greys, dark greys and white edges."""
+    what, colour = match.groups()
+    if colour in _BY_THE_PAGE:
+        return f"{what}: {_BY_THE_PAGE[colour]}"
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    if red != green or green != blue or (what, red) == ("fill", 255):
+        return match[0]
+    return f"{what}: {_GREYS[min(red // 64, 3)] if red < 255 else 'var(--card)'}"
 
 
 def _drop(tree: ElementTree.Element, tags: set[str]) -> None:

@@ -100,7 +100,7 @@
     }
     if (order) sort();
     filter();
-    if (kept?.scroll) scrollTo({ left: kept.scroll[0], top: kept.scroll[1], behavior: "instant" });
+    if (kept?.scroll) scrollTo(kept.scroll[0], kept.scroll[1]);
     if (kept?.focus) document.getElementById(kept.focus)?.focus({ preventScroll: true });
     if (kept?.scroll) save(); // where it was scrolled to is good for one reload only
   }

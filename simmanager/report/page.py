@@ -25,8 +25,8 @@ from .contents import (
     simulations,
     tiles,
 )
-from .figures import Section, draw_sections
 from .problems import MAX_GROUPS, problems
+from .sections import Section, draw_sections
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -1,0 +1,242 @@
+"""The sections of figures: curves, metrics, maps, trajectories, timeline. A few of each; what is left out is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .contents import Grid, count
+from .inline_svg import page_style
+from .page_figure import PageFigure, draw
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..results import Results
+
+#: Curves, metrics, simulations in one figure, and rows and columns of panels that the page shows.
+MAX_CURVES, MAX_METRICS, MAX_LINES, MAX_ROWS, MAX_COLUMNS = 6, 6, 10, 6, 5
+
+#: Differences between pairs of simulations that a table shows.
+MAX_DIFFERENCES = 15
+
+#: Runs in one picture of all runs.
+MAX_RUNS = 3000
+
+#: Simulations that a caption names.
+MAX_NAMED = 4
+
+#: Width of a figure over the whole page, and of one that shares it, in inches.
+_WIDE, _HALF = 11.0, 6.2
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page with figures of one kind."""
+
+    name: str
+    title: str
+    figures: tuple[PageFigure, ...]
+    note: str = ""
+
+
+def draw_sections(results: Results) -> list[Section]:
+    """Return the sections of figures for which the batch has something to show."""
+    with page_style():
+        found = (_curves(results), _metrics(results), _maps(results), _trajectories(results), _timeline(results))
+        return [section for section in found if section is not None]
+
+
+def _some(all_of_them: Sequence[str], most: int, what: str) -> tuple[list[str], str]:
+    """Return the first few, and what to say about the others."""
+    shown = list(all_of_them[:most])
+    return shown, f"{len(shown)} of {len(all_of_them)} {what} shown." if len(shown) < len(all_of_them) else ""
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def _listing(names: Sequence[str]) -> str:
+    rest = len(names) - MAX_NAMED
+    return ", ".join(names[:MAX_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+# Curves --------------------------------------------------------------------------------------------------------
+
+
+def _curves(results: Results) -> Section | None:
+    keys, note = _some(results.keys, MAX_CURVES, "curves")
+    figures = tuple(_curve(results, key, f"curve-{number}") for number, key in enumerate(keys))
+    return Section("curves", "Learning curves", figures, note) if figures else None
+
+
+def _curve(results: Results, key: str, name: str) -> PageFigure:
+    from ..plots import plot_curves
+
+    found = results.curves(key)
+    having = [simulation for simulation, curves in found.items() if curves.n_runs]
+    shown, note = _some(having, MAX_LINES, "simulations")
+    runs = ", ".join(f"{simulation} {found[simulation].text}" for simulation in shown)
+    return draw(
+        name,
+        key,
+        f"Learning curves of {key}: {runs}",
+        (_HALF, 3.9),
+        lambda figure: plot_curves(results, key, shown, ax=figure.add_subplot()),
+        caption=_sentences(note, _without(results, [one for one in found if one not in having])),
+        tables=_comparison(results, shown, key=key),
+    )
+
+
+def _without(results: Results, simulation_ids: list[str]) -> str:
+    """Return which simulations have no such curve: those without a finished run, and those of other models."""
+    waiting = [simulation for simulation in simulation_ids if not results.counts(simulation)["finished"]]
+    others = [simulation for simulation in simulation_ids if simulation not in waiting]
+    return _sentences(
+        f"No finished run: {_listing(waiting)}." if waiting else "", f"Not in {_listing(others)}." if others else ""
+    )
+
+
+def _comparison(results: Results, shown: list[str], **what: str) -> tuple[tuple[str, Grid], ...]:
+    """Return the statistics of a curve or metric, and the differences between simulations, as tables."""
+    from ..comparison import compare
+    from ..comparison_view import difference_rows, heading, simulation_rows
+
+    comparison = compare(results, simulations=shown, statistic="mean", **what)  # type: ignore[arg-type]
+    tables = [(heading(comparison), simulation_rows(comparison))]
+    if 0 < len(comparison.differences) <= MAX_DIFFERENCES:
+        tables.append(("Differences", difference_rows(comparison)))
+    return tuple(
+        (title, Grid(header[0], tuple(header[1:]), tuple((row[0], tuple(row[1:])) for row in rows)))
+        for title, (header, rows) in tables
+    )
+
+
+# Metrics -------------------------------------------------------------------------------------------------------
+
+
+def _metrics(results: Results) -> Section | None:
+    names, note = _some(results.metric_names, MAX_METRICS, "metrics")
+    swept = _swept_parameters(results)
+    figures = []
+    for number, metric in enumerate(names):
+        figures.append(_metric(results, metric, f"metric-{number}"))
+        if swept:
+            figures.append(_sweep(results, metric, swept, f"sweep-{number}"))
+    return Section("metrics", "Metrics", tuple(figures), note) if figures else None
+
+
+def _metric(results: Results, metric: str, name: str) -> PageFigure:
+    from ..plots import plot_metric
+
+    found = results.metric(metric)
+    shown, note = _some(results.simulation_ids, MAX_LINES, "simulations")
+    runs = ", ".join(f"{simulation} {found[simulation].text}" for simulation in shown)
+    return draw(
+        name,
+        metric,
+        f"{metric} of each run, and the interval of each simulation: {runs}",
+        (_HALF, 1.3 + 0.5 * len(shown)),
+        lambda figure: plot_metric(results, metric, shown, ax=figure.add_subplot()),
+        caption=note,
+        tables=_comparison(results, shown, metric=metric),
+    )
+
+
+def _swept_parameters(results: Results) -> list[str]:
+    """Return the one or two parameters that all simulations have and that differ, if they are numbers; else none."""
+    varying = {
+        name: values for name, values in results.varying_parameters().items() if len(set(map(str, values.values()))) > 1
+    }
+    numbers = all(
+        len(values) == len(results.simulation_ids)
+        and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values.values())
+        for values in varying.values()
+    )
+    return list(varying) if numbers and 1 <= len(varying) <= 2 and len(results.simulation_ids) > 2 else []
+
+
+def _sweep(results: Results, metric: str, parameters: list[str], name: str) -> PageFigure:
+    from ..plots import plot_sweep
+
+    words = " and ".join(parameters)
+    return draw(
+        name,
+        f"{metric} over {words}",
+        f"{metric} over the values of {words}",
+        (_HALF, 3.9),
+        lambda figure: plot_sweep(results, metric, *parameters, ax=figure.add_subplot()),
+    )
+
+
+# Maps and trajectories -----------------------------------------------------------------------------------------
+
+
+def _maps(results: Results) -> Section | None:
+    from ..plots import plot_rate_maps
+
+    found = {simulation: set(runs) for simulation, runs in results.maps().items()}
+    return _panels(results, found, "maps", "Rate maps", "Rate maps", plot_rate_maps)
+
+
+def _trajectories(results: Results) -> Section | None:
+    from ..plots import plot_trajectories
+
+    found = {simulation: set(runs) for simulation, runs in results.trajectories().items()}
+    return _panels(results, found, "trajectories", "Trajectories", "Trajectories in the arena", plot_trajectories)
+
+
+def _panels(
+    results: Results, found: dict[str, set[int]], name: str, title: str, alt: str, plot: Callable[..., object]
+) -> Section | None:
+    """Return a section with one figure of panels: a row for each simulation, a column for each run."""
+    having = [simulation for simulation, runs in found.items() if runs]
+    if not having:
+        return None
+    shown, note = _some(having, MAX_ROWS, "simulations with them")
+    runs = sorted(set().union(*(found[simulation] for simulation in shown)))
+    columns = runs[:MAX_COLUMNS]
+    more = f"{len(columns)} of {count(len(runs), 'run')} of each shown." if len(runs) > len(columns) else ""
+
+    def fill(figure: Figure) -> None:
+        axes: Any = figure.subplots(len(shown), len(columns), squeeze=False)
+        plot(results, simulations=shown, runs=columns, axes=axes)
+
+    words = f"{alt} of {', '.join(shown)}, runs {', '.join(map(str, columns))}"
+    size = (min(1.6 + 1.75 * len(columns), _WIDE), 0.5 + 1.75 * len(shown))
+    figure = draw(f"{name}-0", "", words, size, fill, caption=_sentences(note, more), wide=True)
+    return Section(name, title, (figure,))
+
+
+# All runs ------------------------------------------------------------------------------------------------------
+
+
+def _timeline(results: Results) -> Section | None:
+    from ..plots import plot_status, plot_timeline
+
+    executed = sum(bool(run.started) for run in results.runs)
+    if not executed or len(results.runs) > MAX_RUNS:
+        return None
+    n_lines = sum(results.total(simulation) // 50 + 1 for simulation in results.simulation_ids)
+    figures = (
+        draw(
+            "timeline-0",
+            "When each run was executed",
+            f"Timeline of {count(executed, 'run')}: the slots in which they were executed, over time",
+            (_WIDE, 3.2),
+            lambda figure: plot_timeline(results, ax=figure.add_subplot()),
+            caption="A lane is a seat for one run at a time: gaps are idle cores, long bars are slow runs.",
+            wide=True,
+        ),
+        draw(
+            "states",
+            "How each run ended",
+            f"A square for each of {count(len(results.runs), 'run')}: {results.status.headline.replace('_', ' ')}",
+            (_WIDE, min(1.1 + 0.24 * n_lines, 12.0)),
+            lambda figure: plot_status(results, ax=figure.add_subplot()),
+            wide=True,
+        ),
+    )
+    return Section("timeline", "Timeline", figures)
