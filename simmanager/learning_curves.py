@@ -77,16 +77,15 @@ def area_under_curve(iterations: npt.ArrayLike, values: npt.ArrayLike) -> FloatA
     ParameterError
         The shapes do not belong together.
     """
-    from scipy.integrate import trapezoid
-
     curves = _curves(values)
     places = _places(iterations, curves)
     areas = np.full(len(curves), np.nan)
     for i, curve in enumerate(curves):
         known = ~np.isnan(curve)
-        if known.sum() >= 2:
+        x, y = places[known], curve[known]
+        if len(y) >= 2:
             with np.errstate(invalid="ignore"):  # inf - inf is NaN, as it should be
-                areas[i] = trapezoid(curve[known], places[known])
+                areas[i] = np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2)
     return areas
 
 
@@ -122,10 +121,8 @@ def iterations_to_threshold(
     if direction not in DIRECTIONS:
         raise ParameterError(f"direction must be 'below' or 'above', not {direction!r}.")
     there = curves <= threshold if direction == "below" else curves >= threshold
-    reached = there.any(axis=1)
-    found = np.full(len(curves), np.nan)
-    found[reached] = places[there[reached].argmax(axis=1)]
-    return found
+    first = np.where(there, places, np.inf).min(axis=1, initial=np.inf)
+    return np.where(np.isfinite(first), first, np.nan)
 
 
 def _curves(values: npt.ArrayLike) -> FloatArray:
