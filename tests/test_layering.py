@@ -112,7 +112,22 @@ def test_training_loops_know_no_agent_no_arena_and_no_process(name):
 
 @pytest.mark.parametrize("name", READERS)
 def test_those_who_read_a_batch_reach_only_each_other_and_errors(name):
-    assert reached(name, late=True) <= {*READERS, "errors"}
+    shown_in_a_notebook = {"notebook", "display"}
+    assert reached(name, late=True) <= {*READERS, "errors", *shown_in_a_notebook}
+    assert not reached(name, late=False) & shown_in_a_notebook
+
+
+def test_what_is_shown_in_a_notebook_needs_no_package():
+    assert others(imports("notebook", late=True)) == set()
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.partition(".")[0] == "report"])
+def test_the_page_reaches_nothing_that_executes_and_no_model(name):
+    reach = reached(name, late=True)
+    assert not reach & {"manager", "executor", "slots", "worker", "execution", "simulate", "simulation", "isolation"}
+    assert not reach & set(MODELS)
+    assert others(imports(name, late=False)) == set()
+    assert others(imports(name, late=True)) <= {"jinja2", "markupsafe", "matplotlib"}
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -165,13 +180,25 @@ def test_gymnasium_is_known_to_its_arena_alone_and_loaded_when_one_is_made():
 
 
 def test_rich_is_known_to_those_who_show_things():
-    assert {name for name in SOURCES if "rich" in others(imports(name, late=True))} <= {"display", "cli", "results_view"}
+    assert {name for name in SOURCES if "rich" in others(imports(name, late=True))} <= {
+        "display",
+        "cli",
+        "results_view",
+    }
 
 
 def test_matplotlib_is_known_to_those_who_draw():
     drawing = {name for name in SOURCES if "matplotlib" in others(imports(name, late=True))} - set(MODELS)
-    assert drawing <= {"demo", "plots", "report"}
+    assert {name.partition(".")[0] for name in drawing} <= {"demo", "plots", "report"}
     assert not [name for name in SOURCES if "matplotlib" in others(imports(name, late=False))]
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.partition(".")[0] == "plots"])
+def test_figures_know_results_and_statistics_only(name):
+    allowed = {"curves", "display", "errors", "parameters", "results", "run_result", "state", "statistics"}
+    assert {other for other in ours(imports(name, late=True)) if not other.startswith("plots")} <= allowed
+    assert others(imports(name, late=False)) == set()
+    assert others(imports(name, late=True)) <= {"matplotlib", "numpy", "scipy"}
 
 
 def test_only_models_and_loops_load_numpy_when_they_are_imported():
