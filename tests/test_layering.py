@@ -75,6 +75,8 @@ def reached(name, *, late):
 
 
 MODELS = [name for name in SOURCES if name.partition(".")[0] in ("agents", "arenas")]
+STATISTICS = ["statistics", "learning_curves", "autocorrelogram", "grid_score", "rate_maps", "spatial_tuning"]
+STATISTICS += ["comparison", "compared_runs"]
 RESULTS = ["results", "run_result", "results_table", "summary_reader", "curves"]
 READERS = ["state", "run_folder", "record", "batch_folder", "locking", "status", "status_reader"]
 
@@ -183,6 +185,7 @@ def test_rich_is_known_to_those_who_show_things():
     assert {name for name in SOURCES if "rich" in others(imports(name, late=True))} <= {
         "display",
         "cli",
+        "comparison_view",
         "results_view",
     }
 
@@ -201,9 +204,20 @@ def test_figures_know_results_and_statistics_only(name):
     assert others(imports(name, late=True)) <= {"matplotlib", "numpy", "scipy"}
 
 
-def test_only_models_and_loops_load_numpy_when_they_are_imported():
+def test_only_models_loops_and_statistics_load_numpy_when_they_are_imported():
     loading = {name for name in SOURCES if "numpy" in others(imports(name, late=False))}
-    assert loading <= {*MODELS, "recording", "model_state", "training_loops"}
+    assert loading <= {*MODELS, *STATISTICS, "recording", "model_state", "training_loops"}
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+def test_statistics_reach_no_model_no_process_and_no_pickle(name):
+    reach = reached(name, late=True)
+    assert not {other for other in reach if other.startswith(("agents", "arenas"))}
+    assert not reach & {"manager", "executor", "slots", "worker", "execution", "simulation", "simulate", "pickling"}
+    assert others(imports(name, late=False)) <= {"numpy"}
+    assert others(imports(name, late=True)) <= {"numpy", "scipy"}
+    if not name.startswith("compar"):  # those compare runs; the others know arrays only
+        assert reach <= {*STATISTICS, "errors", "parameters", "summary"}
 
 
 def test_nobody_imports_in_a_circle():
