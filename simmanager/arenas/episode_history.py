@@ -42,14 +42,15 @@ class EpisodeHistory(Sequence[dict[str, Any]]):
         Parameters
         ----------
         action, state : ndarray
-            Always of the same shape and dtype; ``state`` None, always, if it is not kept.
+            Always of the same shape and dtype (without dimensions for one number or object); ``state`` None, always, if
+            it is not kept.
         reward, terminated, truncated, episode
             As described above.
         """
         if self._actions is None:
             self._actions = GrowingArray(action.shape, action.dtype)
             self._states = None if state is None else GrowingArray(state.shape, state.dtype)
-        self._actions.append(action)
+        self._actions.append(action[()])
         if self._states is not None and state is not None:
             self._states.append(state)
         self._numbers.append_floats(reward, terminated, truncated, episode)
@@ -75,10 +76,10 @@ class EpisodeHistory(Sequence[dict[str, Any]]):
 
     def _transition(self, index: int) -> dict[str, Any]:
         reward, terminated, truncated, episode = self._numbers.array[index].tolist()
-        action = self._actions.array[index].copy() if self._actions is not None else None
-        state = self._states.array[index].copy() if self._states is not None else None
+        action = None if self._actions is None else self._actions.array[index]
+        state = None if self._states is None else self._states.array[index].copy()
         return {
-            "action": action,
+            "action": action.copy() if isinstance(action, np.ndarray) else action,
             "state": state,
             "next_state": state,
             "reward": reward,

@@ -204,7 +204,7 @@ class GymnasiumArena(Environment):
         self.terminated, self.truncated = bool(terminated), bool(truncated)
         self._increase_global_step()
         kept = state if self.keep_observations else None
-        self.history.record(np.asarray(action), kept, reward, self.terminated, self.truncated, self.n_episodes)
+        self.history.record(_one_value(action), kept, reward, self.terminated, self.truncated, self.n_episodes)
         self._return += reward
         self._length += 1
         self.state = state
@@ -218,10 +218,7 @@ class GymnasiumArena(Environment):
     def _checked(self, space: Any, action: Any) -> Any:
         """Return the action as the space has it: a whole number, or an array of its dtype."""
         try:
-            if hasattr(space, "n") and np.ndim(action) <= 1 and np.size(action) == 1:
-                chosen: Any = int(np.asarray(action).item()) if np.asarray(action).dtype.kind in "iu" else action
-            else:
-                chosen = np.asarray(action, dtype=space.dtype) if space.dtype is not None else action
+            chosen = action if type(action) is int else _converted(space, action)
             allowed = bool(space.contains(chosen))
         except (TypeError, ValueError):
             allowed = False
@@ -237,6 +234,24 @@ class GymnasiumArena(Environment):
 
             observation = flatten(self.observation_space, observation)
         return np.atleast_1d(np.array(observation))
+
+
+def _converted(space: Any, action: Any) -> Any:
+    from gymnasium.spaces import Discrete
+
+    if isinstance(space, Discrete):
+        number = np.asarray(action)
+        return number.item() if number.size == 1 and number.dtype.kind in "iu" else action
+    return action if space.dtype is None else np.asarray(action, dtype=space.dtype)
+
+
+def _one_value(action: Any) -> Array:
+    """Return an action as an array; that of a composite space, a dict or tuple, as it is in one without dimensions."""
+    if not isinstance(action, (dict, tuple)):
+        return np.asarray(action)
+    value = np.empty((), dtype=object)
+    value[()] = action
+    return value
 
 
 def _make(env_id: str | Callable[..., Any], make_kwargs: dict[str, Any]) -> Any:
