@@ -90,7 +90,6 @@ def grow_batch(folder: BatchFolder, simulations: Sequence[SingleSim], runs_per_s
     RecipeError
         A simulation cannot be pickled.
     """
-    finish_changes(folder)
     manifest = folder.read_manifest()
     number = more_runs(manifest.runs_per_sim, runs_per_sim)
     _check_together(manifest, simulations)
@@ -149,8 +148,8 @@ def _commit(
 ) -> None:
     """Write recipes and manifest so that a kill leaves the batch as it was, or as it is to be.
 
-    The recipes are staged beside the old ones, manager.json is replaced (this moment decides), and they are put in
-    place; `finish_changes` does the last step if it was not reached.
+    New recipes are put in place, changed ones beside the old ones; manager.json is replaced (this moment decides);
+    then the changed ones are put in place, and `finish_changes` does so if a kill comes first.
     """
     if not (changed or added or always):
         return
@@ -161,9 +160,11 @@ def _commit(
         for name, content in recipes.items():
             parent = folder.own_simulation(name)
             parent.mkdir(exist_ok=True)
-            RunFolder(parent).write_bytes(_staged(folder, name), content)
+            target = folder.recipe(name) if name in new else _staged(folder, name)
+            RunFolder(parent).write_bytes(target, content)
         folder.write_manifest(replace(manifest, simulations=(*entries, *new.values())))
-        for name in recipes:
+        for simulation in changed:
+            name = str(simulation.simulation_id)
             _staged(folder, name).replace(folder.recipe(name))
     except OSError as error:
         if isinstance(error, SimManagerError):

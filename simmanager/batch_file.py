@@ -184,10 +184,11 @@ class _BatchFile:
     def _check_parameters(self, sim: SingleSim, group: str, given: dict[str, Any], where: Where) -> None:
         if takes_any(sim, group):
             return
-        owner = getattr(sim, GROUPS[group])
+        owner, known = getattr(sim, GROUPS[group]), named_parameters(sim, group)
         for name in given:
-            with self._at(*where, group, name):
-                refuse_unknown(getattr(owner, "__name__", repr(owner)), {name: None}, named_parameters(sim, group))
+            if name not in known:
+                with self._at(*where, group, name):
+                    refuse_unknown(getattr(owner, "__name__", repr(owner)), {str(name): None}, known)
 
     def _metrics(self, entry: dict[str, Any], where: Where) -> dict[str, Any]:
         metrics = {}
@@ -239,5 +240,5 @@ def _distribution(table: dict[str, Any]) -> Any:
         frozen = known[name](**shapes)
         frozen.rvs(random_state=0)
     except (TypeError, ValueError) as error:
-        raise ParameterError(f"{name} does not take these numbers: {error}.") from None
+        raise ParameterError(f"{name} does not take these numbers: {str(error).rstrip('.')}.") from None
     return frozen

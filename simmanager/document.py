@@ -190,7 +190,7 @@ def _read_yaml(path: Path, text: str) -> Document:
     try:
         loader = Loader(text)
         node = loader.get_single_node()
-        lines, problem = _yaml_lines(node)
+        lines, problem = _yaml_lines(node) if node else ({}, " is empty.")
         content: Any = None if problem else loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -205,7 +205,7 @@ def _read_yaml(path: Path, text: str) -> Document:
 def _yaml_lines(root: Any) -> tuple[dict[Where, int], str]:
     """Return the line of each value, and what is wrong: a key that is given twice, or aliases that grow too large."""
     lines: dict[Where, int] = {}
-    todo: list[tuple[Where, Any]] = [((), root)] if root is not None else []
+    todo: list[tuple[Where, Any]] = [((), root)]
     while todo:
         where, node = todo.pop()
         lines.setdefault(where, node.start_mark.line + 1)

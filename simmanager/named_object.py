@@ -63,7 +63,8 @@ def _import(name: str, folder: Path) -> ModuleType:
 def _no_module(missing: str) -> str:
     parent, _, last = missing.rpartition(".")
     path = getattr(sys.modules.get(parent), "__path__", []) if parent else None
-    near = suggest(last, [module.name for module in pkgutil.iter_modules(path)])
+    prefix = f"{parent}." if parent else ""
+    near = suggest(last, [module.name for module in pkgutil.iter_modules(path)]).replace("'", f"'{prefix}", 1)
     return f"There is no module {missing!r}.{near}"
 
 
