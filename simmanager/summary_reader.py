@@ -93,7 +93,7 @@ def _array(content: bytes) -> npt.NDArray[Any]:
 
     start = 10 + int.from_bytes(content[8:10], "little")  # as a file of version 1.0 has it
     shape, dtype = _header(content[:start])
-    if min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize != len(content) - start:
+    if math.prod(shape) * dtype.itemsize != len(content) - start:
         raise SummaryUnreadable(f"an array of shape {shape} does not have its bytes")
     return np.frombuffer(content, dtype, offset=start).reshape(shape)
 
