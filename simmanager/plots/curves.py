@@ -81,7 +81,7 @@ def plot_curves(
     found = batch.curves(key, simulations)
     drawn = {sim: _Runs(curves, window) for sim, curves in found.items()}
     estimates = {sim: estimate(runs.values, statistic, level, ended=runs.ended) for sim, runs in drawn.items()}
-    ax = axes_of(ax, 7.2, 4.0)
+    ax = axes_of(ax, 7.2, max(4.0, 0.7 + 0.2 * len(found)))
     if not any(curves.n_runs for curves in found.values()):
         return say(ax, nothing_to_draw(batch, found, f"curve {drawable(key)}"))
     handles, labels = [], []
@@ -151,8 +151,10 @@ def _draw(ax: Axes, runs: _Runs, found: Estimate, index: int, label: str) -> Lin
         linestyle=appearance.line,
         marker=appearance.marker,
         markevery=spots,
-        markersize=5,
-        linewidth=1.6,
+        markersize=6.5,
+        markeredgecolor="white",
+        markeredgewidth=0.8,
+        linewidth=1.4,
         label=label,
     )[0]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ..results import RunResult
+from ..run_result import RunResult
 
 _Span = tuple[float, float, RunResult]
 
@@ -110,6 +110,6 @@ def _span(run: RunResult) -> tuple[float, float, RunResult] | None:
 def _seconds(when: str) -> float | None:
     try:
         moment = datetime.fromisoformat(when)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
+        return (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):  # no time, or one before the year 1
         return None

@@ -100,8 +100,8 @@ def _draw_row(ax: Axes, row: int, values: FloatArray, found: Estimate, index: in
     if len(values) > 1:
         below = row + _BELOW
         ends = [found.low[0], found.high[0]]
-        ax.plot(ends, [below, below], color=appearance.colour, linewidth=2.4, label="_interval")
-        ax.plot(found.centre, [below], markersize=7, markeredgecolor="white", label="_statistic", **style)
+        ax.plot(ends, [below, below], color=appearance.colour, linewidth=5, solid_capstyle="butt", label="_interval")
+        ax.plot(found.centre, [below], "|", color="black", markersize=10, markeredgewidth=1.8, label="_statistic")
 
 
 def _explain(ax: Axes, interval: str) -> None:
@@ -111,6 +111,7 @@ def _explain(ax: Axes, interval: str) -> None:
     handles: list[Any] = [Line2D([], [], marker="o", color=GREY, alpha=0.55, markersize=5, linestyle="none")]
     labels = ["a run"]
     if interval:
-        handles.append(Line2D([], [], marker="o", color=GREY, markersize=7, markeredgecolor="white", linewidth=2.4))
+        bar = Line2D([], [], color=GREY, linewidth=5, solid_capstyle="butt")
+        handles.append((bar, Line2D([], [], marker="|", color="black", markersize=10, markeredgewidth=1.8)))
         labels.append(interval)
     legend(ax, handles, labels, place="above")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ParameterError, UnknownName
 from ..parameters import check_integer
 from ..state import RunState
-from .style import NORMAL, SMALL, STATE_LOOKS, drawable, say
-from .wording import number_of_runs
+from .style import NORMAL, SMALL, STATE_LOOKS, drawable, root_of, say
+from .wording import number, number_of_runs
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -58,8 +59,6 @@ class Panels:
     ------
     UnknownName
         There is no such simulation or run; lists those that exist.
-    ParameterError
-        ``axes`` are not as many.
     """
 
     def __init__(
@@ -72,12 +71,15 @@ class Panels:
     ) -> None:
         self._batch = batch
         self._n_parts = n_parts
-        self._own = axes is None
+        self._axes = axes
         chosen = batch.select(simulations).simulation_ids
         self.simulations = chosen[:MAX_SIMULATIONS] if simulations is None else chosen
         self.run_ids = _run_ids(batch, self.simulations, runs)
-        #: (n_simulations, n_runs * n_parts) axes.
-        self.grid = _grid(axes, len(self.simulations), len(self.run_ids) * n_parts)
+
+    @cached_property
+    def grid(self) -> AxesArray:
+        """(n_simulations, n_runs * n_parts) axes, made when they are first needed: nothing is open after an error."""
+        return _grid(self._axes, len(self.simulations), len(self.run_ids) * self._n_parts)
 
     def __iter__(self) -> Iterator[Panel]:
         """Give the panels, row by row."""
@@ -113,7 +115,8 @@ class Panels:
             ax.tick_params(labelleft=False)
         for ax in self.grid[-1]:
             ax.set_xlabel("x (m)", fontsize=NORMAL)
-        if self._own:
+        root_of(self.grid.flat[0]).align_ylabels(list(self.grid[:, 0]))
+        if self._axes is None:
             self._say_what_is_left_out()
 
     def _say_what_is_left_out(self) -> None:
@@ -124,7 +127,7 @@ class Panels:
         if len(self.run_ids) < n_runs:
             parts.append(f"{len(self.run_ids)} of {number_of_runs(n_runs)}")
         if parts:
-            self.grid.flat[0].figure.suptitle(f"shown: {', '.join(parts)}", fontsize=SMALL, ha="left", x=0.01)
+            root_of(self.grid.flat[0]).suptitle(f"shown: {', '.join(parts)}", fontsize=SMALL, ha="left", x=0.01)
 
 
 def frame(ax: Axes, extent: tuple[float, float, float, float], *, margin: float = 0.0) -> None:
@@ -142,9 +145,12 @@ def frame(ax: Axes, extent: tuple[float, float, float, float], *, margin: float 
     x_min, x_max, y_min, y_max = extent
     across, up = margin * (x_max - x_min), margin * (y_max - y_min)
     ax.set(xlim=(x_min - across, x_max + across), ylim=(y_min - up, y_max + up), aspect="equal")
-    ax.set_xticks([x_min, x_max], [f"{x_min:.3g}", f"{x_max:.3g}"])
-    ax.set_yticks([y_min, y_max], [f"{y_min:.3g}", f"{y_max:.3g}"])
+    for axis, low, high in ((ax.xaxis, x_min, x_max), (ax.yaxis, y_min, y_max)):
+        axis.set_ticks([low, high], [number(low), number(high)])
     ax.tick_params(length=2, pad=2, labelsize=SMALL)
+    left, right = ax.get_xticklabels()
+    left.set_horizontalalignment("left")  # not into the next panel
+    right.set_horizontalalignment("right")
 
 
 def _run_ids(batch: Results, simulations: Iterable[str], runs: int | Iterable[int] | None) -> list[int]:
@@ -159,7 +165,13 @@ def _run_ids(batch: Results, simulations: Iterable[str], runs: int | Iterable[in
 
 
 def _grid(axes: Any, n_rows: int, n_columns: int) -> AxesArray:
-    """Return (n_rows, n_columns) axes, at least one: those given, or those of a new figure."""
+    """Return (n_rows, n_columns) axes, at least one: those given, or those of a new figure.
+
+    Raises
+    ------
+    ParameterError
+        ``axes`` are not as many.
+    """
     import numpy as np
 
     n_rows, n_columns = max(n_rows, 1), max(n_columns, 1)

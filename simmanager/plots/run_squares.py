@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..state import RunState
 from .source import results_of
 from .style import GREY, NORMAL, STATE_LOOKS, axes_of, drawable, inches, legend, say
+from .wording import number_of_runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +61,8 @@ def plot_status(results: Results | SimulationManager | PathLike[str] | str, *, a
     longest = max((batch.total(simulation) for simulation in batch.simulation_ids), default=0)
     width = min(longest, _PER_LINE)
     lines = [-(-batch.total(simulation) // _PER_LINE) for simulation in batch.simulation_ids]
-    ax = axes_of(ax, 3.4 + 0.22 * max(width, 8), min(1.1 + 0.24 * max(sum(lines), 4), 100.0))
+    names = max((len(drawable(simulation)) for simulation in batch.simulation_ids), default=0)
+    ax = axes_of(ax, 1.9 + 0.08 * names + 0.24 * max(width, 6), min(0.9 + 0.24 * max(sum(lines), 4), 100.0))
     if not longest:
         return say(ax, "no runs")
     starts = [sum(lines[:index]) for index in range(len(lines))]
@@ -70,6 +72,7 @@ def plot_status(results: Results | SimulationManager | PathLike[str] | str, *, a
             places[RunState(run.state)].append((index % _PER_LINE, start + index // _PER_LINE))
     for state, centres in places.items():
         _draw(ax, state, centres)
+    ax.set_anchor("NW")
     ax.set(xlim=(-0.7, width - 0.3), ylim=(sum(lines) - 0.3, -0.7), aspect="equal")
     _label(ax, batch, starts, sum(lines), width)
     present = [state for state in STATE_LOOKS if places[state]]
@@ -130,4 +133,4 @@ def _label(ax: Axes, batch: Results, starts: Sequence[int], n_lines: int, width:
     else:
         ax.set_xticks([])
         ax.set_xlabel(f"runs in order, at most {_PER_LINE} in a line", fontsize=NORMAL)
-    ax.set_title(f"{drawable(batch.name)}: {batch.status.headline}", fontsize=NORMAL, loc="left")
+    ax.set_title(f"{drawable(batch.name)}: {number_of_runs(len(batch))}", fontsize=NORMAL, loc="left")

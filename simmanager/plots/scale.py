@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .style import NORMAL, drawable
 from .sweep_groups import identity
+from .wording import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +18,12 @@ _DECADES = 100.0
 
 #: More values than this are not written one by one along an axis.
 _MAX_TICKS = 10
+
+#: Part of an axis that a number takes.
+_ROOM = 0.06
+
+#: Characters that fit side by side along an axis.
+_LINE = 70
 
 #: Cells of a heat map whose values are all written along an axis.
 _MAX_CELLS = 40
@@ -37,7 +44,7 @@ class Scale:
     def __init__(self, values: Iterable[Any]) -> None:
         distinct = {identity(value): value for value in values}
         numbers = {key: _number(value) for key, value in distinct.items()}
-        known = [number for number in numbers.values() if number is not None]
+        known = [one for one in numbers.values() if one is not None]
         #: Whether all values are numbers.
         self.is_numeric = len(known) == len(numbers)
         if self.is_numeric:
@@ -56,8 +63,8 @@ class Scale:
 
     def position(self, value: Any) -> float:
         """Return where a value lies on an axis of points: itself, or its index if not all are numbers."""
-        number = _number(value)
-        return number if self.is_numeric and number is not None else float(self.index(value))
+        known = _number(value)
+        return known if self.is_numeric and known is not None else float(self.index(value))
 
     def along_points(self, ax: Axes) -> None:
         """Prepare the x axis for `position`."""
@@ -65,9 +72,13 @@ class Scale:
 
         if self.is_logarithmic:
             ax.set_xscale("log")
-        if len(self) <= _MAX_TICKS or not self.is_numeric:
-            ax.set_xticks([self.position(value) for value in self._distinct.values()], self._labels())
+        if self.is_numeric and len(self) > _MAX_TICKS:
+            ax.tick_params(labelsize=NORMAL)
+        else:
+            places = [self.position(value) for value in self._distinct.values()]
+            ax.set_xticks(places, self._apart(places))
             ax.xaxis.set_minor_locator(NullLocator())
+            self._turn_long(ax)
         ax.margins(x=0.08)
 
     def along_cells(self, ax: Axes, which: str) -> None:
@@ -77,6 +88,27 @@ class Scale:
         set_ticks = ax.set_xticks if which == "x" else ax.set_yticks
         set_ticks(shown, [labels[index] for index in shown])
         ax.tick_params(labelsize=NORMAL, length=2)
+        if which == "x":
+            self._turn_long(ax)
+
+    def _apart(self, places: Sequence[float]) -> list[str]:
+        """Return the labels, blank where one would be written over the one before it."""
+        along = [math.log(place) for place in places] if self.is_logarithmic else list(places)
+        room = _ROOM * (max(along) - min(along))
+        labels, last = self._labels(), -math.inf
+        for index, place in enumerate(along):
+            if place - last < room:
+                labels[index] = ""
+            else:
+                last = place
+        return labels
+
+    def _turn_long(self, ax: Axes) -> None:
+        """Write long values along the x axis aslant."""
+        if max(map(len, self._labels())) * len(self) > _LINE:
+            ax.tick_params(axis="x", rotation=30)
+            for label in ax.get_xticklabels():
+                label.set_horizontalalignment("right")
 
     def _labels(self) -> list[str]:
         return [_written(value) for value in self._distinct.values()]
@@ -86,12 +118,12 @@ def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:
-        number = float(value)
+        known = float(value)
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    return known if math.isfinite(known) else None
 
 
 def _written(value: Any) -> str:
-    number = _number(value)
-    return f"{number:.6g}" if number is not None else drawable(str(value), _LONGEST)
+    known = _number(value)
+    return number(known, 6) if known is not None else drawable(str(value), _LONGEST)

@@ -10,6 +10,7 @@ from ..state import RunState
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: Colours that people with any colour vision tell apart; its yellow is too light for lines on white.
 #: Okabe and Ito, "Color universal design", 2008, https://jfly.uni-koeln.de/color/.
@@ -32,7 +33,7 @@ MAX_NAME = 40
 MISSING = "#C8C8C8"
 
 #: Text and marks that are about no simulation.
-GREY = "#595959"
+GREY = "#767676"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,16 @@ def axes_of(ax: Axes | None, width: float = 6.4, height: float = 4.0) -> Axes:
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
+def root_of(ax: Axes) -> Figure:
+    """Return the whole figure of axes, which may lie in a part of it."""
+    figure: Any = ax.figure
+    return figure.figure  # type: ignore[no-any-return]
+
+
 def inches(ax: Axes) -> tuple[float, float]:
     """Return width and height of axes, as far as they are known before the layout: to see how much text fits."""
-    figure = ax.get_figure(root=True)
     box = ax.get_position()
-    across, up = figure.get_size_inches() if figure is not None else (0.0, 0.0)
+    across, up = root_of(ax).get_size_inches()
     return box.width * across, box.height * up
 
 

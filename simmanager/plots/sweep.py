@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .estimate import Estimate, estimate, words
 from .scale import Scale
 from .source import results_of
-from .style import MISSING, NORMAL, PALETTE, SMALL, axes_of, contrasting, drawable, inches, legend, say, tidy
+from .style import MISSING, NORMAL, PALETTE, SMALL, axes_of, contrasting, drawable, inches, legend, root_of, say, tidy
 from .sweep_groups import Group, groups_of, other_differences, without
-from .wording import joined, nothing_to_draw, quantity
+from .wording import joined, nothing_to_draw, number, quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,22 +123,25 @@ def _draw_points(ax: Axes, groups: Sequence[Group], estimates: Sequence[Estimate
     """Draw every run as a point, and the statistic with its interval at each value."""
     import numpy as np
     from matplotlib.lines import Line2D
+    from matplotlib.transforms import ScaledTranslation
 
     order = np.argsort([scale.position(group.place[0]) for group in groups])
     x = np.array([scale.position(groups[i].place[0]) for i in order])
     centre, low, high = (np.array([getattr(estimates[i], end)[0] for i in order]) for end in ("centre", "low", "high"))
+    beside = ScaledTranslation(-7 / 72, 0, root_of(ax).dpi_scale_trans)
+    dots: dict[str, Any] = {"marker": "o", "markersize": 4, "alpha": 0.5, "markeredgewidth": 0, "linestyle": "none"}
     for group in groups:
-        at = [scale.position(group.place[0])] * len(group.values)
-        ax.plot(at, group.values, "o", color=PALETTE[0], markersize=4, alpha=0.4, markeredgewidth=0, label="_runs")
-    ax.vlines(x, low, high, color="black", linewidth=1.8, label="_intervals")
-    joined_by = "-" if scale.is_numeric else "none"
-    ax.plot(x, centre, color="black", linestyle=joined_by, linewidth=1.0, marker="D", markersize=5, label=what)
+        values = group.values[np.isfinite(group.values)]
+        at = np.full(len(values), scale.position(group.place[0]))
+        ax.plot(at, values, color=PALETTE[0], transform=ax.transData + beside, label="_runs", **dots)
+        ax.update_datalim(np.column_stack([at, values]))  # which a shifted line does not do
+    ax.vlines(x, low, high, color=PALETTE[0], linewidth=5, label="_intervals")
+    line: dict[str, Any] = {"color": "black", "marker": "_", "markersize": 10, "markeredgewidth": 1.8, "linewidth": 0.8}
+    ax.plot(x, centre, linestyle="-" if scale.is_numeric else "none", label=what, **line)
     tidy(ax)
     scale.along_points(ax)
-    handles = [
-        Line2D([], [], marker="o", color=PALETTE[0], markersize=4, alpha=0.4, linestyle="none"),
-        Line2D([], [], marker="D", color="black", markersize=5, linewidth=1.8),
-    ]
+    bar = Line2D([], [], marker="|", markersize=10, markeredgewidth=5, color=PALETTE[0], linestyle="none")
+    handles: list[Any] = [Line2D([], [], color=PALETTE[0], **dots), (bar, Line2D([], [], **line))]
     legend(ax, handles, [f"a run ({_runs_each(groups)})", what])
 
 
@@ -154,8 +157,7 @@ def _draw_map(
     for group, found in zip(groups, estimates, strict=True):
         cell = up.index(group.place[1]), across.index(group.place[0])
         table[cell] = found.centre[0]
-        value = f"{table[cell]:.3g}" if np.isfinite(table[cell]) else "no value"
-        texts[cell] = f"{value}\n{group.text}"
+        texts[cell] = f"{number(table[cell]) if np.isfinite(table[cell]) else 'no value'}\n{group.text}"
     image = ax.imshow(np.ma.masked_invalid(table), origin="lower", aspect="auto", cmap="viridis")
     ax.set_facecolor(MISSING)
     across.along_cells(ax, "x")

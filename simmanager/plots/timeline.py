@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..state import RunState
 from .lanes import Bar, Lanes, lanes_of
@@ -30,6 +30,9 @@ _UNITS = (("d", 86400.0, 3 * 86400.0), ("h", 3600.0, 3 * 3600.0), ("min", 60.0, 
 
 #: How runs that have not finished are hatched.
 _HATCHES = {RunState.ERROR: "xxxx", RunState.INTERRUPTED: "////", RunState.RUNNING: "...."}
+
+#: Simulations that are named in the legend: as many as have a colour of their own.
+_MAX_NAMED = 21
 
 #: Width in inches of a digit, and height of a line of text.
 _DIGIT, _TEXT_HEIGHT = 0.09, 0.15
@@ -57,7 +60,8 @@ def plot_timeline(results: Results | SimulationManager | PathLike[str] | str, *,
     batch = results_of(results)
     lanes = lanes_of(batch.runs)
     n_slots = len(lanes.slots)
-    ax = axes_of(ax, 8.5, min(1.4 + 0.34 * max(n_slots, 3), 40.0))
+    n_named = min(len(batch.simulation_ids), _MAX_NAMED)
+    ax = axes_of(ax, 8.5, max(_inches_of(n_slots), 0.2 * (n_named + 5)))
     if not lanes.bars:
         return say(ax, f"no run of {drawable(batch.name)} has started")
     unit, scale, _ = next(one for one in _UNITS if lanes.span >= one[2])
@@ -70,12 +74,17 @@ def plot_timeline(results: Results | SimulationManager | PathLike[str] | str, *,
         alike.setdefault((index, RunState(bar.run.state)), []).append(bar)
     for (index, state), bars in sorted(alike.items()):
         _draw(ax, bars, scale, shade(index), _HATCHES.get(state))
-        _write_ids(ax, bars, scale, contrasting(shade(index)))
+    _write_ids(ax, lanes.bars, scale, batch.simulation_ids)
     _label(ax, lanes, unit)
     ax.set_title(_headline(lanes, len(batch.runs)), fontsize=NORMAL, loc="left")
     names = {index: drawable(batch.simulation_ids[index]) for index, _ in sorted(alike)}
     _explain(ax, names, {state for _, state in alike})
     return ax
+
+
+def _inches_of(n_slots: int) -> float:
+    """Return the height of a new figure: many slots have narrow lanes."""
+    return min(1.4 + (0.34 * max(n_slots, 3) if n_slots <= 16 else 0.2 * n_slots), 60.0)
 
 
 def _draw(ax: Axes, bars: Sequence[Bar], scale: float, colour: str, hatch: str | None) -> None:
@@ -89,19 +98,22 @@ def _draw(ax: Axes, bars: Sequence[Bar], scale: float, colour: str, hatch: str |
     ax.add_collection(drawn)
 
 
-def _write_ids(ax: Axes, bars: Sequence[Bar], scale: float, colour: str) -> None:
-    """Write the ids of runs into their bars, where there is room."""
+def _write_ids(ax: Axes, bars: Sequence[Bar], scale: float, simulation_ids: Sequence[str]) -> None:
+    """Write the ids of finished runs into their bars, if there is room in most of them."""
     width, height = inches(ax)
     left, right = ax.get_xlim()
     low, high = sorted(ax.get_ylim())
-    if height / (high - low) * 2 * _HALF < _TEXT_HEIGHT:
+    finished = [bar for bar in bars if bar.run.state == RunState.FINISHED]  # the others are hatched
+    needed = _DIGIT * (right - left) * scale / width  # seconds of a digit
+    wide = [bar for bar in finished if bar.end - bar.start > needed * (len(str(bar.run.run_id)) + 1)]
+    if 2 * len(wide) < len(finished) or 2 * _HALF * height / (high - low) < _TEXT_HEIGHT:
         return
-    of_a_second = width / ((right - left) * scale)
-    for bar in bars:
-        text = str(bar.run.run_id)
-        if bar.run.state == RunState.FINISHED and (bar.end - bar.start) * of_a_second > _DIGIT * (len(text) + 1):
-            middle = (bar.start + bar.end) / 2 / scale
-            ax.text(middle, bar.lane, text, ha="center", va="center", fontsize=SMALL, color=colour, clip_on=True)
+    colours = {simulation: contrasting(shade(index)) for index, simulation in enumerate(simulation_ids)}
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL, "clip_on": True}
+    for bar in wide:
+        middle, colour = (bar.start + bar.end) / 2 / scale, colours[bar.run.simulation_id]
+        text = ax.text(middle, bar.lane, str(bar.run.run_id), color=colour, **style)
+        text.set_in_layout(False)  # it lies within the axes; asking each takes time
 
 
 def _label(ax: Axes, lanes: Lanes, unit: str) -> None:
@@ -128,8 +140,11 @@ def _explain(ax: Axes, names: Mapping[int, str], states: Collection[RunState]) -
     """Draw the legend: colours of the simulations, hatches of the states, the grey of an idle slot."""
     from matplotlib.patches import Patch
 
-    handles = [Patch(facecolor=shade(index)) for index in names]
-    labels = list(names.values())
+    handles = [Patch(facecolor=shade(index)) for index in names][:_MAX_NAMED]
+    labels = list(names.values())[:_MAX_NAMED]
+    if len(names) > _MAX_NAMED:
+        handles.append(Patch(facecolor="none"))
+        labels.append(f"and {len(names) - _MAX_NAMED} more, in the same colours")
     for state, hatch in _HATCHES.items():
         if state in states:
             handles.append(Patch(facecolor=GREY, edgecolor="white", hatch=hatch))

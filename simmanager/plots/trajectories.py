@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     AxesArray = npt.NDArray[Any]
 
-#: Positions further apart than this part of the room, as a median, are not joined: the way between them is not kept.
-_FAR = 0.15
+#: Positions that are not of one step and the next are joined if they are closer than this part of the room (median).
+_NEAR = 0.05
 
 
 def plot_trajectories(
@@ -92,19 +92,30 @@ def _draw(ax: Axes, path: Trajectory, last: int) -> Collection:
     ax.plot(room[:, 0], room[:, 1], color="black", linewidth=0.8, label="_room")
     ax.add_collection(LineCollection(list(path.walls), colors="black", linewidths=1.6))
     points = path.positions
-    far = _FAR * max(x_max - x_min, y_max - y_min)
-    apart = np.hypot(*np.diff(points, axis=0).T)
     drawn: Collection
-    if len(points) > 1 and np.nanmedian(apart) <= far:
+    if _can_be_joined(path):
         drawn = LineCollection(list(np.stack([points[:-1], points[1:]], axis=1)), linewidths=0.7)
         drawn.set_array(path.steps[:-1])
         ax.add_collection(drawn)
     else:
-        drawn = ax.scatter(points[:, 0], points[:, 1], s=3, c=path.steps, linewidths=0)
+        drawn = ax.scatter(points[:, 0], points[:, 1], s=4, c=path.steps, linewidths=0)
     drawn.set_cmap(_colours())
     drawn.set_clim(0, max(last, 1))
-    frame(ax, path.extent, margin=0.04)
+    frame(ax, path.extent, margin=0.02)
+    ax.spines[:].set_visible(False)  # the room has walls
     return drawn
+
+
+def _can_be_joined(path: Trajectory) -> bool:
+    """Return whether a line through the positions is the way taken, or near it."""
+    import numpy as np
+
+    if len(path.steps) < 2:
+        return False
+    x_min, x_max, y_min, y_max = path.extent
+    apart = np.hypot(*np.diff(path.positions, axis=0).T)
+    near = apart <= _NEAR * max(x_max - x_min, y_max - y_min)
+    return bool(path.steps[1] - path.steps[0] == 1 or near.mean() > 0.5)
 
 
 def _colours() -> Any:

@@ -25,6 +25,11 @@ def number_of_runs(number: int) -> str:
     return "1 run" if number == 1 else f"{number} runs"
 
 
+def number(value: float, digits: int = 3) -> str:
+    """Return a number with a true minus sign, as matplotlib writes them: ``−0.0366``."""
+    return f"{value:.{digits}g}".replace("-", "−")
+
+
 def runs_in_words(found: Curves | MetricValues) -> str:
     """Return of how many runs something is made, and what is the matter: ``4 of 5 runs, 1 with NaN or inf``."""
     parts = [found.text]
