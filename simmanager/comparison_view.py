@@ -153,7 +153,7 @@ def _table(header: Sequence[str], rows: Rows) -> str:
     for row in rows:
         table.add_row(*(Text(plain(cell).replace("\n", " ")) for cell in row))
     file = io.StringIO()
-    Console(file=file, width=10_000, color_system=None, force_terminal=False, force_jupyter=False).print(table)
+    Console(file=file, width=10_000, force_terminal=False, force_jupyter=False).print(table)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 

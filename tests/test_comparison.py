@@ -387,6 +387,13 @@ def test_in_a_notebook_it_is_a_table_in_which_names_are_text(tmp_path):
     assert "No differences with c" in html
 
 
+def test_simulations_are_text_in_the_table_of_a_notebook_too(by_metric):
+    comparison = compare(by_metric, metric="score", simulations="a")
+    hostile = dataclasses.replace(comparison.simulations[0], simulation_id="<b>&\x1b[31m")
+    html = dataclasses.replace(comparison, simulations=(hostile,))._repr_html_()
+    assert "<b>" not in html and "\x1b" not in html and "&lt;b&gt;&amp;" in html
+
+
 def test_names_that_a_terminal_would_obey_are_made_plain(tmp_path):
     name = "red\x1b[31m[bold]x"
     batch = fake_batch(tmp_path / "b", {"a": [{"metrics": {name: 1.0}}] * 2})

@@ -145,6 +145,26 @@ def test_the_orientation_is_counted_from_the_x_axis_towards_the_y_axis():
     assert sorted(angles) == pytest.approx([10, 70, 130, 190, 250, 310], abs=1)
 
 
+def test_the_spacing_of_a_squeezed_grid_is_the_median_of_its_distances():
+    found = grid_properties(hexagonal_grid(40, 10, 10), bin_size=(1.0, 1.15))
+    distances = np.hypot(*found.peaks.T)
+    assert np.ptp(distances) > 0.5
+    assert found.spacing == pytest.approx(np.median(distances))
+
+
+@pytest.mark.parametrize("spacing", [6, 8, 10, 12, 14])
+def test_an_orientation_along_the_axis_is_0_and_not_60(spacing):
+    assert 0 <= grid_properties(hexagonal_grid(40, spacing, 0)).orientation < 60
+
+
+def test_peaks_are_where_the_map_is_like_itself():
+    for seed in range(5):
+        rates = noise(seed)
+        correlogram = spatial_autocorrelogram(rates)
+        columns, rows = np.rint(grid_properties(rates).peaks).astype(int).T + 39
+        assert correlogram[rows, columns].min(initial=1) > 0.1
+
+
 @pytest.mark.parametrize(
     "rates",
     [np.ones((8, 8)), np.zeros((8, 8)), np.full((8, 8), np.nan), np.ones((1, 1)), np.eye(2), np.arange(30.0)[:, None]],

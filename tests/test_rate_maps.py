@@ -38,6 +38,7 @@ def test_a_rate_map_is_the_mean_rate_in_each_visited_bin():
     found = rate_map(POSITIONS, 2, SQUARE, rates=[1, 2, 3, 5])
     assert found[0].tolist() == [1, 2] and found[1, 1] == 4
     assert np.isnan(found[1, 0])
+    assert np.array_equal(found, rate_map(POSITIONS, 2, SQUARE, rates=[1, 2, 3, 5], dt_s=0.1), equal_nan=True)
 
 
 def test_spikes_are_divided_by_the_time():
@@ -74,6 +75,16 @@ def test_smoothing_is_in_metres_whatever_the_bins():
     width_y = 0.025 * along_y.sum() / along_y.max()
     assert width_x == pytest.approx(np.sqrt(2 * np.pi) * 0.1 * np.sqrt(2), rel=0.1)  # widths add in quadrature
     assert width_y == pytest.approx(width_x, rel=0.1)
+
+
+def test_the_smoothed_rate_is_the_mean_over_samples_weighted_by_their_distance():
+    x = np.array([0.05, 0.15, 0.15, 0.45])  # in bins 0, 1, 1 and 4 of 10
+    rates = np.array([1.0, 2.0, 4.0, 9.0])
+    found = rate_map(np.column_stack((x, np.full(4, 0.5))), (10, 1), SQUARE, rates=rates, smoothing_m=0.1)
+    bins = np.array([0, 1, 1, 4])
+    for place in (0, 1, 4):
+        weights = np.exp(-((bins - place) ** 2) / 2)
+        assert found[0, place] == pytest.approx(np.average(rates, weights=weights), rel=1e-3)
 
 
 def test_a_grid_cell_is_recovered_from_spikes_on_a_walk():
