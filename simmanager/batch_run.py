@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
-import sys
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from .batch_folder import BatchFolder
 from .capture import errors_to_log
@@ -19,7 +16,7 @@ from .errors import SimManagerError
 from .execution import execute_run
 from .executor import Executor, RunOptions, stop_on_signals
 from .locking import is_held, network_file_system
-from .record import git_commit, loaded_versions, working_directory
+from .provenance import changes_since, provenance_of
 from .run_folder import RunFolder
 from .run_queue import RunQueue
 from .state import RunState
@@ -75,6 +72,7 @@ def run_batch(
     progress = Progress(len(tasks), shown=show)
     if show:
         _announce(folder, before, tasks, n_jobs, progress)
+        _announce_changes(folder, tasks, progress)
     if in_process:
         for task in tasks:
             _run_here(task, progress)
@@ -85,7 +83,9 @@ def run_batch(
 
 def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]) -> list[Task]:
     """Return a task for each run that is due."""
-    provenance = provenance_of_batch()
+    simulations = folder.read_manifest().simulations
+    common = provenance_of(simulations, options.threads_per_run)
+    provenance = {entry["simulation_id"]: {**common, "simulation": entry} for entry in simulations}
     tasks = []
     for run in due:
         recipe = str(folder.recipe(run.simulation_id))
@@ -99,21 +99,10 @@ def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, e
                 memory_limit_mb=options.memory_limit_mb,
                 checkpoint_every_s=options.checkpoint_every_s,
                 durable=options.durable,
-                provenance=provenance,
+                provenance=provenance[run.simulation_id],
             )
         )
     return tasks
-
-
-def provenance_of_batch() -> dict[str, Any]:
-    """Return what is known about the program that runs the batch."""
-    return {
-        "host": socket.gethostname(),
-        "command": list(sys.argv),
-        "cores": os.cpu_count(),
-        "versions": loaded_versions(),
-        **git_commit(working_directory()),
-    }
 
 
 def remove_leftovers(folder: BatchFolder) -> None:
@@ -144,6 +133,13 @@ def _announce(folder: BatchFolder, before: BatchStatus, tasks: list[Task], n_job
     progress.say(f"{len(tasks)} runs{rest}, {min(n_jobs, len(tasks))} at a time, in {folder.path}")
     if kind := network_file_system(folder.path):
         progress.say(f"note: this is a {kind} file system; run a batch from one machine at a time only.", "yellow")
+
+
+def _announce_changes(folder: BatchFolder, tasks: list[Task], progress: Progress) -> None:
+    """Say so if runs would be made with other versions or another commit than the batch was begun with."""
+    changes = changes_since(folder.read_manifest().provenance, tasks[0].provenance) if tasks else []
+    for change in changes[:10]:
+        progress.say(f"note: this batch goes on with another program than it was begun with: {change}", "yellow")
 
 
 def _run_here(task: Task, progress: Progress) -> None:

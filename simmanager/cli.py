@@ -124,6 +124,19 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("--watch", action="store_true", help="write it anew while the batch runs; it refreshes itself")
     report.add_argument("--open", action="store_true", help="open it in the browser")
 
+    show = _verb(verbs, "show", cmd_show, "show what one run is made of: parameters, seed, versions, commit")
+    _add_run(show)
+    show.add_argument("--json", action="store_true", help="print it as JSON")
+
+    diff = _verb(verbs, "diff", cmd_diff, "say in what two runs differ; exit code 1 if they do")
+    diff.add_argument("first", metavar="A", help="folder of a run, or BATCH/SIM/RUN")
+    diff.add_argument("second", metavar="B", help="the other")
+    diff.add_argument("--json", action="store_true", help="print it as JSON")
+
+    again = _verb(verbs, "reproduce", cmd_reproduce, "run a finished run again elsewhere and compare the bytes")
+    _add_run(again)
+    again.add_argument("--to", metavar="DIR", help="keep the new run in this folder (default: a temporary one)")
+
     resume = _verb(verbs, "resume", cmd_resume, "go on with what is not finished")
     _add_path(resume)
     _add_options(resume)
@@ -151,6 +164,12 @@ def _verb(verbs: Any, name: str, function: Callable[[argparse.Namespace], int], 
 
 def _add_path(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", help="folder of the batch")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", metavar="PATH", help="folder of a run, or of its batch, or BATCH/SIM/RUN")
+    parser.add_argument("simulation", nargs="?", metavar="SIM", help="simulation_id, if PATH is a batch")
+    parser.add_argument("run", nargs="?", type=int, metavar="RUN", help="run id, if PATH is a batch")
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -294,6 +313,48 @@ def cmd_report(arguments: argparse.Namespace) -> int:
     else:
         tell(write_report(arguments.path, arguments.output))
     return EXIT_OK
+
+
+def cmd_show(arguments: argparse.Namespace) -> int:
+    """Show what a run is made of."""
+    from .run_view import find_run, record_of, run_lines
+
+    folder = find_run(arguments.path, arguments.simulation, arguments.run)
+    if arguments.json:
+        print(_json(record_of(folder)))
+    else:
+        print("\n".join(run_lines(folder)))
+    return EXIT_OK
+
+
+def cmd_diff(arguments: argparse.Namespace) -> int:
+    """Say in what two runs differ."""
+    from .run_view import compare_runs, difference_lines, find_run
+
+    first, second = find_run(arguments.first), find_run(arguments.second)
+    found = compare_runs(first, second)
+    if arguments.json:
+        print(_json([difference._asdict() for difference in found]))
+    else:
+        print("\n".join(difference_lines(first, second)))
+    return EXIT_FAILED if found else EXIT_OK
+
+
+def cmd_reproduce(arguments: argparse.Namespace) -> int:
+    """Run a run again and compare."""
+    from .display import plain
+    from .reproduction import reproduce
+    from .run_view import find_run
+
+    done = reproduce(find_run(arguments.path, arguments.simulation, arguments.run), arguments.to)
+    print(plain(str(done)))
+    return EXIT_OK if done.same else EXIT_FAILED
+
+
+def _json(content: Any) -> str:
+    import json
+
+    return json.dumps(content, indent=1, ensure_ascii=True, default=str)
 
 
 def cmd_resume(arguments: argparse.Namespace) -> int:

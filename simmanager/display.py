@@ -18,7 +18,6 @@ from .state import RunState
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.tree import Tree
 
     from .status import BatchStatus, RunStatus
 

@@ -17,7 +17,8 @@ from .errors import InvalidTransition
 from .isolation import MemoryLimit, Meter
 from .locking import LockHeld, take_lock
 from .metrics import Measured
-from .record import RunRecord, loaded_versions, number_of
+from .provenance import loaded_versions
+from .record import RunRecord, number_of
 from .run_folder import RESULTS, RunFolder
 from .simulate import describe, simulate
 from .state import RunState, StateHistory

@@ -29,10 +29,11 @@ from .batch_making import (
     replace_run,
     runs_of,
 )
-from .batch_run import provenance_of_batch, run_batch
+from .batch_run import run_batch
 from .compat import open_batch
 from .errors import BatchNotFound, UnknownName, suggest
 from .parameters import check_integer
+from .provenance import provenance_of
 from .record import draw_seed
 from .run_folder import RunFolder
 from .run_options import check_options, count_jobs
@@ -204,14 +205,15 @@ class SimulationManager:
     def _make(self, overwrite: bool) -> None:
         simulations = [SingleSim.from_object(simulation) for simulation in self.simulation_list]
         self._batch_id = uuid.uuid4().hex
+        entries = tuple(describe_simulation(simulation) for simulation in simulations)
         manifest = Manifest(
             manager_id=self.manager_id,
             batch_id=self._batch_id,
             seed=self.seed,
             runs_per_sim=self.runs_per_sim,
-            simulations=tuple(describe_simulation(simulation) for simulation in simulations),
+            simulations=entries,
             created=utc_now(),
-            provenance=provenance_of_batch(),
+            provenance=provenance_of(entries),
         )
         recipes = pickled(simulations)
         claim_folder(self._folder, overwrite=overwrite)

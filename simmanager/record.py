@@ -5,16 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 #: Version of the format of run.json and manager.json.
 FORMAT = 1
-
-#: Packages whose versions are recorded when the run loaded them.
-_PACKAGES = ("simmanager", "numpy", "scipy", "matplotlib", "torch", "jax", "neuralplayground", "gymnasium")
 
 #: Numbers that JSON does not have, as texts.
 _NOT_FINITE = ("nan", "inf", "-inf")
@@ -88,40 +84,6 @@ def run_seed(batch_seed: int, simulation_id: str, run_id: int) -> int:
 def draw_seed() -> int:
     """Return a fresh random seed, 0 <= seed < 2**32, without touching any random generator."""
     return int.from_bytes(os.urandom(4), "big")
-
-
-def loaded_versions() -> dict[str, str]:
-    """Return the versions of Python and of the known packages that this process has loaded."""
-    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for name in _PACKAGES:
-        version = getattr(sys.modules.get(name), "__version__", None)
-        if isinstance(version, str):
-            versions[name] = version
-    return versions
-
-
-def working_directory() -> str:
-    """Return the working directory as it is, links and all; the root if it was deleted."""
-    try:
-        return os.getcwd()  # noqa: PTH109 - Path.cwd does the same, this says so
-    except FileNotFoundError:
-        return os.sep
-
-
-def git_commit(folder: str) -> dict[str, Any]:
-    """Return the git commit of a folder and whether its files differ from it; {} outside of git."""
-    import subprocess
-
-    def git(*words: str) -> str:
-        command = ["git", "-C", folder, *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True, stdin=subprocess.DEVNULL)
-        return done.stdout.strip()
-
-    try:
-        commit = git("rev-parse", "HEAD")
-        return {"git_commit": commit, "git_dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
-    except (OSError, subprocess.SubprocessError):
-        return {}
 
 
 def number_of(record: Mapping[str, Any], key: str) -> float | None:

@@ -85,7 +85,7 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
     run : RunStatus
         How it stands.
     parameters : dict
-        Flattened, of its simulation.
+        Flattened, of its simulation as it is now; a finished run says itself with which it was made.
     """
     finished = run.state is RunState.FINISHED
     record = RunFolder(run.path).read_json(Path(run.path, "run.json")) if finished or run.seed is None else {}
@@ -105,10 +105,16 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
         host=run.host,
         pid=run.pid,
         path=Path(run.path),
-        parameters=parameters,
+        parameters=_own_parameters(record) or parameters,
         metrics=metrics_of(record) if finished else {},
         metric_errors=metric_errors_of(record) if finished else {},
     )
+
+
+def _own_parameters(record: Mapping[str, Any]) -> dict[str, Any]:
+    provenance = record.get("provenance")
+    simulation = provenance.get("simulation") if isinstance(provenance, dict) else None
+    return flatten(simulation) if isinstance(simulation, dict) else {}
 
 
 def _error_of(run: RunStatus) -> str:

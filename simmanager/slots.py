@@ -21,7 +21,7 @@ from typing import Any
 from .errors import SimManagerError
 from .isolation import peak_memory_mb
 from .process_group import TOKEN, end_members, signal_group
-from .record import working_directory
+from .provenance import working_directory
 from .task import Outcome, Task, as_message
 from .worker import MARK
 

@@ -2,14 +2,12 @@
 
 import json
 import random
-import subprocess
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 
-import simmanager
-from simmanager.record import FORMAT, RunRecord, draw_seed, git_commit, loaded_versions, number_of, run_seed
+from simmanager.record import FORMAT, RunRecord, draw_seed, number_of, run_seed
 
 
 def test_a_seed_depends_on_batch_simulation_and_run_only():
@@ -42,44 +40,6 @@ def test_a_record_is_json_with_its_format():
     content = json.loads(json.dumps(record.as_json()))
     assert content.pop("format") == FORMAT
     assert content == asdict(record)
-
-
-def test_versions_are_of_what_is_loaded():
-    versions = loaded_versions()
-    assert versions["simmanager"] == simmanager.__version__
-    assert versions["numpy"] == np.__version__
-    assert "jax" not in versions
-    assert "python" in versions
-
-
-def test_the_git_commit_of_a_folder_is_told_and_whether_it_differs(tmp_path, monkeypatch):
-    for variable in ("GIT_DIR", "GIT_WORK_TREE"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-
-    def git(*words):
-        identity = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
-        subprocess.run(["git", "-C", str(tmp_path), *identity, *words], check=True, capture_output=True)
-
-    git("init")
-    (tmp_path / "model.py").write_text("x = 1\n")
-    git("add", "model.py")
-    git("commit", "-m", "first")
-    found = git_commit(str(tmp_path))
-    assert len(found["git_commit"]) == 40
-    assert found["git_dirty"] is False
-    (tmp_path / "notes.txt").touch()
-    assert git_commit(str(tmp_path))["git_dirty"] is False
-    (tmp_path / "model.py").write_text("x = 2\n")
-    assert git_commit(str(tmp_path))["git_dirty"] is True
-
-
-def test_outside_of_git_and_without_git_there_is_no_commit(tmp_path, monkeypatch):
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert git_commit(str(tmp_path)) == {}
-    assert git_commit(str(tmp_path / "missing")) == {}
-    monkeypatch.setenv("PATH", "")
-    assert git_commit(str(tmp_path)) == {}
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,9 @@ def _read_text(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def _numbered_rows(file: Any, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader((line.lstrip("# ").rstrip(" \r\n") for line in file), delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader(
+        (line.lstrip("# ").rstrip(" \r\n") for line in file), delimiter=delimiter, skipinitialspace=True
+    )
     for row in reader:
         yield reader.line_num, row
 
