@@ -170,8 +170,8 @@ q_learning_in_cartpole = SingleSim(
     agent_class=QLearning,
     agent_params={
         "n_actions": 2,
-        # Position, velocity, angle, angular velocity: the angle tells what to do.
-        "bins": [(-2.4, 2.4, 1), (-3.0, 3.0, 1), (-0.21, 0.21, 6), (-2.0, 2.0, 12)],
+        # Position, velocity, angle, angular velocity.
+        "bins": [(-2.4, 2.4, 3), (-3.0, 3.0, 3), (-0.21, 0.21, 6), (-2.0, 2.0, 6)],
         "learning_rate": 0.2,
         "discount": 0.99,
         "epsilon": 1.0,
