@@ -96,7 +96,7 @@ def loaded_versions() -> dict[str, str]:
         for name, module in sorted(sys.modules.items()):
             if "." in name or name.startswith("_") or name in sys.stdlib_module_names:
                 continue
-            version = getattr(module, "__version__", None)
+            version = getattr(module, "__dict__", {}).get("__version__")  # asking the module may run code, or warn
             if isinstance(version, str):
                 found[name] = version[:100]
         _versions = (len(sys.modules), found)

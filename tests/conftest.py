@@ -72,3 +72,19 @@ def leaves_nothing_behind(tmp_path, monkeypatch, request):
     monkeypatch.undo()
     left = {path for path in files_outside() - files if "simmanager" in path or path.startswith("/dev/shm")}
     assert not left, f"files left by {request.node.name}: {left}"
+
+
+@pytest.fixture(scope="session")
+def page_batch(tmp_path_factory):
+    """A small batch that pages are written about; a test that changes it puts it back."""
+    from pages import make_batch
+
+    return make_batch(tmp_path_factory.mktemp("page_batch"))
+
+
+@pytest.fixture(scope="session")
+def page_html(page_batch):
+    """The page about it."""
+    from simmanager.report import render_report
+
+    return render_report(page_batch)

@@ -30,16 +30,6 @@ from simmanager.status import read_status
 CSS = Path(page_module.__file__).with_name("page.css").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def batch(tmp_path_factory):
-    return make_batch(tmp_path_factory.mktemp("batch"))
-
-
-@pytest.fixture(scope="module")
-def html(batch):
-    return render_report(batch)
-
-
 @pytest.fixture
 def without_figures(monkeypatch):
     """Drawing takes a second; a test about something else does without."""
@@ -49,8 +39,8 @@ def without_figures(monkeypatch):
 # What it says --------------------------------------------------------------------------------------------------
 
 
-def test_the_page_tells_counts_parameters_reasons_and_runs(html):
-    page = Page(html)
+def test_the_page_tells_counts_parameters_reasons_and_runs(page_html):
+    page = Page(page_html)
     text = page.text()
     assert "9 finished, 3 error" in text
     assert "12 runs of 4 simulations" in text
@@ -63,8 +53,8 @@ def test_the_page_tells_counts_parameters_reasons_and_runs(html):
     assert len([1 for tag, own in page.elements if tag == "tr" and "data-state" in own]) == 12
 
 
-def test_the_page_has_a_figure_of_each_kind_with_words_for_it(html):
-    page = Page(html)
+def test_the_page_has_a_figure_of_each_kind_with_words_for_it(page_html):
+    page = Page(page_html)
     figures = [own for tag, own in page.elements if tag == "svg"]
     words = [own["aria-label"] for own in figures]
     assert all(own["role"] == "img" for own in figures)
@@ -82,18 +72,18 @@ def test_the_page_has_a_figure_of_each_kind_with_words_for_it(html):
     assert "could not be drawn" not in page.text()
 
 
-def test_every_id_is_there_once_and_every_link_leads_somewhere(html):
-    page = Page(html)
+def test_every_id_is_there_once_and_every_link_leads_somewhere(page_html):
+    page = Page(page_html)
     ids = [value for _, own in page.elements for name, value in own.items() if name == "id"]
     assert len(set(ids)) == len(ids)
     assert {link.removeprefix("#") for link in page.attributes("a", "href")} <= set(ids)
-    references = re.findall(r"url\(#([^)]*)\)", html) + [link[1:] for link in page.attributes("use", "href")]
+    references = re.findall(r"url\(#([^)]*)\)", page_html) + [link[1:] for link in page.attributes("use", "href")]
     assert references
     assert set(references) <= set(ids)
 
 
-def test_tiles_count_what_matters(batch):
-    found = {tile.label: tile for tile in tiles(read_results(batch))}
+def test_tiles_count_what_matters(page_batch):
+    found = {tile.label: tile for tile in tiles(read_results(page_batch))}
     assert (found["finished"].value, found["finished"].detail) == ("9", "of 12 runs")
     assert (found["failed"].value, found["failed"].detail) == ("3", "25% of all")
     assert {"first start to last end", "processor time", "median run", "peak memory"} <= set(found)
@@ -120,8 +110,8 @@ def test_a_problem_with_very_many_runs_names_some_and_counts_the_others():
     assert one.unnamed == 42
 
 
-def test_a_long_log_is_shown_from_a_whole_line_on(batch, tmp_path):
-    results = read_results(batch)
+def test_a_long_log_is_shown_from_a_whole_line_on(page_batch, tmp_path):
+    results = read_results(page_batch)
     log = next(run for run in results.runs if run.state == "error").path / "error.log"
     kept = log.read_bytes()
     try:
@@ -134,8 +124,8 @@ def test_a_long_log_is_shown_from_a_whole_line_on(batch, tmp_path):
     assert len(one.log) < 12_100
 
 
-def test_parameters_are_told_apart_by_whether_they_differ(batch):
-    results = read_results(batch)
+def test_parameters_are_told_apart_by_whether_they_differ(page_batch):
+    results = read_results(page_batch)
     assert differing(results).columns == ("agent_class", "agent_params.gain", "training_loop")
     assert differing(results).rows[0] == ("gain=0.5", ("ToyWithMaps", "0.5", "toy_loop"))
     assert dict(partly_shared(results).rows)["gain=1.0"] == ("12", "")
@@ -150,8 +140,8 @@ def test_few_simulations_are_the_columns_of_many_parameters():
     assert (grid.corner, grid.columns, len(grid.rows)) == ("parameter", ("a", "b"), 9)
 
 
-def test_the_table_of_runs_has_the_columns_that_say_something(batch):
-    table = run_table(read_results(batch))
+def test_the_table_of_runs_has_the_columns_that_say_something(page_batch):
+    table = run_table(read_results(page_batch))
     names = [name.strip() for name, _ in table["columns"]]
     assert names[:6] == ["simulation", "run", "state", "duration", "processor", "memory"]
     assert "last_position" in names
@@ -169,8 +159,8 @@ def test_of_very_many_runs_those_that_are_not_finished_come_first(monkeypatch, w
     assert "40 of 300 runs, those that are not finished first" in Page(render_report(results)).text()
 
 
-def test_what_is_left_out_of_figures_is_said(monkeypatch, batch):
-    results = read_results(batch)
+def test_what_is_left_out_of_figures_is_said(monkeypatch, page_batch):
+    results = read_results(page_batch)
     for name, number in (("MAX_CURVES", 1), ("MAX_ROWS", 2), ("MAX_COLUMNS", 2), ("MAX_LINES", 2), ("MAX_RUNS", 5)):
         monkeypatch.setattr(f"simmanager.report.sections.{name}", number)
     sections = {section.name: section for section in draw_sections(results)}
@@ -180,22 +170,22 @@ def test_what_is_left_out_of_figures_is_said(monkeypatch, batch):
     assert sections["maps"].figures[0].caption == "2 of 3 simulations with them shown. 2 of 3 runs of each shown."
 
 
-def test_a_metric_is_drawn_over_the_one_number_that_differs(batch, monkeypatch):
+def test_a_metric_is_drawn_over_the_one_number_that_differs(page_batch, monkeypatch):
     for name in ("_curves", "_maps", "_trajectories", "_timeline"):
         monkeypatch.setattr(f"simmanager.report.sections.{name}", lambda results: None)
-    results = read_results(batch).select(["gain=0.5", "gain=1.0", "gain=2.0"])
+    results = read_results(page_batch).select(["gain=0.5", "gain=1.0", "gain=2.0"])
     (section,) = draw_sections(results)
     assert [figure.title for figure in section.figures] == ["last_position", "last_position over agent_params.gain"]
 
 
-def test_a_figure_that_cannot_be_drawn_says_so_and_costs_nothing_else(monkeypatch, batch):
+def test_a_figure_that_cannot_be_drawn_says_so_and_costs_nothing_else(monkeypatch, page_batch):
     def fail(figure):
         raise OverflowError("too <big>")
 
     figure = draw("a", "title", "words", (2.0, 2.0), fail, caption="More.")
     assert (figure.svg, figure.caption) == ("", "This figure could not be drawn (OverflowError: too <big>). More.")
     monkeypatch.setattr(page_module, "draw_sections", lambda results: [Section("a", "A", (figure,))])
-    assert "This figure could not be drawn (OverflowError: too <big>). More." in Page(render_report(batch)).text()
+    assert "This figure could not be drawn (OverflowError: too <big>). More." in Page(render_report(page_batch)).text()
 
 
 def test_a_batch_that_has_not_begun_has_a_page():
@@ -226,15 +216,15 @@ def test_a_damaged_manifest_and_a_damaged_summary_are_named(without_figures, tmp
 # One harmless file ---------------------------------------------------------------------------------------------
 
 
-def test_the_page_needs_no_other_file_and_lets_nothing_else_run(html):
-    page = Page(html)
+def test_the_page_needs_no_other_file_and_lets_nothing_else_run(page_html):
+    page = Page(page_html)
     for tag, own in page.elements:
         for name, value in own.items():
             assert not name.startswith("on"), f"<{tag} {name}>"
             if name in ("src", "href", "action", "data", "srcset", "poster"):
                 assert (value or "").startswith(("#", "data:")), f"<{tag} {name}={value!r}>"
             assert name == "content" or "url(" not in (value or "").replace("url(#", ""), f"<{tag} {name}={value!r}>"
-    assert not re.search(r"https?:|//www|@import|url\((?!#)", html.partition("</style>")[0])
+    assert not re.search(r"https?:|//www|@import|url\((?!#)", page_html.partition("</style>")[0])
     assert [tag for tag, _ in page.elements].count("script") == 1
     (policy,) = [own["content"] for _, own in page.elements if own.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none';")

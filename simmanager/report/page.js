@@ -103,6 +103,7 @@
     if (kept?.scroll) scrollTo(kept.scroll[0], kept.scroll[1]);
     if (kept?.focus) document.getElementById(kept.focus)?.focus({ preventScroll: true });
     if (kept?.scroll) save(); // where it was scrolled to is good for one reload only
+    addEventListener("load", () => setTimeout(() => { history.scrollRestoration = "auto"; }, 500)); // see below
   }
 
   document.addEventListener("toggle", () => save(), true);
@@ -117,10 +118,12 @@
   for (const event of ["keydown", "pointerdown"]) addEventListener(event, () => { touched = Date.now(); });
   const age = (Date.now() - Date.parse(root.dataset.written)) / 1000;
   if (age > 10 * refresh + 60) document.getElementById("stale").hidden = false;
-  setInterval(() => {
+  const timer = setInterval(() => {
     const busy = document.hidden || Date.now() - touched < 2000 || !getSelection().isCollapsed;
     if (busy || performance.now() < 1000 * refresh) return;
+    clearInterval(timer); // one reload is enough, however long it takes
     save({ scroll: [scrollX, scrollY], focus: document.activeElement?.id });
+    history.scrollRestoration = "manual"; // the browser would put back the scroll of a page of another height
     location.reload();
   }, 250);
 })();
