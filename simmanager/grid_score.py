@@ -139,6 +139,8 @@ def grid_properties(
 def best_grid_score(agent: Any, env: Any, history: Any) -> float:
     """Return the highest grid score of an agent's maps: a metric for ``SingleSim(metrics={...: best_grid_score})``.
 
+    The highest of many is higher than the highest of few, also without any grid: compare agents with as many maps.
+
     Parameters
     ----------
     agent : object
