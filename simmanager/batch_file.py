@@ -108,13 +108,12 @@ class _BatchFile:
         if not isinstance(table, dict):
             raise self._document.error(where, f"this must be {_WORDS[dict]}, not {table!r}.")
         for name, value in table.items():
+            place = (*where, str(name))
             if name not in known:
-                near = suggest(str(name), known)
-                raise self._document.error(
-                    (*where, name), f"there is no such field.{near} There are: {', '.join(known)}."
-                )
+                near = suggest(place[-1], known)
+                raise self._document.error(place, f"there is no such field.{near} There are: {', '.join(known)}.")
             if not isinstance(value, known[name]) or isinstance(value, bool):
-                raise self._document.error((*where, name), f"this must be {_WORDS[known[name]]}, not {value!r}.")
+                raise self._document.error(place, f"this must be {_WORDS[known[name]]}, not {value!r}.")
         return table
 
     def _options(self, options: Any) -> dict[str, Any]:
@@ -155,8 +154,10 @@ class _BatchFile:
         for group, owner in GROUPS.items():
             if owner in entry:
                 with self._at(*where, owner):
-                    setattr(sim, owner, named_object(entry[owner], self._folder))
-                setattr(sim, group, None)  # parameters of the default's class are no longer meant
+                    thing = named_object(entry[owner], self._folder)
+                if thing is not getattr(sim, owner):
+                    setattr(sim, group, None)  # parameters of the default's class are no longer meant
+                setattr(sim, owner, thing)
             elif getattr(sim, owner) is None:
                 raise self._document.error(where, f"{owner} is missing: add it, or take a default.")
             if group in entry:

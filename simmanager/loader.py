@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -81,7 +82,9 @@ def _execute(path: Path) -> ModuleType:
     import cloudpickle
 
     name = (
-        path.stem if path.stem.isidentifier() and path.stem not in sys.modules else f"simmanager_file_{abs(hash(path))}"
+        path.stem
+        if path.stem.isidentifier() and path.stem not in sys.modules
+        else f"simmanager_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
     )
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:

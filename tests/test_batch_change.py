@@ -19,7 +19,7 @@ def batch(*simulations, runs=1, name="batch", **options):
 
 def executed(*simulations, **options):
     manager = batch(*simulations, **options)
-    manager.run_all(2, progress=False)
+    manager.run_all(in_process=True, progress=False)
     return manager
 
 
@@ -47,7 +47,7 @@ def test_simulations_are_added_and_what_is_finished_stays(manager):
     assert manager.add([toy_sim("two", n_steps=3), toy_sim("three", n_steps=4)]) == ["two", "three"]
     assert manager.simulation_ids == ["one", "two", "three"]
     assert counts(manager) == {"finished": 1, "in_queue": 2}
-    assert manager.run_all(2, progress=False).all_finished
+    assert manager.run_all(in_process=True, progress=False).all_finished
     assert listing(Path("batch/one")) == before
     assert manager.load_results("three", 0)[0].updates == 4
     assert [s.simulation_id for s in manager.simulation_list] == ["one", "two", "three"]
@@ -56,7 +56,7 @@ def test_simulations_are_added_and_what_is_finished_stays(manager):
 
 def test_added_runs_are_those_of_a_batch_that_had_them_from_the_start(manager):
     manager.add([toy_sim("two")], runs_per_sim=2)
-    manager.run_all(2, progress=False)
+    manager.run_all(in_process=True, progress=False)
     executed(toy_sim("one"), toy_sim("two"), runs=2, name="reference")
     assert hashes(Path("batch")) == hashes(Path("reference"))
 
@@ -78,10 +78,11 @@ def test_a_simulation_with_finished_runs_and_other_parameters_is_refused(manager
 
 
 def test_a_simulation_without_finished_runs_takes_other_parameters():
-    manager = executed(toy_sim("one"), toy_sim("bad", failing_loop))
+    manager = batch(toy_sim("one"), toy_sim("bad", failing_loop))
+    manager.run_all(2, progress=False)
     assert manager.add([toy_sim("bad", n_steps=3)]) == []
     assert counts(manager) == {"finished": 1, "error": 1}
-    assert manager.run_all(1, progress=False, retry_errors=True).all_finished
+    assert manager.run_all(in_process=True, progress=False, retry_errors=True).all_finished
     assert manager.load_results("bad", 0)[0].updates == 3
     entry = BatchFolder("batch").read_manifest().simulations[1]
     assert entry["training_loop_params"] == {"n_steps": 3}
@@ -114,7 +115,7 @@ def test_a_batch_that_is_not_made_yet_grows_in_memory_only(tmp_path):
     with pytest.raises(SimulationError, match="'two'"):
         manager.add([toy_sim("TWO")])
     assert listing(tmp_path) == {}
-    assert manager.run_all(2, progress=False).counts["finished"] == 4
+    assert manager.run_all(in_process=True, progress=False).counts["finished"] == 4
     assert manager.load_results("one", 1)[0].updates == 4
 
 
@@ -127,7 +128,7 @@ def test_runs_are_added_and_those_that_are_there_stay(manager):
     manager.extend(3)
     assert manager.runs_per_sim == 3
     assert counts(manager) == {"finished": 1, "in_queue": 2}
-    assert manager.run_all(2, progress=False).all_finished
+    assert manager.run_all(in_process=True, progress=False).all_finished
     assert manager.runs[0].path == folder
     assert before.items() <= hashes(Path("batch")).items()
     executed(runs=3, name="reference")
@@ -151,7 +152,7 @@ def test_a_manager_sees_what_another_one_has_added(manager):
     manager.simulation_list  # loaded before the other one adds
     other = SimulationManager(existing_simulation="batch")
     other.add([toy_sim("two", n_steps=3)], runs_per_sim=2)
-    assert manager.run_all(2, progress=False).counts["finished"] == 4
+    assert manager.run_all(in_process=True, progress=False).counts["finished"] == 4
     assert (manager.runs_per_sim, manager.simulation_ids) == (2, ["one", "two"])
     assert manager.simulation_list[1].training_loop_params == {"n_steps": 3}
 
@@ -213,7 +214,7 @@ def test_a_kill_leaves_the_batch_as_it_was_or_as_it_is_to_be(when):
     opened = SimulationManager(existing_simulation="batch")
     steps = {e["simulation_id"]: e["training_loop_params"] for e in BatchFolder("batch").read_manifest().simulations}
     assert steps in ({"one": {}, "waiting": {"n_steps": 2}}, {"one": {}, "waiting": {"n_steps": 5}, "new": {}})
-    assert opened.run_all(2, progress=False).all_finished
+    assert opened.run_all(in_process=True, progress=False).all_finished
     assert opened.load_results("waiting", 0)[0].updates == steps["waiting"]["n_steps"]
     assert opened.runs[0].path == finished
     assert not [path for path in Path("batch").rglob(".part-*") if path.parent.name in steps]
@@ -227,7 +228,7 @@ def test_a_growth_that_was_killed_is_repeated():
         assert done.returncode == -signal.SIGKILL, done.stderr
     opened = SimulationManager(existing_simulation="batch")
     opened.add([toy_sim("new"), toy_sim("waiting", n_steps=5)], runs_per_sim=2)
-    assert opened.run_all(2, progress=False).all_finished
+    assert opened.run_all(in_process=True, progress=False).all_finished
     executed(toy_sim("one"), toy_sim("waiting", n_steps=5), toy_sim("new"), runs=2, name="reference")
     assert hashes(Path("batch")) == hashes(Path("reference"))
 
@@ -239,5 +240,5 @@ def test_a_run_folder_that_is_missing_after_a_growth_waits_in_the_queue(manager)
         file.unlink()
     manager.runs[1].path.rmdir()
     assert counts(manager) == {"finished": 1, "in_queue": 1}
-    assert manager.run_all(1, progress=False).all_finished
+    assert manager.run_all(in_process=True, progress=False).all_finished
     assert json.loads((manager.runs[1].path / "run.json").read_text())["state"] == RunState.FINISHED.value

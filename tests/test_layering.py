@@ -204,6 +204,10 @@ def test_figures_know_results_and_statistics_only(name):
     assert others(imports(name, late=True)) <= {"matplotlib", "numpy", "scipy"}
 
 
+def test_yaml_is_known_to_documents_alone():
+    assert {name for name in SOURCES if "yaml" in others(imports(name, late=True))} == {"document"}
+
+
 def test_only_models_loops_and_statistics_load_numpy_when_they_are_imported():
     loading = {name for name in SOURCES if "numpy" in others(imports(name, late=False))}
     assert loading <= {*MODELS, *STATISTICS, "recording", "model_state", "training_loops"}
