@@ -118,7 +118,7 @@ class GymnasiumArena(Environment):
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in super().__getstate__().items() if name not in _LIVE}
-        return state if self._env is None else {**state, "_frozen": _frozen(self._env)}
+        return state if self._env is None else {**state, "_frozen": _freeze(self._env)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -277,7 +277,7 @@ def _make(env_id: str | Callable[..., Any], make_kwargs: dict[str, Any]) -> Any:
         raise ParameterTypeError(f"{env_id} cannot be made with {make_kwargs}: {error}") from error
 
 
-def _frozen(env: Any) -> bytes | None:
+def _freeze(env: Any) -> bytes | None:
     """Return the pickle of an environment, the same one for equal environments; None if it has none."""
     import cloudpickle
 
