@@ -74,6 +74,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     assert top == {"simmanager", f"simmanager-{simmanager.__version__}.dist-info"}
     there = {str(path.relative_to(ROOT)) for path in (ROOT / "simmanager").rglob("*.py")}
     assert there <= set(names)
+    assert {f"simmanager/report/page.{kind}" for kind in ("html.j2", "css", "js")} <= set(names)
     assert "simmanager/py.typed" in names
     assert any(name.endswith("LICENSE") for name in names)
     assert not [name for name in names if "test" in name or "__pycache__" in name]
@@ -104,3 +105,5 @@ def test_the_installed_package_runs_a_batch(environment):
     done = run(environment, "simmanager", "status", "batch")
     assert done.returncode == 0
     assert "2 runs: 2 finished" in done.stdout
+    done = run(environment, "simmanager", "report", "batch")
+    assert (done.stdout, done.stderr) == ("batch/report.html\n", "")
