@@ -22,7 +22,12 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    arguments = build_parser().parse_args(argv)
+    parser = build_parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what it may complete
+        from .completion import answer_shell
+
+        answer_shell(parser)
+    arguments = parser.parse_args(argv)
     try:
         code = VERBS[arguments.verb](arguments)
         sys.stdout.flush()  # here, so that a pipe that is closed is seen here
@@ -241,6 +246,14 @@ def cmd_stop(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def cmd_completion(arguments: argparse.Namespace) -> int:
+    """Print a script for a shell."""
+    from .completion import shell_script
+
+    print(shell_script(arguments.shell))
+    return EXIT_OK
+
+
 #: Each verb of the parser, and what does it.
 VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": cmd_run,
@@ -255,6 +268,7 @@ VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "resume": cmd_resume,
     "rerun": cmd_rerun,
     "stop": cmd_stop,
+    "completion": cmd_completion,
 }
 
 

@@ -1,37 +1,14 @@
-"""The words of the command line: what each verb takes, and its help."""
+"""The words of the command line: the arguments that each verb takes."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-_EPILOG = """\
-exit codes:
-  0    all runs are finished (status: nothing failed so far)
-  1    a run failed or was interrupted
-  2    wrong usage, or there is no such batch
-  130  after Ctrl-C
+from .cli_help import EPILOG, HELP
 
-A batch is a folder; looking at one (status, results, logs) needs no lock and never disturbs it.
-"""
-
-
-_RUN_EPILOG = """\
-examples:
-  simmanager run mine.py:SR --runs 20 --sweep agent_params.lr_td=0.001,0.01
-  simmanager run rooms.toml --extend --runs 40
-
-A batch file needs no code (YAML has the same fields); classes, loops and metrics are named "module:name":
-  runs_per_sim = 20
-  [options]                             # as the keywords of run_all
-  timeout = 3600
-  [[simulations]]
-  simulation_id = "SR"
-  default = "stachenfeld_in_2d"         # what is not said here; or agent_class = "module:Class", env_class, ...
-  agent_params = { discount = 0.8 }
-  [simulations.sweep]
-  agent_params.lr_td = [0.001, 0.01]
-"""
+#: Shells that "completion" writes a script for.
+SHELLS = ("bash", "zsh", "fish")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -40,15 +17,16 @@ def build_parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="simmanager",
-        description="Run many simulations in parallel, each in its own folder; look at them and repair them.",
-        epilog=_EPILOG,
+        description="Run many simulations in parallel, each run in its own folder; look at them and\nrepair them.",
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"simmanager {__version__}")
+    parser.add_argument(
+        "-V", "--version", action="version", version=f"simmanager {__version__}", help="show the version and exit"
+    )
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    run = _verb(verbs, "run", "run the simulations of a Python, TOML or YAML file")
-    run.epilog, run.formatter_class = _RUN_EPILOG, argparse.RawDescriptionHelpFormatter
+    run = _verb(verbs, "run")
     run.add_argument(
         "file",
         metavar="FILE",
@@ -57,7 +35,9 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--runs", type=int, metavar="N", help="runs of each simulation (default: what the file says, or 5)"
     )
-    run.add_argument("--id", help="name of the batch and its folder (default: what the file says, or its name)")
+    run.add_argument(
+        "--id", metavar="ID", help="name of the batch and its folder (default: what the file says, or its name)"
+    )
     run.add_argument("--seed", type=int, metavar="S", help="seed of the batch (default: drawn, and kept)")
     run.add_argument(
         "--sweep",
@@ -74,25 +54,27 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--dir", default=".", metavar="DIR", help="where the folder of the batch is made (default: here)")
     _add_options(run)
 
-    demo = _verb(verbs, "demo", "run the default simulations, full size, and draw figures")
+    demo = _verb(verbs, "demo")
     demo.add_argument("--dir", default=".", metavar="DIR", help="where simmanager_demo/ is made (default: here)")
     demo.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each simulation (default: %(default)s)")
     demo.add_argument("--jobs", type=int, default=-1, metavar="N", help="runs at a time (default: one on each core)")
 
-    status = _verb(verbs, "status", "show how far a batch is")
+    status = _verb(verbs, "status")
     _add_path(status)
     status.add_argument("--watch", action="store_true", help="show it until the batch ends; Ctrl-C leaves it alone")
     status.add_argument("--json", action="store_true", help="print it as JSON")
 
-    results = _verb(verbs, "results", "show what the runs gave, as a table")
+    results = _verb(verbs, "results")
     _add_path(results)
     results.add_argument("simulations", nargs="*", metavar="SIM", help="simulation_id (default: all)")
-    results.add_argument("--key", help="the points of this curve of the histories instead, as CSV or JSON")
+    results.add_argument(
+        "--key", metavar="KEY", help="the points of this curve of the histories instead, as CSV or JSON"
+    )
     form = results.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print all fields and parameters as CSV")
     form.add_argument("--json", action="store_true", help="print them as JSON")
 
-    logs = _verb(verbs, "logs", "show what runs wrote")
+    logs = _verb(verbs, "logs")
     _add_path(logs)
     logs.add_argument("simulation", nargs="?", metavar="SIM", help="simulation_id (default: all)")
     logs.add_argument("run", nargs="?", type=int, metavar="RUN", help="run id (default: all)")
@@ -101,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     logs.add_argument("--follow", action="store_true", help="go on with what is written, until the runs end")
 
-    report = _verb(verbs, "report", "write a page about a batch, to be opened in a browser")
+    report = _verb(verbs, "report")
     _add_path(report)
     report.add_argument(
         "-o", "--output", metavar="FILE.html", help="where to (default: report.html in the folder of the batch)"
@@ -109,24 +91,24 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("--watch", action="store_true", help="write it anew while the batch runs; it refreshes itself")
     report.add_argument("--open", action="store_true", help="open it in the browser")
 
-    show = _verb(verbs, "show", "show what one run is made of: parameters, seed, versions, commit")
+    show = _verb(verbs, "show")
     _add_run(show)
     show.add_argument("--json", action="store_true", help="print it as JSON")
 
-    diff = _verb(verbs, "diff", "say in what two runs differ; exit code 1 if they do")
+    diff = _verb(verbs, "diff")
     diff.add_argument("first", metavar="A", help="folder of a run, or BATCH/SIM/RUN")
     diff.add_argument("second", metavar="B", help="the other")
     diff.add_argument("--json", action="store_true", help="print it as JSON")
 
-    again = _verb(verbs, "reproduce", "run a finished run again elsewhere and compare the bytes")
+    again = _verb(verbs, "reproduce")
     _add_run(again)
     again.add_argument("--to", metavar="DIR", help="keep the new run in this folder (default: a temporary one)")
 
-    resume = _verb(verbs, "resume", "go on with what is not finished")
+    resume = _verb(verbs, "resume")
     _add_path(resume)
     _add_options(resume)
 
-    rerun = _verb(verbs, "rerun", "replace the failed runs of a simulation by new ones")
+    rerun = _verb(verbs, "rerun")
     _add_path(rerun)
     rerun.add_argument("simulation", metavar="SIM", help="simulation_id")
     rerun.add_argument("--all", action="store_true", help="replace its finished runs, too")
@@ -135,14 +117,24 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_options(rerun)
 
-    stop = _verb(verbs, "stop", "ask the manager of a batch to stop")
+    stop = _verb(verbs, "stop")
     _add_path(stop)
     stop.add_argument("--now", action="store_true", help="end the runs at hand, too")
+
+    completion = _verb(verbs, "completion")
+    completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help=f"one of {', '.join(SHELLS)}")
     return parser
 
 
-def _verb(verbs: Any, name: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+def _verb(verbs: Any, name: str) -> argparse.ArgumentParser:
+    said = HELP[name]
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name,
+        help=said.summary,
+        description=said.description,
+        epilog=said.epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.set_defaults(verb=name)
     return parser
 
@@ -161,20 +153,42 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     """Add what every command that executes runs understands."""
     group = parser.add_argument_group("execution")
     group.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default: one on each core)")
-    group.add_argument("--timeout", type=float, metavar="S", help="end a run after so many seconds")
-    group.add_argument("--retries", type=int, metavar="N", help="start crashed or timed-out runs again")
+    group.add_argument("--timeout", type=float, metavar="S", help="end a run after so many seconds (default: no limit)")
+    group.add_argument(
+        "--retries",
+        type=int,
+        metavar="N",
+        help="start a run that crashed or timed out again, N times at most (default: 0)",
+    )
     group.add_argument(
         "--retry-errors", action="store_true", default=None, help="start runs that raised an error again, too"
     )
-    group.add_argument("--memory-limit", type=float, metavar="MB", help="memory that a run may add")
     group.add_argument(
-        "--fail-fast", type=int, nargs="?", const=1, metavar="K", help="after K failures start nothing new"
+        "--memory-limit", type=float, metavar="MB", help="memory that a run may add to its process (default: no limit)"
     )
-    group.add_argument("--checkpoint-every", type=float, metavar="S", help="save a checkpoint of each run so often")
     group.add_argument(
-        "--durable", action="store_true", default=None, help="force results to the disk (fsync) before they count"
+        "--fail-fast",
+        type=int,
+        nargs="?",
+        const=1,
+        metavar="K",
+        help="after K failures (1, if not given) start nothing new (default: go on)",
     )
-    group.add_argument("--fresh-process", action="store_true", default=None, help="a new process for each run")
+    group.add_argument(
+        "--checkpoint-every",
+        type=float,
+        metavar="S",
+        help="save a checkpoint of each run every S seconds (default: none)",
+    )
+    group.add_argument(
+        "--durable",
+        action="store_true",
+        default=None,
+        help="force results to the disk (fsync) before they count (default: no)",
+    )
+    group.add_argument(
+        "--fresh-process", action="store_true", default=None, help="a new process for each run (default: one for many)"
+    )
     group.add_argument(
         "--threads-per-run", type=int, metavar="N", help="threads of numerical libraries per run (default: 1)"
     )
