@@ -102,6 +102,16 @@ def test_the_whole_tutorial_runs_and_keeps_its_promises(tutorial, tmp_path, caps
     assert {run.path: run.record.read_bytes() for run in manager.runs[:10]} == kept, "finished runs are not run again"
     tutorial.until("check_run_status()")
     assert capsys.readouterr().out.count(": finished") == 15
+
+    tutorial.until("learning_rates.run_all()")
+    compared = names["learning_rates"].results()
+    assert compared.status.counts["finished"] == 40
+    assert compared.varying_parameters().keys() == {"agent_params.lr_td"}
+    tutorial.until("plot_rate_maps(")
+    scores = compared.metric("grid_score").values()
+    assert all(one.n_runs == 10 and one.n_not_finite == 0 for one in scores)
+    tutorial.until("learning_rates.report()")
+    assert "Learning curves" in Path("learning_rates/report.html").read_text(encoding="utf-8")
     assert tutorial.cells == []
 
     total = sum(path.stat().st_size for path in Path("example_simulation").rglob("*") if path.is_file())
@@ -127,13 +137,17 @@ def test_the_notebook_runs_in_jupyter_with_figures(tmp_path, monkeypatch):
     ).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     figures = [output for output in outputs if "image/png" in output.get("data", {})]
-    assert len(figures) == 3
+    assert len(figures) == 6
     assert any("progress value" in str(output.get("data", {}).get("text/html", "")) for output in outputs)
-    assert "15 finished" in str(outputs[-1]["data"]["text/plain"])
+    assert "report.html" in str(outputs[-1]["data"]["text/plain"])
+    shown = " ".join(str(output.get("data", {}).get("text/html", "")) for output in outputs)
+    assert "15 finished" in shown
+    assert "40 finished" in shown
+    assert "P(first &gt; second)" in shown, "the comparison"
 
 
 def test_the_notebook_in_the_repository_has_outputs_and_figures():
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     outputs = [output for cell in cells if cell["cell_type"] == "code" for output in cell["outputs"]]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 6
     assert not any(output["output_type"] == "error" for output in outputs)
