@@ -17,7 +17,7 @@ _PUBLIC = {
     "BatchStatus": "status",
     "RunStatus": "status",
     "RunFolder": "run_folder",
-    "RunOptions": "executor",
+    "RunOptions": "run_options",
     "read_status": "status",
     "Results": "results",
     "RunResult": "results",
@@ -69,7 +69,6 @@ if TYPE_CHECKING:
     from .errors import SimulationError as SimulationError
     from .errors import UnknownName as UnknownName
     from .errors import UnsafeName as UnsafeName
-    from .executor import RunOptions as RunOptions
     from .manager import SimulationManager as SimulationManager
     from .one_shot import OneShot as OneShot
     from .parameter_sweep import sweep as sweep
@@ -79,6 +78,7 @@ if TYPE_CHECKING:
     from .results import RunResult as RunResult
     from .results import read_results as read_results
     from .run_folder import RunFolder as RunFolder
+    from .run_options import RunOptions as RunOptions
     from .simulation import SingleSim as SingleSim
     from .state import RunState as RunState
     from .status import BatchStatus as BatchStatus

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .batch_folder import BatchFolder
 from .capture import errors_to_log
 from .display import Progress, console, headline
 from .errors import SimManagerError
+from .events import Announcer, Event
 from .execution import execute_run
-from .executor import Executor, RunOptions, stop_on_signals
+from .executor import Executor, stop_on_signals
 from .locking import is_held, network_file_system
 from .provenance import changes_since, provenance_of
 from .run_folder import RunFolder
+from .run_options import RunOptions
 from .run_queue import RunQueue
 from .state import RunState
 from .status import BatchStatus, RunStatus, mean_durations, read_status
 from .task import EXECUTABLE, Outcome, Task
+
+if TYPE_CHECKING:
+    from .dask_executor import DaskExecutor
 
 
 class StoppedBySignal(SystemExit):
@@ -70,15 +78,42 @@ def run_batch(
     execute = (*EXECUTABLE, RunState.ERROR.value) if RunState.ERROR in states else EXECUTABLE
     tasks = make_tasks(folder, due, options, execute)
     progress = Progress(len(tasks), shown=show)
+    announcer = Announcer(options.on_event)
+    executor = None if in_process or not tasks else _executor(folder, n_jobs, options)
+    n_jobs = 1 if executor is None else executor.n_jobs
     if show:
         _announce(folder, before, tasks, n_jobs, progress)
         _announce_changes(folder, tasks, progress)
-    if in_process:
-        for task in tasks:
-            _run_here(task, progress)
-    elif tasks:
-        _run_on_slots(folder, tasks, mean_durations(before.runs), n_jobs, options, progress)
+    try:
+        if executor is not None:
+            _run_on_slots(folder, tasks, mean_durations(before.runs), executor, progress, announcer)
+        else:
+            for task in tasks:
+                _run_here(task, progress, announcer)
+    finally:
+        _announce_end(folder, announcer)
     return finish(folder, progress, show=show and bool(tasks))
+
+
+def _executor(folder: BatchFolder, n_jobs: int, options: RunOptions) -> Executor | DaskExecutor:
+    """Return what executes the runs: slots of this machine, or a Dask cluster, if one is asked for or active."""
+    if options.backend == "dask":
+        from .dask_executor import DaskExecutor
+
+        return DaskExecutor(folder, n_jobs, options)
+    if "distributed" in sys.modules:  # inside joblib.parallel_config(backend="dask")
+        from .dask_executor import DaskExecutor, active_client
+
+        if (client := active_client()) is not None:
+            return DaskExecutor(folder, n_jobs, options, client)
+    return Executor(n_jobs, options)
+
+
+def _announce_end(folder: BatchFolder, announcer: Announcer) -> None:
+    if announcer.wanted:
+        status = dataclasses.replace(read_status(folder.path), manager_alive=False, eta_s=None)
+        announcer.send(Event("batch_ended", "", None, str(folder.path), "", status.fraction, "", status))
+    announcer.close()
 
 
 def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]) -> list[Task]:
@@ -142,9 +177,16 @@ def _announce_changes(folder: BatchFolder, tasks: list[Task], progress: Progress
         progress.say(f"note: this batch goes on with another program than it was begun with: {change}", "yellow")
 
 
-def _run_here(task: Task, progress: Progress) -> None:
+def _event(kind: str, task: Task, state: str, fraction: float | None = None, reason: str = "") -> Event:
+    folder = RunFolder(task.folder)
+    return Event(kind, folder.simulation_id, folder.run_id, task.folder, state, fraction, reason)
+
+
+def _run_here(task: Task, progress: Progress, announcer: Announcer) -> None:
     progress.say(f"running {task.folder} in this process")
+    announcer.send(_event("started", task, RunState.RUNNING.value))
     outcome, error = execute_run(task, capture=errors_to_log)
+    announcer.send(_event("ended", task, outcome.state, None, outcome.reason))
     if outcome.state:
         progress.ended(task.folder, outcome.state, outcome.reason)
     if error is not None:
@@ -154,8 +196,17 @@ def _run_here(task: Task, progress: Progress) -> None:
 class _Supervision:
     """What the manager does while its slots work: counts, shows, and listens to the user's wish to stop."""
 
-    def __init__(self, folder: BatchFolder, queue: RunQueue, executor: Executor, progress: Progress) -> None:
-        self._folder, self._queue, self._progress = folder, queue, progress
+    def __init__(
+        self,
+        folder: BatchFolder,
+        queue: RunQueue,
+        executor: Executor | DaskExecutor,
+        progress: Progress,
+        announcer: Announcer,
+    ) -> None:
+        self._folder, self._queue, self._progress, self._announcer = folder, queue, progress, announcer
+        #: Runs that were started and have not ended, with how far they said they are.
+        self._at_hand: dict[str, tuple[Task, float | None]] = {}
         self._total = len(queue)
         self._executor, self._stop = executor, executor.stop
         self._durations: list[float] = []
@@ -164,20 +215,35 @@ class _Supervision:
 
     def run(self) -> None:
         with stop_on_signals(self._stop), self._progress.shown():
-            self._executor.run(self._queue, self._on_end, self._on_tick)
+            self._executor.run(self._queue, self._on_end, self._on_tick, self._on_start)
         self._folder.clear_stop_request()
 
     @property
     def _running(self) -> int:
         return min(self._executor.n_jobs, self._total - self._done)
 
+    def _on_start(self, task: Task) -> None:
+        if self._announcer.wanted:
+            self._at_hand[task.folder] = (task, None)
+            self._announcer.send(_event("started", task, RunState.RUNNING.value))
+
+    def _tell_progress(self) -> None:
+        for path, (task, known) in list(self._at_hand.items()):
+            fraction = RunFolder(path).read_progress()
+            if fraction is not None and fraction != known:
+                self._at_hand[path] = (task, fraction)
+                self._announcer.send(_event("progress", task, RunState.RUNNING.value, fraction))
+
     def _on_end(self, task: Task, outcome: Outcome) -> None:
         self._done += 1
+        self._at_hand.pop(task.folder, None)
+        self._announcer.send(_event("ended", task, outcome.state, None, outcome.reason))
         if outcome.executed and outcome.state == RunState.FINISHED.value and outcome.duration_s is not None:
             self._durations.append(outcome.duration_s)
         self._progress.ended(task.folder, outcome.state, outcome.reason)
 
     def _on_tick(self) -> None:
+        self._tell_progress()
         request = self._folder.requested_stop()
         if request and not self._stop.mode:
             self._stop.finish("simmanager stop")
@@ -203,16 +269,15 @@ def _run_on_slots(
     folder: BatchFolder,
     tasks: list[Task],
     durations: dict[str, float],
-    n_jobs: int,
-    options: RunOptions,
+    executor: Executor | DaskExecutor,
     progress: Progress,
+    announcer: Announcer,
 ) -> None:
-    executor = Executor(n_jobs, options)
     held = {task.folder for task in tasks if is_held(RunFolder(task.folder).lock_file)}  # by orphans: these come last
     queue = RunQueue(
         [task for task in tasks if task.folder not in held], durations, [task for task in tasks if task.folder in held]
     )
-    _Supervision(folder, queue, executor, progress).run()
+    _Supervision(folder, queue, executor, progress, announcer).run()
     stop = executor.stop
     if stop.by_signal:
         finish(folder, progress, show=True)
@@ -231,8 +296,6 @@ def _raise_if_no_worker(reason: str) -> None:
 
 def finish(folder: BatchFolder, progress: Progress, *, show: bool) -> BatchStatus:
     """Return the final status and show a summary of it."""
-    import dataclasses
-
     status = dataclasses.replace(read_status(folder.path), manager_alive=False, eta_s=None)
     if show:
         screen = console()

@@ -58,8 +58,36 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         "durable": arguments.durable,
         "fresh_process": arguments.fresh_process,
         "threads_per_run": arguments.threads_per_run,
+        "slot_env": None if arguments.gpus is None else _gpus(arguments.gpus),
+        "backend": None if arguments.dask is None else "dask",
+        "address": arguments.dask,
     }
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _gpus(text: str) -> list[dict[str, str]]:
+    """Return the environment of each slot from ``"0,1"``."""
+    from .errors import ParameterError
+
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise ParameterError(f"--gpus takes numbers or ids with commas between them, e.g. 0,1; not {text!r}.")
+    return [{"CUDA_VISIBLE_DEVICES": name} for name in names]
+
+
+def _executed(arguments: argparse.Namespace, manager: Any, run: Callable[[], BatchStatus]) -> int:
+    """Execute runs, tell the user's command that they have ended, and return the exit code."""
+    from .events import notify
+
+    try:
+        status = run()
+    except (KeyboardInterrupt, SystemExit):  # stopped, and all is in order
+        if arguments.notify:
+            notify(arguments.notify, manager.status())
+        raise
+    if arguments.notify:
+        notify(arguments.notify, status)
+    return _exit_code(status)
 
 
 # Verbs ---------------------------------------------------------------------------------------------------------
@@ -72,7 +100,8 @@ def cmd_run(arguments: argparse.Namespace) -> int:
     given = {"manager_id": arguments.id, "runs_per_sim": arguments.runs, "seed": arguments.seed}
     plan = load_plan(arguments.file).swept(arguments.sweep).with_fields(**given)
     manager = plan.manager(arguments.dir, extend=arguments.extend)
-    return _exit_code(manager.run_all(**{**plan.options, **_options(arguments)}))
+    options = {**plan.options, **_options(arguments)}
+    return _executed(arguments, manager, lambda: manager.run_all(**options))
 
 
 def cmd_demo(arguments: argparse.Namespace) -> int:
@@ -211,7 +240,9 @@ def cmd_resume(arguments: argparse.Namespace) -> int:
     """Go on with what is not finished."""
     from .manager import SimulationManager
 
-    return _exit_code(SimulationManager(existing_simulation=arguments.path).run_all(**_options(arguments)))
+    manager = SimulationManager(existing_simulation=arguments.path)
+    options = _options(arguments)
+    return _executed(arguments, manager, lambda: manager.run_all(**options))
 
 
 def cmd_rerun(arguments: argparse.Namespace) -> int:
@@ -226,8 +257,9 @@ def cmd_rerun(arguments: argparse.Namespace) -> int:
         index = manager.simulation_ids.index(arguments.simulation)
         for assignment in arguments.set:
             set_parameter(manager.simulation_list[index], assignment)
-    return _exit_code(
-        manager.rerun_simulation(arguments.simulation, include_finished=arguments.all, **_options(arguments))
+    name, options = arguments.simulation, _options(arguments)
+    return _executed(
+        arguments, manager, lambda: manager.rerun_simulation(name, include_finished=arguments.all, **options)
     )
 
 

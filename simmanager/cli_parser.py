@@ -192,3 +192,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--threads-per-run", type=int, metavar="N", help="threads of numerical libraries per run (default: 1)"
     )
+    group.add_argument(
+        "--gpus", metavar="0,1,...", help="GPUs that the runs share: one run at a time on each, unless --jobs says more"
+    )
+    group.add_argument(
+        "--dask", metavar="ADDRESS", help="run on the workers of this Dask cluster, e.g. tcp://10.0.0.1:8786"
+    )
+    group.add_argument(
+        "--notify", metavar="COMMAND", help="shell command at the end; it finds $SIMMANAGER_SUMMARY and its like"
+    )

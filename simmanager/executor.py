@@ -11,13 +11,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import FrameType
-from typing import Any
 
-from .errors import ParameterError
 from .execution import adopt
 from .locking import LockHeld, is_held, take_lock
 from .record import RunRecord
 from .run_folder import RunFolder
+from .run_options import RunOptions
 from .run_queue import RunQueue
 from .slots import Death, Slots, Worker, WorkerLost, WorkerSettings
 from .state import RunState, StateHistory, seconds_between, utc_now
@@ -34,88 +33,11 @@ _WORKER_STARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How runs are executed; the same for every run of a ``run_all``.
-
-    Parameters
-    ----------
-    timeout : float or None
-        Seconds from a run's own start after which it is ended; None: no limit.
-    retries : int
-        How often a run that crashed or timed out is started again.
-    retry_errors : bool
-        Retry runs that raised an exception, too.
-    memory_limit_mb : float or None
-        Memory (MB) that a run may add to its process; None: no limit.
-    fail_fast : bool or int
-        After so many failed runs (True: one) nothing new is started; False: never.
-    fresh_process : bool
-        Start a new process for each run.
-    threads_per_run : int
-        Threads that numerical libraries may use in a run.
-    checkpoint_every_s : float or None
-        Seconds between two checkpoints of a run, from which it goes on after an interruption; None: none.
-    durable : bool
-        Force results and states to the disk (fsync) before they count: after a power cut, what was ``finished`` is
-        finished and whole. Without it, the file system may lose what was written in its last seconds.
-    """
-
-    timeout: float | None = None
-    retries: int = 0
-    retry_errors: bool = False
-    memory_limit_mb: float | None = None
-    fail_fast: bool | int = False
-    fresh_process: bool = False
-    threads_per_run: int = 1
-    checkpoint_every_s: float | None = None
-    durable: bool = False
-
-    @property
-    def allow_several(self) -> bool:
-        """Whether short runs may be handed to a worker several at a time: nothing is asked that needs each alone."""
-        alone = (self.timeout, self.retries, self.retry_errors, self.fail_fast, self.fresh_process)
-        return not any(alone)
-
-    def __post_init__(self) -> None:
-        from .parameters import check_flag, check_integer, check_number
-
-        if self.timeout is not None:
-            check_number("timeout", self.timeout, above=0)
-        for name in ("memory_limit_mb", "checkpoint_every_s"):
-            if getattr(self, name) is not None:
-                check_number(name, getattr(self, name), above=0)
-        check_integer("retries", self.retries, minimum=0)
-        check_integer("threads_per_run", self.threads_per_run, minimum=1)
-        check_flag("retry_errors", self.retry_errors)
-        check_flag("fresh_process", self.fresh_process)
-        check_flag("durable", self.durable)
-        if not isinstance(self.fail_fast, bool):
-            check_integer("fail_fast", self.fail_fast, minimum=1)
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
     """One entry of the queue: small plain data."""
 
     task: Task
     options: RunOptions = field(default_factory=RunOptions)
-
-
-def count_jobs(n_jobs: Any) -> int:
-    """Return how many runs go at a time, as joblib counts: -1 is all cores, -2 all but one.
-
-    Raises
-    ------
-    ParameterTypeError, ParameterError
-        Not a whole number, or 0.
-    """
-    import joblib
-
-    from .parameters import check_integer
-
-    if check_integer("n_jobs", n_jobs) == 0:
-        raise ParameterError("n_jobs must not be 0: 1 is one run at a time, -1 one on each core.")
-    return int(joblib.effective_n_jobs(n_jobs))
 
 
 class Stop:
@@ -157,11 +79,17 @@ class Executor:
         self.n_jobs = n_jobs
         self.options = options
         self.stop = Stop()
-        self._slots = Slots(WorkerSettings(options.threads_per_run, environ or {}))
+        self._slots = Slots(WorkerSettings(options.threads_per_run, environ or {}), options.slot_env or ())
         self._failures = 0
         self._counting = threading.Lock()
 
-    def run(self, queue: RunQueue, on_end: Callable[[Task, Outcome], None], on_tick: Callable[[], None]) -> None:
+    def run(
+        self,
+        queue: RunQueue,
+        on_end: Callable[[Task, Outcome], None],
+        on_tick: Callable[[], None],
+        on_start: Callable[[Task], None] = lambda task: None,
+    ) -> None:
         """Execute all tasks; returns when the last has ended, or when the user's wish to stop is fulfilled.
 
         Parameters
@@ -172,20 +100,22 @@ class Executor:
             Called in this thread with each task and its outcome.
         on_tick : callable
             Called about four times a second from another thread; may call ``stop.finish()`` or ``stop.now()``.
+        on_start : callable
+            Called with each task when a slot takes it, in the thread of the slot.
         """
         from joblib import Parallel, delayed
 
         slots = min(self.n_jobs, len(queue))
         if slots == 0:
             return
-        with self._ticking(on_tick):
+        with ticking(on_tick):
             try:
                 self._slots.prepare(slots)
                 # None is taken ahead of time: the queue learns, and a wish to stop is obeyed at once.
                 parallel = Parallel(
                     slots, backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch=slots
                 )
-                supervise_tasks = delayed(partial(self._supervise_tasks, queue))
+                supervise_tasks = delayed(partial(self._supervise_tasks, queue, on_start))
                 together = self.options.allow_several
                 for ended in parallel(map(supervise_tasks, self._until_stopped(queue, together=together))):
                     for task, outcome in ended:
@@ -207,7 +137,11 @@ class Executor:
         if self.options.fail_fast and self._failures >= int(self.options.fail_fast):
             self.stop.finish(f"{self._failures} run(s) failed (fail_fast)")
 
-    def _supervise_tasks(self, queue: RunQueue, tasks: list[Task]) -> list[tuple[Task, Outcome]]:
+    def _supervise_tasks(
+        self, queue: RunQueue, on_start: Callable[[Task], None], tasks: list[Task]
+    ) -> list[tuple[Task, Outcome]]:
+        for task in tasks:
+            on_start(task)
         ended = supervise_together(tasks, self._slots, self.stop) if len(tasks) > 1 else {}
         pairs = []
         for task in tasks:
@@ -217,21 +151,23 @@ class Executor:
             pairs.append((task, outcome))
         return pairs
 
-    @contextmanager
-    def _ticking(self, on_tick: Callable[[], None]) -> Iterator[None]:
-        done = threading.Event()
 
-        def tick() -> None:
-            while not done.wait(0.25):
-                on_tick()
+@contextmanager
+def ticking(on_tick: Callable[[], None]) -> Iterator[None]:
+    """Call a function about four times a second, from another thread, while the context lasts."""
+    done = threading.Event()
 
-        thread = threading.Thread(target=tick, name="simmanager-ticker", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
+    def tick() -> None:
+        while not done.wait(0.25):
+            on_tick()
+
+    thread = threading.Thread(target=tick, name="simmanager-ticker", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def supervise_together(tasks: Sequence[Task], slots: Slots, stop: Stop) -> dict[str, Outcome]:
@@ -332,7 +268,7 @@ def _part_with(worker: Worker, slots: Slots, *, keep: bool) -> None:
     if keep:
         slots.give_back(worker)
     else:
-        worker.retire(0.5)
+        slots.retire(worker)
 
 
 def write_verdict(folder: RunFolder, task: Task, death: Death) -> Outcome:

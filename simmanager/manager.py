@@ -243,7 +243,7 @@ class SimulationManager(BatchView):
             Show how far it is.
         **options
             See `RunOptions`: timeout, retries, retry_errors, memory_limit_mb, fail_fast, fresh_process,
-            threads_per_run, checkpoint_every_s, durable.
+            threads_per_run, checkpoint_every_s, durable, slot_env, on_event, backend, address.
 
         Returns
         -------
@@ -261,7 +261,8 @@ class SimulationManager(BatchView):
         KeyboardInterrupt
             After Ctrl-C, when all is in order.
         """
-        checked, jobs = check_options(options), count_jobs(n_jobs)
+        checked = check_options(options)
+        jobs = count_jobs(n_jobs, checked)
         if not self._made:
             self._make(overwrite=False)
         with self._folder.held():
@@ -314,7 +315,8 @@ class SimulationManager(BatchView):
             Another manager is running this batch.
         """
         simulation_id = self._id_of(simulation_index)
-        checked, jobs = check_options(options), count_jobs(n_jobs)
+        checked = check_options(options)
+        jobs = count_jobs(n_jobs, checked)
         self._must_exist()
         with self._folder.held():
             self._read_again()

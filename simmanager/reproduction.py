@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from .errors import BatchExists, ResultsMissing
-from .executor import Job, RunOptions, Stop, supervise
+from .executor import Job, Stop, supervise
 from .provenance import changes_since, provenance_of
 from .run_folder import RESULTS, RunFolder
+from .run_options import RunOptions
 from .slots import Slots, WorkerSettings
 from .state import RunState
 from .task import Outcome, Task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import select
@@ -12,7 +13,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,19 +84,33 @@ class WorkerSettings:
         Threads that numerical libraries may use.
     environ : dict
         Further environment variables.
+    sys_path, cwd, argv
+        Import path, working directory and arguments; those of this process if None.
     """
 
     threads_per_run: int = 1
     environ: dict[str, str] = field(default_factory=dict)
+    sys_path: tuple[str, ...] | None = None
+    cwd: str | None = None
+    argv: tuple[str, ...] | None = None
 
-    def environment(self, token: str) -> dict[str, str]:
+    def world(self) -> dict[str, Any]:
+        """Return the first message to a new worker."""
+        return {
+            "sys_path": sys.path if self.sys_path is None else self.sys_path,
+            "cwd": working_directory() if self.cwd is None else self.cwd,
+            "argv": sys.argv if self.argv is None else self.argv,
+            "environ": {"PYTHONPATH": os.environ.get("PYTHONPATH")},
+        }
+
+    def environment(self, token: str, seat: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a new worker."""
         package_parent = str(Path(__file__).resolve().parent.parent)
         defaults = {name: str(self.threads_per_run) for name in _THREAD_VARIABLES}
         defaults["PYTHONHASHSEED"] = "0"  # the order of sets of strings must not differ between workers
         path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
         ours = {"PYTHONPATH": path, "MPLBACKEND": "Agg", TOKEN: token}
-        return {**defaults, **os.environ, **self.environ, **ours}
+        return {**defaults, **os.environ, **self.environ, **seat, **ours}
 
 
 class Worker:
@@ -107,7 +122,9 @@ class Worker:
         It could not be started; the message has what it said.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, seat: int = 0, environ: Mapping[str, str] | None = None) -> None:
+        #: Number of the slot that it works on.
+        self.seat = seat
         self._token = uuid.uuid4().hex
         self._said = tempfile.TemporaryFile()
         self._buffer = bytearray()
@@ -116,7 +133,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
-            env=settings.environment(self._token),
+            env=settings.environment(self._token, environ or {}),
             start_new_session=True,
             bufsize=0,
         )
@@ -134,14 +151,7 @@ class Worker:
         self._poller.register(self._output, select.POLLIN)
         if self._pidfd is not None:
             self._poller.register(self._pidfd, select.POLLIN)
-        self._send(
-            {
-                "sys_path": sys.path,
-                "cwd": working_directory(),
-                "argv": sys.argv,
-                "environ": {"PYTHONPATH": os.environ.get("PYTHONPATH")},
-            }
-        )
+        self._send(settings.world())
         self._ready = False
 
     def _open_pidfd(self) -> int | None:
@@ -338,11 +348,15 @@ class Slots:
     ----------
     settings : WorkerSettings
         What each is started with.
+    seat_environs : sequence of dict, optional
+        Further environment variables of each slot; shared out evenly if there are more slots.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: WorkerSettings, seat_environs: Sequence[Mapping[str, str]] = ()) -> None:
+        self._settings, self._seat_environs = settings, seat_environs
         self._idle: list[Worker] = []
+        #: Numbers of the slots of living workers: a new worker takes the lowest that is free.
+        self._taken: set[int] = set()
         self._lock = threading.Lock()
 
     def take(self, recipe: str) -> Worker:
@@ -354,18 +368,40 @@ class Slots:
                     return worker
             unfit = self._idle.pop() if self._idle else None
         if unfit is not None:
-            unfit.retire(0.5)
-        return Worker(self._settings)
+            self.retire(unfit)
+        return self._start()
+
+    def _start(self) -> Worker:
+        with self._lock:
+            seat = next(number for number in itertools.count() if number not in self._taken)
+            self._taken.add(seat)
+        environ = self._seat_environs[seat % len(self._seat_environs)] if self._seat_environs else {}
+        try:
+            return Worker(self._settings, seat, environ)
+        except BaseException:
+            self._free(seat)
+            raise
+
+    def _free(self, seat: int) -> None:
+        with self._lock:
+            self._taken.discard(seat)
 
     def give_back(self, worker: Worker) -> None:
         """Return a clean worker for the next run."""
         with self._lock:
             self._idle.append(worker)
 
+    def retire(self, worker: Worker, patience_s: float = 0.5) -> None:
+        """Let a worker go that is not to take another run; its slot is free then."""
+        try:
+            worker.retire(patience_s)
+        finally:
+            self._free(worker.seat)
+
     def prepare(self, number: int) -> None:
         """Start workers ahead of the first runs, all at once; each gets ready while the others do."""
         for _ in range(number):
-            self.give_back(Worker(self._settings))
+            self.give_back(self._start())
 
     def close(self) -> None:
         """Let all idle workers go."""
@@ -375,4 +411,4 @@ class Slots:
             with suppress(OSError):
                 worker._input.close()
         for worker in workers:
-            worker.retire()
+            self.retire(worker, 2.0)

@@ -12,9 +12,10 @@ import pytest
 from toys import failing_loop, hashes, python, toy_loop, toy_sim
 
 from simmanager import RunOptions, RunState, SimulationManager
-from simmanager.errors import ParameterError
-from simmanager.executor import Executor, Job, Stop, count_jobs, supervise
+from simmanager.errors import ParameterError, ParameterTypeError
+from simmanager.executor import Executor, Job, Stop, supervise
 from simmanager.run_folder import RunFolder
+from simmanager.run_options import count_jobs
 from simmanager.slots import Slots, WorkerSettings
 
 
@@ -413,3 +414,64 @@ def test_runs_handed_over_with_one_that_takes_long_come_back_unexecuted(tmp_path
 def test_runs_are_handed_over_alone_where_an_option_is_about_each(options):
     assert RunOptions().allow_several
     assert not RunOptions(**options).allow_several
+
+
+def seats_of(manager):
+    return {manager.load_results(0, run.run_id)[2]["world"][0]["environ"]["SEAT"] for run in manager.runs}
+
+
+def test_each_slot_has_its_own_environment():
+    simulation = toy_sim("a", loop_that_meets_another, names=["SEAT"], folder=str(Path.cwd()))
+    manager = manager_of(simulation, runs=2)
+    assert manager.run_all(progress=False, slot_env=[{"SEAT": "zero"}, {"SEAT": "one"}]).all_finished
+    assert seats_of(manager) == {"zero", "one"}
+
+
+def loop_that_meets_another(agent, env, names=(), folder=""):
+    """Wait until two runs are at hand at the same time, so that two slots are in use."""
+    (Path(folder) / f"here-{os.getpid()}").touch()
+    while len(list(Path(folder).glob("here-*"))) < 2:
+        time.sleep(0.005)
+    return loop_that_tells_its_world(agent, env, names)
+
+
+def test_a_new_worker_takes_the_environment_of_the_slot_that_became_free():
+    manager = manager_of(toy_sim("a", loop_that_tells_its_world, names=["SEAT"]), runs=4)
+    manager.run_all(1, progress=False, fresh_process=True, slot_env=[{"SEAT": "zero"}, {"SEAT": "one"}])
+    assert seats_of(manager) == {"zero"}
+
+
+def test_more_slots_than_environments_share_them_and_a_free_slot_is_taken_again():
+    slots = Slots(WorkerSettings(), [{"SEAT": "0"}, {"SEAT": "1"}])
+    slots.prepare(3)
+    workers = {worker.seat: worker for worker in (slots.take(""), slots.take(""), slots.take(""))}
+    assert sorted(workers) == [0, 1, 2]
+    slots.retire(workers[1])
+    successor = slots.take("")
+    assert successor.seat == 1
+    for worker in (workers[0], workers[2], successor):
+        slots.give_back(worker)
+    slots.close()
+
+
+@pytest.mark.parametrize("slot_env", [[], "0,1", [5], [{"A": 1}], [{"": "x"}], [{"A=B": "x"}], {"A": "1"}, [{5: "x"}]])
+def test_environments_of_slots_are_checked(slot_env):
+    with pytest.raises(ParameterTypeError, match="slot_env"):
+        RunOptions(slot_env=slot_env)
+    assert count_jobs(-1, RunOptions(slot_env=[{}, {}, {}])) == 3
+    assert count_jobs(2, RunOptions(slot_env=[{}, {}, {}])) == 2
+
+
+def test_gpus_on_the_command_line(tmp_path, capsys):
+    from simmanager.cli import main
+
+    Path("mine.py").write_text(
+        "from test_executor import loop_that_tells_its_world\n"
+        "from toys import toy_sim\n"
+        "simulation = toy_sim('a', loop_that_tells_its_world, names=['CUDA_VISIBLE_DEVICES'])\n"
+    )
+    assert main(["run", "mine.py:simulation", "--runs", "1", "--id", "batch", "--gpus", "3"]) == 0
+    manager = SimulationManager(existing_simulation="batch")
+    assert world_of(manager)["environ"] == {"CUDA_VISIBLE_DEVICES": "3"}
+    assert main(["resume", "batch", "--gpus", "0,,1"]) == 2
+    assert "--gpus takes numbers" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from simmanager.cli import build_parser, main
-from simmanager.executor import RunOptions
+from simmanager.run_options import RunOptions
 from simmanager.status import read_status
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
