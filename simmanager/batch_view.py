@@ -175,7 +175,9 @@ class BatchView:
             print(f"log for run: {run.run_id}")
             print_log(run, log_type)
 
-    def load_results(self, simulation_index: int | str, run_index: int) -> tuple[Any, Any, dict[str, Any]]:
+    def load_results(
+        self, simulation_index: int | str, run_index: int, *, mmap: bool = False
+    ) -> tuple[Any, Any, dict[str, Any]]:
         """Load the results of a run as live objects. This unpickles: only for your own folders.
 
         Parameters
@@ -184,6 +186,9 @@ class BatchView:
             Position in the list, or simulation_id.
         run_index : int
             Which run.
+        mmap : bool, default False
+            Leave the large arrays of the history in the file, from which they are read when they are used: see
+            `SingleSim.load_results`.
 
         Returns
         -------
@@ -197,7 +202,7 @@ class BatchView:
             The run has no results; says in which state it is.
         """
         self._must_exist()
-        return SingleSim().load_results(self._run(self._id_of(simulation_index), run_index).path)
+        return SingleSim().load_results(self._run(self._id_of(simulation_index), run_index).path, mmap=mmap)
 
     def _run(self, simulation_id: str, run_index: int) -> RunFolder:
         folders = self._folder.run_folders(simulation_id)

@@ -34,6 +34,10 @@ class ModelState:
             return NotImplemented
         return same(self.__getstate__(), other.__getstate__())
 
+    def _is_unchanged(self, owner: type, *methods: str) -> bool:
+        """Return whether methods are still those of a base class, not of a subclass or of this object."""
+        return all(getattr(type(self), name) is getattr(owner, name) and name not in vars(self) for name in methods)
+
     def _save(self, path: str | Path, raw_object: bool) -> None:
         target = Path(path)
         scratch = target.with_name(f".part-{target.name}")

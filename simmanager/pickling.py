@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from .spool import release
+
+#: Large arrays begin at a multiple of so many bytes in the file, as arrays in memory do.
+ALIGNMENT = 64
+
+#: Bytes of a large array that are written at once.
+_PIECE = 4 << 20
+
+#: What comes before the bytes of an array that can be changed: an opcode and the number of bytes.
+_HEADER = 9
 
 
 def dump(thing: Any, path: Path) -> None:
     """Pickle ``thing`` to a new file.
 
     Plain pickle is several times faster than cloudpickle for small objects; it refuses classes and functions of a
-    notebook or a main script, which cloudpickle takes by value. Both are read by ``pickle.load``.
+    notebook or a main script, which cloudpickle takes by value. Both are read by ``pickle.load``. Contiguous arrays are
+    written from where they are, without a copy; those of 64 KiB and more such that `mapped_pickle.load` can map them.
 
     Raises
     ------
@@ -21,10 +33,52 @@ def dump(thing: Any, path: Path) -> None:
         The file cannot be written.
     """
     try:
-        with path.open("wb") as file:
-            pickle.dump(thing, file, protocol=5)
+        _dump(pickle, thing, path)
     except (pickle.PicklingError, AttributeError, TypeError):
         import cloudpickle
 
-        with path.open("wb") as file:
-            cloudpickle.dump(thing, file, protocol=5)
+        _dump(cloudpickle, thing, path)
+
+
+def _dump(module: Any, thing: Any, path: Path) -> None:
+    with path.open("wb") as file:
+        writer = _Writer(file)
+        module.dump(thing, writer, protocol=5)
+        writer.flush()
+
+
+class _Writer:
+    """What a pickler writes to: puts large arrays at places where they can be mapped, piece by piece.
+
+    A pickler writes such an array by itself, right after its header; everything else comes as bytes.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._held = b""
+        self._size = 0
+
+    def write(self, content: Any) -> None:
+        if isinstance(content, pickle.PickleBuffer):
+            self._write_array(content)
+        else:
+            self.flush()
+            self._held = bytes(content)
+
+    def flush(self) -> None:
+        self._file.write(self._held)
+        self._size += len(self._held)
+        self._held = b""
+
+    def _write_array(self, array: pickle.PickleBuffer) -> None:
+        before, header = self._held[:-_HEADER], self._held[-_HEADER:]
+        if header[:1] == pickle.BYTEARRAY8:
+            n_bytes = -(self._size + len(self._held) + 3) % ALIGNMENT
+            # A bytes object that whoever loads this takes and drops.
+            padding = pickle.SHORT_BINBYTES + bytes((n_bytes, *bytes(n_bytes))) + pickle.POP
+            self._held = before + padding + header
+        self.flush()
+        content = array.raw()
+        for start in range(0, len(content), _PIECE):
+            self._size += self._file.write(content[start : start + _PIECE])
+            release(memoryview(array))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ParameterError, UnknownName
+from .history_columns import NumberColumn, ObjectColumn, is_numeric, new_column
 
 
 class GrowingArray:
@@ -51,6 +52,13 @@ class GrowingArray:
             self._grow()
         self._table[self._n] = row
         self._n += 1
+
+    def extend(self, rows: npt.NDArray[Any]) -> None:
+        """Add several rows, (n, *row_shape)."""
+        while self._n + len(rows) > self._capacity:
+            self._grow()
+        self._table[self._n : self._n + len(rows)] = rows
+        self._n += len(rows)
 
     def append_floats(self, *values: float) -> None:
         """Add one row, given as its numbers: several times faster than `append`, for float64 only."""
@@ -117,8 +125,42 @@ class TransitionHistory(Sequence[dict[str, Any]]):
 
     def __init__(self) -> None:
         self._rows = GrowingArray((6,))
-        #: Adds one transition, given as action x, y, position x, y, reward, step; NaN, NaN for no action.
-        self.record = self._rows.append_floats
+
+    def record(self, dx: float, dy: float, x: float, y: float, reward: float, step: int) -> None:
+        """Add one transition, given as its numbers: faster than `append`.
+
+        Parameters
+        ----------
+        dx, dy : float
+            The action; NaN, NaN if there was none.
+        x, y : float
+            Position after the step.
+        reward : float
+            Of the step.
+        step : int
+            Its number.
+        """
+        rows, n = self._rows, self._rows._n
+        if n == rows._capacity:
+            rows._grow()
+        rows._pack_into(rows._buffer, n * rows._row_bytes, dx, dy, x, y, reward, step)  # type: ignore[misc, arg-type]
+        rows._n = n + 1
+
+    def record_block(self, actions: npt.NDArray[Any], states: npt.NDArray[Any], reward: float, step: int) -> None:
+        """Add several transitions.
+
+        Parameters
+        ----------
+        actions, states : ndarray, (n, 2)
+            The actions, and the positions after them.
+        reward : float
+            Of each.
+        step : int
+            Number of the first.
+        """
+        n = len(actions)
+        steps = np.arange(step, step + n)
+        self._rows.extend(np.column_stack((actions, states, np.full(n, reward), steps)))
 
     def append(self, transition: Mapping[str, Any]) -> None:
         """Add one transition, given as a dict with the keys above.
@@ -204,7 +246,6 @@ class TransitionHistory(Sequence[dict[str, Any]]):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._rows = GrowingArray((6,), capacity=1)
         self._rows.__setstate__(state)
-        self.record = self._rows.append_floats
 
 
 class HistoryRecorder:
@@ -213,18 +254,22 @@ class HistoryRecorder:
     Parameters
     ----------
     n_rows : int
-        How many rows there will be; the memory is taken once, at a key's first value.
+        How many rows there will be.
 
     Notes
     -----
     A row without a value (``update`` gave None, or not that key) is NaN; numbers that are not
     floating point become so when that happens. Values that are not numeric, or change their
     shape, go to an object array with one value each, and None where there is none.
+
+    A key of more than 32 MB in all is written to a temporary file while it grows, and the array that `history` returns
+    shows this file: a long run does not need the memory for what it records. Without room for the file, it is kept
+    in memory.
     """
 
     def __init__(self, n_rows: int) -> None:
         self._n_rows = n_rows
-        self._columns: dict[str, _Column] = {}
+        self._columns: dict[str, NumberColumn | ObjectColumn] = {}
 
     def record(self, row: int, output: Any) -> None:
         """Keep the output of one update.
@@ -242,78 +287,43 @@ class HistoryRecorder:
             output = output if isinstance(output, Mapping) else {"update": output}
         for key, value in output.items():
             column = self._columns.get(key)
-            if column is None:
-                column = self._columns[key] = _Column(self._n_rows)
             # What nearly every value is goes straight into its row.
-            plain = type(value) is float and column.is_float_list
-            if plain or (type(value) is np.ndarray and value.dtype is column.dtype and value.shape == column.shape):
-                if row != column.next_row:
-                    column.skip_to(row)
-                column.table[row] = value
-                column.next_row = row + 1
-            else:
-                column.put(row, value)
+            if column is not None and row == column.next_row < column.end:
+                if type(value) is np.ndarray:
+                    plain = value.dtype is column.dtype and value.shape == column.shape
+                else:
+                    plain = column.is_float_list and type(value) is float
+                if plain:
+                    column.block[row - column.start] = value
+                    column.next_row = row + 1
+                    continue
+            self._put(key, row, value)
+
+    def _put(self, key: str, row: int, value: Any) -> None:
+        self._column_for(key, row, _as_array(value)).put(row, value)
+
+    def record_block(self, row: int, outputs: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Keep the outputs of several updates.
+
+        Parameters
+        ----------
+        row : int
+            That of the first; greater than the last one of the call before.
+        outputs : mapping of str to ndarray
+            For each key the values of all, first axis = row.
+        """
+        for key, values in outputs.items():
+            if len(values):
+                self._column_for(key, row, values[0, ...]).put_block(row, values)
+
+    def _column_for(self, key: str, row: int, value: npt.NDArray[Any]) -> NumberColumn | ObjectColumn:
+        column = self._columns.get(key) or new_column(self._n_rows, value)
+        self._columns[key] = column = column.fitting(row, value)
+        return column
 
     def history(self) -> dict[str, npt.NDArray[Any]]:
         """Return name -> array, first axis = row."""
         return {key: column.finished() for key, column in self._columns.items()}
-
-
-class _Column:
-    """One key of a history: a table of rows, whose gaps are filled as soon as they are seen."""
-
-    __slots__ = ("dtype", "is_float_list", "n_rows", "next_row", "shape", "table")
-
-    def __init__(self, n_rows: int) -> None:
-        self.n_rows = n_rows
-        self.next_row = 0
-        self.is_float_list = False
-        self.dtype: np.dtype[Any] | None = None
-        #: No value has this shape, so the first one makes the table.
-        self.shape: tuple[int, ...] = (-1,)
-        self.table: npt.NDArray[Any] = np.empty(0)
-
-    def put(self, row: int, value: Any) -> None:
-        array = value if type(value) is np.ndarray else _as_array(value)
-        if array.dtype != self.dtype or array.shape != self.shape:
-            self._make_room_for(array)
-        if row != self.next_row:
-            self.skip_to(row)
-        self.table[row] = value if self.dtype == object else array
-        self.next_row = row + 1
-
-    def _make_room_for(self, value: npt.NDArray[Any]) -> None:
-        """Give the table a dtype and a shape that hold what was there and ``value``."""
-        numeric = value.dtype.kind in "biufc"
-        if self.dtype is None and numeric:
-            self._replace(np.empty((self.n_rows, *value.shape), value.dtype), value.shape)
-        elif self.dtype is not None and self.dtype != object and numeric and value.shape == self.shape:
-            wider = np.promote_types(self.dtype, value.dtype)
-            if wider != self.dtype:
-                self._replace(self.table.astype(wider), self.shape)
-        elif self.dtype is None or self.dtype != object:
-            objects = np.empty(self.n_rows, dtype=object)
-            for row in range(self.next_row):
-                objects[row] = self.table[row]
-            self._replace(objects, ())
-
-    def _replace(self, table: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
-        self.table, self.shape, self.dtype = table, shape, table.dtype
-        self.is_float_list = table.dtype == np.float64 and shape == ()
-
-    def skip_to(self, row: int) -> None:
-        if self.dtype == object:
-            self.table[self.next_row : row] = None
-            return
-        if self.table.dtype.kind in "biu":
-            self._replace(self.table.astype(np.float64), self.shape)
-        self.table[self.next_row : row] = np.nan
-
-    def finished(self) -> npt.NDArray[Any]:
-        if self.next_row < self.n_rows:
-            self.skip_to(self.n_rows)
-            self.next_row = self.n_rows
-        return self.table
 
 
 def _as_array(value: Any) -> npt.NDArray[Any]:
@@ -322,7 +332,7 @@ def _as_array(value: Any) -> npt.NDArray[Any]:
         array = np.asarray(value)
     except ValueError:  # a ragged list
         array = np.empty(0, dtype=object)
-    if array.dtype.kind not in "biufc":
+    if not is_numeric(array):
         array = np.empty((), dtype=object)
         array[()] = value
     return array

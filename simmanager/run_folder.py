@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .errors import ResultsMissing, SimManagerError
 from .state import RunState, StateHistory, open_regular, read_history, write_moves
@@ -305,8 +305,15 @@ class RunFolder:
         except (OSError, ValueError):
             return None
 
-    def load(self, target: Path) -> Any:
+    def load(self, target: Path, unpickle: Callable[[BinaryIO], Any] | None = None) -> Any:
         """Unpickle a result. This runs code from the file: only for your own folders.
+
+        Parameters
+        ----------
+        target : Path
+            The file.
+        unpickle : callable, optional
+            Instead of ``pickle.load``; takes the open file.
 
         Raises
         ------
@@ -317,7 +324,7 @@ class RunFolder:
 
         try:
             with target.open("rb") as file:
-                return pickle.load(file)  # trusted by contract, see the docstring
+                return (unpickle or pickle.load)(file)  # trusted by contract, see the docstring
         except FileNotFoundError:
             raise ResultsMissing(self._why_missing(target)) from None
         except (pickle.UnpicklingError, EOFError) as error:

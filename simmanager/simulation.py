@@ -267,13 +267,16 @@ class SingleSim:
         for name in _ALL_FIELDS:
             setattr(self, name, content.get(name))
 
-    def load_results(self, path: str | Path | None = None) -> tuple[Any, Any, dict[str, Any]]:
+    def load_results(self, path: str | Path | None = None, *, mmap: bool = False) -> tuple[Any, Any, dict[str, Any]]:
         """Load the results of a run. This unpickles: only for your own folders.
 
         Parameters
         ----------
         path : path-like, optional
             The folder of the run, ``results_sim`` by default.
+        mmap : bool, default False
+            Leave the large arrays of the history in the file, from which they are read when they are used: a long
+            history is there at once. Changes of them stay in memory. They keep the file open as long as they are used.
 
         Returns
         -------
@@ -286,7 +289,10 @@ class SingleSim:
             The run has no results; says in which state it is.
         """
         folder = RunFolder(path or DEFAULT_PATH)
-        results = (folder.load(folder.agent), folder.load(folder.arena), folder.load(folder.history))
+        from . import mapped_pickle
+
+        unpickle = mapped_pickle.load if mmap else None
+        results = (folder.load(folder.agent), folder.load(folder.arena), folder.load(folder.history, unpickle))
         if all(value is None for value in self.fields.values()):
             self.load_params(folder.path)
         return results

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from .checkpoint import load_checkpoint, save_checkpoint
@@ -16,8 +18,14 @@ from .recording import HistoryRecorder
 
 History = dict[str, npt.NDArray[Any]]
 
+#: ``(agent, env, obs) -> next obs, output of the update``
+Iteration = Callable[[Any, Any, Any], tuple[Any, Any]]
+
 #: Seconds that the iterations between two reports of progress should take, about.
 _REPORT_EVERY_S = 0.05
+
+#: Iterations that are done at once, at most, by models that can.
+_BLOCK = 256
 
 
 @dataclass
@@ -117,23 +125,47 @@ def _start(agent: Any, env: Any, total: int, record_every: int) -> LoopState:
     return LoopState(agent, env, HistoryRecorder(-(-total // record_every)), obs[:2])
 
 
-def _run(
-    state: LoopState, total: int, record_every: int, iterate: Callable[[Any, Any, Any], tuple[Any, Any]]
-) -> tuple[Any, Any, History]:
+def _run(state: LoopState, total: int, record_every: int, iterate: Iteration) -> tuple[Any, Any, History]:
     """Iterate from where ``state``, or a checkpoint of this run, is to the end."""
     state = load_checkpoint() or state
     report = _Reporter(total, state)
+    in_blocks = _works_in_blocks(state.agent) and _works_in_blocks(state.env)
+    advance = _advance_in_blocks if in_blocks else partial(_advance, iterate)
+    until = state.iteration + 1
+    while until < total:
+        advance(state, until, record_every)
+        until = report()
+    advance(state, total, record_every)
+    report_progress(total, total)
+    return state.agent, state.env, state.recorder.history()
+
+
+def _advance(iterate: Iteration, state: LoopState, until: int, record_every: int) -> None:
     agent, env, obs, record = state.agent, state.env, state.obs, state.recorder.record
-    due = state.iteration
-    for iteration in range(state.iteration, total):
+    for iteration in range(state.iteration, until):
         obs, output = iterate(agent, env, obs)
         if iteration % record_every == 0:
             record(iteration // record_every, output)
-        if iteration >= due:
-            state.obs, state.iteration = obs, iteration + 1
-            due = report()
-    report_progress(total, total)
-    return agent, env, state.recorder.history()
+    state.obs, state.iteration = obs, until
+
+
+def _works_in_blocks(model: Any) -> bool:
+    return getattr(model, "works_in_blocks", False) is True
+
+
+def _advance_in_blocks(state: LoopState, until: int, record_every: int) -> None:
+    """Do what `_advance` does, for an agent whose actions depend on nothing, so that its walk can come first.
+
+    It makes no difference then whether the agent learns before or after a step.
+    """
+    while state.iteration < until:
+        n_steps = min(_BLOCK, until - state.iteration)
+        following = state.env.step_block(state.agent.act_block(n_steps))[:, :2]
+        outputs = state.agent.update_block(np.vstack((state.obs, following[:-1]))) or {}
+        left_out = -state.iteration % record_every
+        row = (state.iteration + left_out) // record_every
+        state.recorder.record_block(row, {key: values[left_out::record_every] for key, values in outputs.items()})
+        state.obs, state.iteration = following[-1], state.iteration + n_steps
 
 
 class _Reporter:

@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simmanager.agents import AgentCore, RandomAgent, Stachenfeld2018, Weber2018
+from simmanager.agents.arrows import nearest_arrows
 from simmanager.agents.grid import Grid
-from simmanager.agents.stachenfeld_2018 import nearest_arrows
 from simmanager.arenas import Simple2D
 from simmanager.errors import ParameterError, ParameterTypeError
 from simmanager.training_loops import episode_based_training_loop

@@ -98,7 +98,7 @@ def test_models_know_errors_parameters_recording_and_their_siblings_only(name):
 
 @pytest.mark.parametrize("name", [*MODELS, "recording", "model_state", "parameters", "errors"])
 def test_models_reach_no_file_of_a_run_and_no_process(name):
-    allowed = {"errors", "parameters", "recording", "model_state", "pickling", *MODELS}
+    allowed = {"errors", "parameters", "recording", "history_columns", "spool", "model_state", "pickling", *MODELS}
     assert reached(name, late=True) <= allowed
     known = {"numpy", "matplotlib", "scipy", "cloudpickle", "gymnasium"}
     assert others(imports(name, late=True)) <= known
@@ -210,7 +210,7 @@ def test_yaml_is_known_to_documents_alone():
 
 def test_only_models_loops_and_statistics_load_numpy_when_they_are_imported():
     loading = {name for name in SOURCES if "numpy" in others(imports(name, late=False))}
-    assert loading <= {*MODELS, *STATISTICS, "recording", "model_state", "training_loops"}
+    assert loading <= {*MODELS, *STATISTICS, "recording", "history_columns", "model_state", "training_loops"}
 
 
 @pytest.mark.parametrize("name", STATISTICS)

@@ -1,12 +1,16 @@
 """Growing arrays, transition histories, and the recorder of a training loop."""
 
+import errno
 import pickle
 
 import numpy as np
 import pytest
 
+from simmanager import history_columns
 from simmanager.errors import ParameterError, UnknownName
+from simmanager.model_state import same
 from simmanager.recording import GrowingArray, HistoryRecorder, TransitionHistory
+from simmanager.spool import Spool
 
 
 def filled_history(n=3):
@@ -108,6 +112,47 @@ def test_a_history_survives_pickling_and_goes_on():
     assert len(again) == 4 and len(history) == 3
 
 
+def test_several_transitions_at_once_are_the_same_as_one_after_the_other():
+    rng = np.random.default_rng(0)
+    one, other = filled_history(2), filled_history(2)
+    for n in (1, 100, 3):
+        actions, states = rng.normal(size=(2, n, 2))
+        first = len(one) + 1
+        for step, (action, state) in enumerate(zip(actions, states, strict=True), first):
+            one.record(*action, *state, 0.0, step)
+        other.record_block(actions, states, 0.0, first)
+    assert pickle.dumps(one) == pickle.dumps(other)
+
+
+# Recorders -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["in memory", "on disk", "disk full", "no disk"], autouse=True)
+def place(request, monkeypatch):
+    """Where columns are kept: small ones, too, so that blocks of a few rows go to disk."""
+    if request.param != "in memory":
+        monkeypatch.setattr(history_columns, "SPOOL_ABOVE", 0)
+        monkeypatch.setattr(history_columns, "_BLOCK_BYTES", 64)
+    if request.param == "disk full":
+        monkeypatch.setattr(history_columns, "Spool", FullSpool)
+    if request.param == "no disk":
+        monkeypatch.setattr(history_columns, "Spool", no_spool)
+    return request.param
+
+
+class FullSpool(Spool):
+    """Has room for 150 bytes."""
+
+    def write(self, offset, content):
+        if offset + content.nbytes > 150:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().write(offset, content)
+
+
+def no_spool():
+    raise FileNotFoundError("No usable temporary directory found")
+
+
 def test_a_recorder_gives_one_array_for_each_key():
     recorder = HistoryRecorder(3)
     for i in range(3):
@@ -161,3 +206,106 @@ def test_output_that_is_no_mapping_is_kept_under_update():
     recorder = HistoryRecorder(1)
     recorder.record(0, 3.0)
     assert recorder.history()["update"].tolist() == [3]
+
+
+OUTPUTS = {
+    "vectors": lambda i: {"a": np.arange(5.0) * i, "b": float(i)},
+    "left out": lambda i: None if i % 3 else {"a": np.full(2, i), "b": i} if i % 2 else {"b": i},
+    "wider": lambda i: {"a": [True, i, i / 2, 1j * i][i // 10], "b": np.ones(3, dtype=["f4", "f8"][i // 20]) * i},
+    "another shape": lambda i: {"a": np.full(i // 10, float(i)), "b": "text" if i == 35 else float(i)},
+    "empty arrays": lambda i: {"a": np.empty(0), "b": np.empty((2, 0))},
+}
+
+
+def as_kept_plainly(outputs):
+    """What a history holds, from a list of all values."""
+    history = {}
+    for key in dict.fromkeys(key for output in outputs if output for key in output):
+        values = [(output or {}).get(key) for output in outputs]
+        arrays = [np.asarray(value) for value in values if value is not None]
+        shapes = {array.shape for array in arrays}
+        if len(shapes) > 1 or any(array.dtype.kind == "U" for array in arrays):
+            history[key] = values
+            continue
+        dtype = np.result_type(*arrays)
+        if None in [value if value is None else 0 for value in values] and dtype.kind in "biu":
+            dtype = np.dtype(float)
+        gap = np.full(shapes.pop(), np.nan) if dtype.kind in "fc" else None
+        history[key] = np.array([gap if value is None else value for value in values], dtype=dtype)
+    return history
+
+
+@pytest.mark.parametrize("kind", OUTPUTS)
+def test_a_recorder_keeps_what_a_plain_list_would_keep(kind):
+    outputs = [OUTPUTS[kind](i) for i in range(40)]
+    recorder = HistoryRecorder(40)
+    for row, output in enumerate(outputs):
+        recorder.record(row, output)
+    history, expected = recorder.history(), as_kept_plainly(outputs)
+    assert list(history) == list(expected)
+    for key, values in expected.items():
+        if isinstance(values, list):
+            assert same(history[key].tolist(), values)
+        else:
+            assert history[key].dtype == values.dtype
+            np.testing.assert_array_equal(history[key], values)
+
+
+@pytest.mark.parametrize("kind", OUTPUTS)
+@pytest.mark.parametrize("until", [0, 1, 13, 40])
+def test_a_recorder_that_was_pickled_goes_on_to_the_same_bytes(kind, until):
+    one, other = HistoryRecorder(40), HistoryRecorder(40)
+    for row in range(40):
+        if row == until:
+            other = pickle.loads(pickle.dumps(other))
+        for recorder in (one, other):
+            recorder.record(row, OUTPUTS[kind](row))
+    assert same(one.history(), other.history())
+    if kind != "another shape":  # objects are pickled as what they are, copies as copies
+        assert pickle.dumps(one.history()) == pickle.dumps(other.history())
+
+
+@pytest.mark.parametrize("starts", [[0, 20], [0, 1, 2, 4, 8, 16], [7], [0, 39]])
+def test_rows_that_come_in_blocks_are_the_same_as_one_after_the_other(starts):
+    values = {"a": np.random.default_rng(0).normal(size=(40, 5)), "b": np.arange(40.0)}
+    one, other = HistoryRecorder(40), HistoryRecorder(40)
+    for start, end in zip(starts, [*starts[1:], 40], strict=True):
+        for row in range(start, end):
+            one.record(row, {"a": values["a"][row], "b": float(values["b"][row])})
+        other.record_block(start, {key: array[start:end] for key, array in values.items()})
+        other.record_block(end, {key: array[end:end] for key, array in values.items()})
+    assert pickle.dumps(one.history()) == pickle.dumps(other.history())
+
+
+def test_blocks_go_on_after_rows_of_another_kind():
+    recorder = HistoryRecorder(8)
+    recorder.record(0, {"a": 1, "b": "text"})
+    recorder.record_block(2, {"a": np.array([2.5, 3.5]), "b": np.array([1, 2])})
+    history = recorder.history()
+    np.testing.assert_array_equal(history["a"], [1, np.nan, 2.5, 3.5, *[np.nan] * 4])
+    assert history["b"].tolist() == ["text", None, 1, 2, *[None] * 4]
+
+
+def test_a_history_can_be_changed_and_is_saved_as_it_is(place):
+    recorder = HistoryRecorder(40)
+    for row in range(40):
+        recorder.record(row, {"a": np.full(5, float(row))})
+    history = recorder.history()
+    history["a"][3] = -1
+    again = pickle.loads(pickle.dumps(history))
+    assert again["a"][3].tolist() == [-1] * 5 and again["a"][39].tolist() == [39] * 5
+
+
+def test_only_large_columns_go_to_disk(place, monkeypatch):
+    made = []
+
+    class Noted(Spool):
+        def __init__(self):
+            made.append(self)
+            super().__init__()
+
+    monkeypatch.setattr(history_columns, "Spool", Noted)
+    monkeypatch.setattr(history_columns, "SPOOL_ABOVE", 1000)
+    recorder = HistoryRecorder(40)
+    recorder.record(0, {"small": 1.0, "large": np.zeros(100)})
+    assert len(made) == 1

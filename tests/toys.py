@@ -122,3 +122,9 @@ def wait_for(*paths: Path | str, patience_s: float = 30.0) -> None:
     while not all(Path(path).exists() for path in paths):
         assert time.monotonic() < deadline, f"nobody made {paths}"
         time.sleep(0.005)
+
+
+def resident_mb() -> float:
+    """Return the memory of this process that is in use now."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from ..model_state import ModelState, one_name, own_generator
 from ..parameters import check_number, refuse_unknown
 
+FloatArray = npt.NDArray[np.float64]
+
 #: Observations that an agent remembers.
 MEMORY = 1000
 
@@ -100,6 +102,43 @@ class AgentCore(ModelState):
         """Learn from what was seen; nothing here."""
         return None
 
+    @property
+    def works_in_blocks(self) -> bool:
+        """True if `act_block` and `update_block` do what `act` and `update` do: neither is replaced by a subclass."""
+        return self._is_unchanged(AgentCore, "act", "update")
+
+    def act_block(self, n_steps: int) -> FloatArray:
+        """Choose several steps at once, which is possible since they do not depend on what is seen.
+
+        Parameters
+        ----------
+        n_steps : int
+            How many.
+
+        Returns
+        -------
+        ndarray, (n_steps, 2)
+            What as many calls of `act` would return. `update_block` has to follow.
+        """
+        return self.rng.normal(scale=self.agent_step_size, size=(n_steps, 2))
+
+    def update_block(self, observations: FloatArray) -> dict[str, npt.NDArray[Any]] | None:
+        """Learn as if `act` had seen one observation after the other, each followed by `update`.
+
+        Parameters
+        ----------
+        observations : ndarray, (n_steps, 2)
+            What was seen before each of the steps that `act_block` chose.
+
+        Returns
+        -------
+        dict or None
+            What the calls of `update` would return: for each key an array, first axis = step; None here.
+        """
+        self.obs_history.extend(observations)
+        del self.obs_history[: 1 - MEMORY]
+        return None
+
     def get_rate_map_matrix(self) -> npt.NDArray[np.float64] | None:
         """Return the firing rate at each place, (width, depth); None here."""
         return None
@@ -165,3 +204,15 @@ class RandomAgent(AgentCore):
     def act(self, obs: Any, policy_func: Callable[[Any], Any] | None = None) -> Any:
         """Return a random step, or what ``policy_func`` chooses; as in `AgentCore`, but nothing is remembered."""
         return self.rng.normal(scale=self.step_size, size=2) if policy_func is None else policy_func(obs)
+
+    @property
+    def works_in_blocks(self) -> bool:
+        """As in `AgentCore`."""
+        return self._is_unchanged(RandomAgent, "act", "update")
+
+    def act_block(self, n_steps: int) -> FloatArray:
+        """Choose several steps at once, as in `AgentCore`."""
+        return self.rng.normal(scale=self.step_size, size=(n_steps, 2))
+
+    def update_block(self, observations: FloatArray) -> None:
+        """Do nothing: nothing is remembered."""

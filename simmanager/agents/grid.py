@@ -14,9 +14,6 @@ FloatArray = npt.NDArray[np.float64]
 _TIE = 1e-9
 _NO_TIE = 1 - _TIE
 
-#: Positions at a tie, or outside the room, whose nearest points are kept.
-_TIES_KEPT = 4096
-
 
 class Grid:
     """A regular grid over a room centred on (0, 0); its points are numbered ``ix * n_depth + iy``.
@@ -37,7 +34,6 @@ class Grid:
         self._left, self._top = -room_width / 2, room_depth / 2
         self._per_x = (n_width - 1) / room_width
         self._per_y = (n_depth - 1) / room_depth
-        self._ties: dict[tuple[float, float], int] = {}
 
     @property
     def mesh(self) -> FloatArray:
@@ -61,10 +57,10 @@ class Grid:
         return self.x_array.tolist(), self.y_array.tolist()
 
     def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in vars(self).items() if name not in ("_coordinates", "_ties")}
+        return {name: value for name, value in vars(self).items() if name != "_coordinates"}
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        vars(self).update({sys.intern(name): value for name, value in state.items()}, _ties={})
+        vars(self).update({sys.intern(name): value for name, value in state.items()})
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Grid):
@@ -88,13 +84,7 @@ class Grid:
         clear = _TIE < place_x - ix < _NO_TIE and _TIE < place_y - iy < _NO_TIE
         if clear and ix <= self._last_x and iy <= self._last_y:
             return ix * self.n_depth + iy
-        state = self._ties.get((x, y))  # walks on a lattice come to the same ties again and again
-        if state is None:
-            if len(self._ties) >= _TIES_KEPT:
-                self._ties.clear()
-            state = self._nearest_of_neighbours(x, y, _clip(ix, self._last_x), _clip(iy, self._last_y))
-            self._ties[x, y] = state
-        return state
+        return self._nearest_of_neighbours(x, y, _clip(ix, self._last_x), _clip(iy, self._last_y))
 
     def _nearest_of_neighbours(self, x: float, y: float, ix: int, iy: int) -> int:
         """Return the nearest of a point and those around it: for ties, and for positions outside the room."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ import numpy.typing as npt
 
 from ..errors import ParameterError
 from ..parameters import check_flag, check_integer, check_number, refuse_unknown
+from . import successor_matrix
 from .agent_core import MEMORY, AgentCore
+from .arrows import ArrowWalk
 from .grid import Grid
 
 if TYPE_CHECKING:
@@ -24,26 +27,15 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 
-#: Steps whose directions are drawn at once.
-_BLOCK = 1024
 #: More states than this would take more than 3 GB for each matrix.
 _MAX_STATES = 20_000
 #: Eigenvectors in a summary, and the largest number of states of which it has any (they take about a second there).
 _N_MAPS, _MAX_STATES_MAPPED = 16, 1000
 
-
-def _direction(x: float, y: float) -> FloatArray:
-    arrow = np.array((x, y))
-    arrow.flags.writeable = False
-    return arrow
-
-
-#: Up, down, right, left. Read-only: the same arrays are returned again and again.
-_ARROWS = (_direction(0, 1), _direction(0, -1), _direction(1, 0), _direction(-1, 0))
-
-
-#: What `update` works with; made anew when an agent is loaded.
-_PREPARED = ("_column_list", "_gammas", "_rates", "_scratch")
+#: Positions whose states are kept: with four directions a walk comes to the same ones again and again.
+_POSITIONS = 4096
+#: What `act` and `update` work with; made anew when an agent is loaded.
+_PREPARED = ("_column_list", "_gammas", "_rates", "_change", "_state_at")
 
 
 class Stachenfeld2018(AgentCore):
@@ -181,7 +173,7 @@ class Stachenfeld2018(AgentCore):
         self._prepare()
 
     def _prepare(self) -> None:
-        """Make what `update` works with: views of the columns, the two factors as vectors, and room for a step.
+        """Make what `act` and `update` work with: views of the columns, the two factors as vectors, room for a step.
 
         NumPy multiplies two short vectors in half the time that a vector and a number take.
         """
@@ -190,7 +182,8 @@ class Stachenfeld2018(AgentCore):
         self._column_list = list(self._columns)
         self._gammas = np.full(self.n_state, self._gamma)
         self._rates = np.full(self.n_state, self._learning_rate)
-        self._scratch = np.empty(self.n_state)
+        self._change = np.empty(self.n_state)
+        self._state_at = lru_cache(_POSITIONS)(self._grid.nearest)
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
@@ -209,8 +202,7 @@ class Stachenfeld2018(AgentCore):
         self.next_state: int | None = None
         self.srmat_ground = self.srmat_sum = self.srmat_full_td = self._nothing()
         self.transmat_norm = self._nothing()
-        self._directions = b""
-        self._n_directions_used = 0
+        self._walk = ArrowWalk()
         self.srmat = np.eye(self.n_state)
         if self.twoD:
             self.create_transmat(self.state_density, "2D_env")
@@ -228,7 +220,7 @@ class Stachenfeld2018(AgentCore):
             x and y; outside the room the nearest state of the border.
         """
         x, y = pos.tolist() if isinstance(pos, np.ndarray) else pos
-        return self._grid.nearest(x, y)
+        return self._state_at(x, y)
 
     def act(self, obs: Any, policy_func: Callable[[Any], Any] | None = None) -> Any:
         """Choose one of the four directions with equal probability, and note the state.
@@ -251,15 +243,7 @@ class Stachenfeld2018(AgentCore):
         if len(obs) == 0:
             return None if policy_func is None else policy_func(obs)
         self.next_state = self.obs_to_state(obs)
-        return _ARROWS[self._next_direction()] if policy_func is None else policy_func(obs)
-
-    def _next_direction(self) -> int:
-        used = self._n_directions_used
-        if used == len(self._directions):
-            self._directions = nearest_arrows(self.rng.normal(scale=0.1, size=(_BLOCK, 2))).tobytes()
-            used = 0
-        self._n_directions_used = used + 1
-        return self._directions[used]
+        return self._walk.step(self.rng) if policy_func is None else policy_func(obs)
 
     def update(self) -> dict[str, Any] | None:
         """Learn from the latest transition s -> s' (TD learning of M, the paper's equation 6).
@@ -277,16 +261,52 @@ class Stachenfeld2018(AgentCore):
         if self.initial_obs_variable is None or self.curr_state is None:
             self.curr_state = next_state
             self.initial_obs_variable = True
-        state = self.curr_state
-        column = self._column_list[state]
-        td_error: FloatArray = np.multiply(self._column_list[next_state], self._gammas)
-        td_error[state] += 1.0
-        np.subtract(td_error, column, td_error)
-        np.add(column, np.multiply(td_error, self._rates, self._scratch), column)
-        self.grad_history.append(math.sqrt(td_error.dot(td_error)))
-        self.curr_state = next_state
-        self.global_steps += 1
-        return {"state_td_error": td_error}
+        td_error = np.empty((1, self.n_state))
+        self._learn([self.curr_state, next_state], td_error)
+        self.grad_history.append(math.sqrt(td_error[0].dot(td_error[0])))
+        return {"state_td_error": td_error[0]}
+
+    def _learn(self, states: list[int], td_errors: FloatArray) -> None:
+        """Learn from a walk through n + 1 states; put the TD errors of its n transitions into ``td_errors``."""
+        columns, gammas, rates, change = self._column_list, self._gammas, self._rates, self._change
+        for state, next_state, td_error in zip(states, states[1:], td_errors, strict=False):
+            column = columns[state]
+            np.multiply(columns[next_state], gammas, td_error)
+            np.subtract(td_error, column, td_error)
+            td_error[state] += 1.0
+            np.add(column, np.multiply(td_error, rates, change), column)
+        self.curr_state = states[-1]
+        self.global_steps += len(td_errors)
+
+    @property
+    def works_in_blocks(self) -> bool:
+        """True if `act_block` and `update_block` do what `act` and `update` do: neither is replaced by a subclass."""
+        return self._is_unchanged(Stachenfeld2018, "act", "update", "obs_to_state")
+
+    def act_block(self, n_steps: int) -> FloatArray:
+        """Choose several steps at once, as `AgentCore.act_block` does."""
+        return self._walk.steps(n_steps, self.rng)
+
+    def update_block(self, observations: FloatArray) -> dict[str, FloatArray] | None:
+        """Learn from several observations, as `AgentCore.update_block` does.
+
+        Returns
+        -------
+        dict
+            ``{"state_td_error": td}`` with td (n_steps, n_state).
+        """
+        self.obs_history.extend(observations)
+        while len(self.obs_history) >= MEMORY:
+            del self.obs_history[: MEMORY - 1]
+        states = [self._state_at(x, y) for x, y in observations.tolist()]
+        self.next_state = states[-1]
+        if self.initial_obs_variable is None or self.curr_state is None:
+            self.curr_state = states[0]
+            self.initial_obs_variable = True
+        td_errors = np.empty((len(states), self.n_state))
+        self._learn([self.curr_state, *states], td_errors)
+        self.grad_history += np.sqrt((td_errors * td_errors).sum(axis=1)).tolist()
+        return {"state_td_error": td_errors}
 
     def create_transmat(self, state_density: float, name_env: str, plotting_variable: bool = False) -> FloatArray:
         """Make the transition matrix of a walk to the four neighbours, and start ``srmat`` anew.
@@ -312,11 +332,7 @@ class Stachenfeld2018(AgentCore):
         """
         if name_env != "2D_env":
             raise ParameterError(f"name_env must be '2D_env', not {name_env!r}.")
-        number = np.arange(self.n_state).reshape(self.width, self.depth)
-        adjacent = np.zeros((self.n_state, self.n_state))
-        for one, other in ((number[1:], number[:-1]), (number[:, 1:], number[:, :-1])):
-            adjacent[one, other] = adjacent[other, one] = 1
-        self.transmat_norm = adjacent / np.maximum(adjacent.sum(axis=1, keepdims=True), 1)
+        self.transmat_norm = successor_matrix.neighbour_transitions(self.width, self.depth)
         self.srmat = np.eye(self.n_state)
         if plotting_variable:
             self.plot_transition(self.transmat_norm)
@@ -324,22 +340,13 @@ class Stachenfeld2018(AgentCore):
 
     def successor_rep_solution(self) -> FloatArray:
         """Return M = (I - gamma T)^-1 in closed form, (n_state, n_state)."""
-        identity: FloatArray = np.eye(self.n_state)
-        inverse = np.linalg.inv(identity - self.gamma * self.transmat_norm)
-        self.srmat_ground = np.asarray(inverse, dtype=np.float64)
+        self.srmat_ground = successor_matrix.closed_form(self.transmat_norm, self.gamma)
         return self.srmat_ground
 
     def successor_rep_sum(self) -> FloatArray:
         """Return M by repeating M <- gamma T M + I until no entry changes by ``threshold``, (n_state, n_state)."""
-        step, identity = self.gamma * self.transmat_norm, np.eye(self.n_state)
-        total: FloatArray = np.zeros((self.n_state, self.n_state))
-        change = math.inf
-        while change >= self.threshold:
-            following: FloatArray = np.add(step @ total, identity)
-            change = float(np.abs(following - total).max())
-            total = following
-        self.srmat_sum = total
-        return total
+        self.srmat_sum = successor_matrix.by_summation(self.transmat_norm, self.gamma, self.threshold)
+        return self.srmat_sum
 
     def update_successor_rep_td_full(self, n_episode: int = 100, t_episode: int = 100) -> FloatArray:
         """Return M learned by TD on walks drawn from ``transmat_norm``, always the same ones (seed 1234).
@@ -356,19 +363,9 @@ class Stachenfeld2018(AgentCore):
         """
         check_integer("n_episode", n_episode, minimum=0)
         check_integer("t_episode", t_episode, minimum=0)
-        random_state = np.random.RandomState(1234)
-        columns = np.eye(self.n_state)
-        for _ in range(n_episode):
-            state = random_state.randint(self.n_state)
-            for _ in range(t_episode):
-                # NeuralPlayground draws twice and uses the second: kept, for the same walks.
-                random_state.multinomial(1, self.transmat_norm[state])
-                following = int(random_state.multinomial(1, self.transmat_norm[state]).argmax())
-                td_error = self.gamma * columns[following] - columns[state]
-                td_error[state] += 1.0
-                columns[state] += self.learning_rate * td_error
-                state = following
-        self.srmat_full_td = columns.T
+        self.srmat_full_td = successor_matrix.learned_on_walks(
+            self.transmat_norm, self.gamma, self.learning_rate, n_episode, t_episode
+        )
         return self.srmat_full_td
 
     def get_T_from_M(self, M: FloatArray) -> FloatArray:
@@ -381,8 +378,7 @@ class Stachenfeld2018(AgentCore):
         """
         if self.gamma == 0:
             raise ParameterError("With discount 0 the transition matrix cannot be computed from srmat.")
-        transitions: FloatArray = np.linalg.inv(M) @ (M - np.eye(self.n_state)) / self.gamma
-        return transitions
+        return successor_matrix.transitions_of(M, self.gamma)
 
     def get_rate_map_matrix(self, sr_matrix: FloatArray | None = None, eigen_vector: int = 10) -> FloatArray:
         """Return an eigenvector of a successor matrix as a map of the room, the model's grid cell.
@@ -402,20 +398,9 @@ class Stachenfeld2018(AgentCore):
         """
         which = check_integer("eigen_vector", eigen_vector, minimum=0, maximum=self.n_state - 1)
         matrix = self.successor_rep_solution() if sr_matrix is None else sr_matrix
-        rates: FloatArray = self._eigenvector_maps(matrix, slice(which, which + 1))[0]
+        (vector,) = successor_matrix.eigenvectors(matrix, slice(which, which + 1))
+        rates: FloatArray = vector.reshape(self.width, self.depth)
         return rates
-
-    def _eigenvector_maps(self, matrix: FloatArray, which: slice) -> FloatArray:
-        """Return eigenvectors in the order of their eigenvalues as maps, (n_maps, width, depth)."""
-        values, vectors = np.linalg.eig(matrix)
-        order = np.argsort(-values.real, kind="stable")
-        chosen: FloatArray = vectors[:, order[which]].real.T
-        size = np.abs(chosen)
-        # The first of the largest, up to rounding, so that symmetric maps have one sign too.
-        largest = np.argmax(size >= size.max(axis=1, keepdims=True) * (1 - 1e-6), axis=1)
-        sign = np.where(chosen[np.arange(len(chosen)), largest] < 0, -1.0, 1.0)
-        maps: FloatArray = sign[:, np.newaxis] * chosen
-        return maps.reshape(-1, self.width, self.depth)
 
     def summary_arrays(self) -> dict[str, FloatArray]:
         """Return what a figure of this agent shows, for the summary of a run.
@@ -429,7 +414,8 @@ class Stachenfeld2018(AgentCore):
         """
         if self.n_state > _MAX_STATES_MAPPED:
             return {}
-        maps = self._eigenvector_maps(self.srmat, slice(_N_MAPS)).transpose(0, 2, 1)[:, ::-1]
+        vectors = successor_matrix.eigenvectors(self.srmat, slice(_N_MAPS))
+        maps = vectors.reshape(-1, self.width, self.depth).transpose(0, 2, 1)[:, ::-1]
         return {"maps:eigenvectors": maps, "extent:eigenvectors": self._grid.extent}
 
     def plot_rate_map(
@@ -504,21 +490,3 @@ class Stachenfeld2018(AgentCore):
         draw_map(matrix, axes[1], "Transition calculated from SR matrix", "states", "states", label)
         save_figure_of(axes, save_path)
         return axes
-
-
-def nearest_arrows(noise: FloatArray) -> npt.NDArray[np.uint8]:
-    """Return for each point the number of the nearest of the four unit vectors up, down, right, left.
-
-    Parameters
-    ----------
-    noise : ndarray, (n, 2)
-        The nearest of several unit vectors is the one with the largest scalar product.
-
-    Returns
-    -------
-    ndarray of uint8, (n,)
-        0, 1, 2 or 3; the lowest one if several are as near.
-    """
-    x, y = noise.T
-    arrows: npt.NDArray[np.uint8] = np.stack((y, -y, x, -x)).argmax(axis=0).astype(np.uint8)
-    return arrows

@@ -162,6 +162,18 @@ class Weber2018(AgentCore):
         self._inh: InputCells = self.generate_tuning_curves(self.Ni, self.sigma_inh, self.Nif, self.alpha_i)
         self._exc: InputCells = self.generate_tuning_curves(self.Ne, self.sigma_exc, self.Nef, self.alpha_e)
         self.init_we_sum = float(np.sqrt(np.sum(self.we**2)))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make zeros to compare the weights with: NumPy compares with a number in more than twice the time."""
+        self._zeros = np.zeros(self.Ne), np.zeros(self.Ni)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_zeros"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._prepare()
 
     def generate_tuning_curves(
         self,
@@ -301,7 +313,9 @@ class Weber2018(AgentCore):
             pos = self.obs_history[-1] if self.obs_history else ()
         if len(pos) == 0:  # type: ignore[arg-type]
             return None
-        place = self._place(pos)
+        return self._learn(self._place(pos), exc_normalization)
+
+    def _learn(self, place: int, exc_normalization: bool = True) -> dict[str, Any]:
         exc, inh = self._exc.rates(place), self._inh.rates(place)
         rate = self._output(exc, inh)
         delta_we = np.multiply(exc, self.etaexc * rate, out=exc)
@@ -319,12 +333,29 @@ class Weber2018(AgentCore):
             record |= {"delta_we": delta_we, "delta_wi": delta_wi}
         return record
 
+    @property
+    def works_in_blocks(self) -> bool:
+        """True if `act_block` and `update_block` do what `act` and `update` do: neither is replaced by a subclass."""
+        return self._is_unchanged(Weber2018, "act", "update")
+
+    def update_block(self, observations: FloatArray) -> dict[str, FloatArray] | None:
+        """Change the weights at one observation after the other, as `AgentCore.update_block` does.
+
+        Returns
+        -------
+        dict
+            As of `update`, with the step as the first axis.
+        """
+        super().update_block(observations)
+        records = [self._learn(self._grid.nearest(x, y)) for x, y in observations.tolist()]
+        return {name: np.array([record[name] for record in records]) for name in records[0]}
+
     def _change_weights(self, delta_we: FloatArray, delta_wi: FloatArray, exc_normalization: bool) -> None:
         """Add the changes, bring the excitatory weights to their norm, and make negative weights 0."""
         we, wi = self.we + delta_we, self.wi + delta_wi
         if exc_normalization:
             we *= self.init_we_sum / math.sqrt(we.dot(we))
-        self.we, self.wi = np.maximum(we, 0, out=we), np.maximum(wi, 0, out=wi)
+        self.we, self.wi = np.maximum(we, self._zeros[0], out=we), np.maximum(wi, self._zeros[1], out=wi)
 
     def full_update(self, exc_normalization: bool = True) -> None:
         """Run `update` once at each place, in order."""

@@ -160,7 +160,7 @@ class Simple2D(Environment):
         self.history = TransitionHistory()
         x_low, x_high, y_low, y_high = self._room
         if custom_state is not None:
-            x, y = _two_numbers("custom_state", custom_state)
+            x, y = map(float, _two_numbers("custom_state", custom_state))
             if not (x_low <= x <= x_high and y_low <= y <= y_high):
                 limits = f"{list(self.arena_x_limits)} x {list(self.arena_y_limits)}"
                 raise ParameterError(f"custom_state must be in the room {limits}, not ({x:g}, {y:g}).")
@@ -198,32 +198,25 @@ class Simple2D(Environment):
         ParameterError
             The action is not two finite numbers.
         """
+        x, y = self.state.tolist()
         if action is None:
             dx = dy = math.nan
-            state = self.state
         else:
             dx, dy = _two_numbers("action", action)
             scale = 1.0
             if normalize_step:
                 length = math.hypot(dx, dy) or 1.0
                 dx, dy, scale = dx / length, dy / length, self.agent_step_size
-            state = self._move(scale * dx, scale * dy, action)
-        self.state = state
+            x, y = x + scale * dx, y + scale * dy
+            x_low, x_high, y_low, y_high = self._room
+            if not (self._is_plain and x_low < x < x_high and y_low < y < y_high):
+                x, y = self.validate_action(self.state, action, np.array((x, y)))[0].tolist()
+        self.state = state = np.array((x, y))
         self.global_steps += 1
         self.global_time += self.time_step_size
         reward = self.reward_function(action, state)
-        x, y = state.tolist()
         self.history.record(dx, dy, x, y, reward, self.global_steps)
         return self.make_observation(), state.copy(), reward
-
-    def _move(self, dx: float, dy: float, action: Any) -> FloatArray:
-        x, y = self.state.tolist()
-        x, y = x + dx, y + dy
-        new_state = np.array((x, y))
-        x_low, x_high, y_low, y_high = self._room
-        if self._is_plain and x_low < x < x_high and y_low < y < y_high:
-            return new_state
-        return self.validate_action(self.state, action, new_state)[0]
 
     def validate_action(self, pre_state: FloatArray, action: Any, new_state: FloatArray) -> tuple[FloatArray, bool]:
         """Return where a move ends, with the walls there are.
@@ -244,13 +237,57 @@ class Simple2D(Environment):
         crossed_wall : bool
             True if a wall stopped it.
         """
-        new_x, new_y = new_state.tolist()
-        x, y = pre_state.tolist()
+        x, y, crossed = self._stop(*pre_state.tolist(), *new_state.tolist())
+        return (np.array((x, y)), True) if crossed else (new_state, False)
+
+    def _stop(self, x: float, y: float, new_x: float, new_y: float) -> tuple[float, float, bool]:
         if self._segments is None:
-            end_x, end_y, crossed = stop_in_rectangle(x, y, new_x, new_y, self._room)
-        else:
-            end_x, end_y, crossed = self._segments.stop(x, y, new_x, new_y, self._room)
-        return (np.array((end_x, end_y)), True) if crossed else (new_state, False)
+            return stop_in_rectangle(x, y, new_x, new_y, self._room)
+        end_x, end_y, crossed = self._segments.stop(x, y, new_x, new_y, self._room)
+        return (end_x, end_y, True) if crossed else (new_x, new_y, False)
+
+    @property
+    def works_in_blocks(self) -> bool:
+        """True if `step_block` does what `step` does: nothing that it calls is replaced by a subclass."""
+        methods = ("step", "validate_action", "reward_function", "make_observation")
+        return self._is_unchanged(Simple2D, *methods) and isinstance(self.history, TransitionHistory)
+
+    def step_block(self, actions: FloatArray) -> FloatArray:
+        """Move several times, as `step` does.
+
+        Parameters
+        ----------
+        actions : ndarray, (n, 2)
+            Changes in x and y.
+
+        Returns
+        -------
+        ndarray, (n, 2)
+            What the agent sees after each: the position.
+
+        Raises
+        ------
+        ParameterError
+            The actions are not finite numbers.
+        """
+        if not np.isfinite(actions).all():
+            raise ParameterError(f"Actions must be finite numbers, not {actions[~np.isfinite(actions)][0]!r}.")
+        x, y = self.state.tolist()
+        x_low, x_high, y_low, y_high = self._room
+        positions = []
+        for dx, dy in actions.tolist():
+            to_x, to_y = x + dx, y + dy
+            if self._is_plain and x_low < to_x < x_high and y_low < to_y < y_high:
+                x, y = to_x, to_y
+            else:
+                x, y, _ = self._stop(x, y, to_x, to_y)
+            positions.append((x, y))
+            self.global_time += self.time_step_size
+        states = np.array(positions)
+        self.state = states[-1].copy()
+        self.history.record_block(actions, states, 0.0, self.global_steps + 1)
+        self.global_steps += len(states)
+        return states
 
     def summary_arrays(self) -> dict[str, FloatArray]:
         """Return what a figure of this arena shows, for the summary of a run.
@@ -309,12 +346,11 @@ class Simple2D(Environment):
 
 
 def _two_numbers(name: str, value: Any) -> tuple[float, float]:
-    """Return ``value`` as two finite floats; fast for float arrays, which is what agents give."""
+    """Return the two finite numbers of ``value``; fast for float arrays, which is what agents give."""
     try:
         x, y = value.tolist() if type(value) is np.ndarray else value
-        finite = x - x == 0.0 == y - y  # infinity and NaN are not
+        if x - x == 0.0 == y - y:  # infinity and NaN are not
+            return x, y
     except (TypeError, ValueError, OverflowError):
         raise ParameterTypeError(f"{name} must be two numbers, not {value!r} ({type(value).__name__}).") from None
-    if not finite:
-        raise ParameterError(f"{name} must be two finite numbers, not {value!r}.")
-    return float(x), float(y)
+    raise ParameterError(f"{name} must be two finite numbers, not {value!r}.")

@@ -16,13 +16,17 @@ from .batch import PARAMETERS
 class SingleSim(simulation.SingleSim):
     """`simmanager.SingleSim`, called as NeuralPlayground's is."""
 
-    def load_results(self, results_path: str | Path | None = None) -> tuple[Any, Any, dict[str, Any]]:
+    def load_results(
+        self, results_path: str | Path | None = None, *, mmap: bool = False
+    ) -> tuple[Any, Any, dict[str, Any]]:
         """Load the results of a run, and set all fields from it. This unpickles: only for your own folders.
 
         Parameters
         ----------
         results_path : path-like, optional
             The folder of the run, ``results_sim`` by default.
+        mmap : bool, default False
+            As in `simmanager.SingleSim.load_results`.
 
         Returns
         -------
@@ -33,7 +37,7 @@ class SingleSim(simulation.SingleSim):
         ResultsMissing
             The run has no results; says in which state it is.
         """
-        results = super().load_results(results_path)
+        results = super().load_results(results_path, mmap=mmap)
         self.load_params(results_path)
         return results
 

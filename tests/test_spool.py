@@ -1,0 +1,60 @@
+"""Arrays that are a temporary file."""
+
+import gc
+
+import numpy as np
+import pytest
+from toys import resident_mb
+
+from simmanager.spool import Spool, release
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int16", "complex128", "bool"])
+def test_what_was_written_is_read_back(dtype):
+    rows = np.arange(60).reshape(20, 3).astype(dtype)
+    spool = Spool()
+    for start in range(0, 20, 5):
+        spool.write(start * rows.strides[0], rows[start : start + 5])
+    np.testing.assert_array_equal(spool.array((20, 3), rows.dtype), rows)
+    np.testing.assert_array_equal(spool.array((7, 3), rows.dtype), rows[:7])
+
+
+def test_nothing_at_all_can_be_written():
+    Spool().write(0, np.empty((0, 3)))
+
+
+def test_an_array_outlives_its_spool_and_can_be_changed():
+    spool = Spool()
+    spool.write(0, np.zeros(1000))
+    array = spool.array((1000,), np.dtype(float))
+    del spool
+    gc.collect()
+    array[3] = 7
+    assert array.sum() == 7
+    assert array.flags.writeable and array.flags.aligned
+
+
+def test_giving_back_its_memory_loses_nothing_of_an_array():
+    spool = Spool()
+    spool.write(0, np.ones((1000, 2)))
+    array = spool.array((1000, 2), np.dtype(float))
+    array[5] = 3
+    for content in (array, array[3:8].T, memoryview(array), array.reshape(-1)):
+        release(content)
+        assert array.sum() == 2004
+
+
+@pytest.mark.parametrize("other", [np.ones(3), memoryview(b"abc"), b"abc", None])
+def test_of_other_things_nothing_is_given_back(other):
+    release(other)
+    assert other is None or len(other) == 3
+
+
+def test_a_column_that_is_written_needs_no_memory():
+    before = resident_mb()
+    spool, block = Spool(), np.ones(1 << 16)
+    for number in range(128):  # 64 MB
+        spool.write(number * block.nbytes, block)
+    array = spool.array((128 << 16,), block.dtype)
+    assert resident_mb() - before < 16
+    assert array[-1] == 1
