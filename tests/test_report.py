@@ -19,7 +19,7 @@ from simmanager.cli import main
 from simmanager.errors import BatchNotFound, BatchNotWritable, PackageMissing, ParameterError, SimulationError
 from simmanager.report import page as page_module
 from simmanager.report import render_report, watch_report, write_report
-from simmanager.report.contents import differing, parameter_text, partly_shared, run_table, shared, tiles
+from simmanager.report.contents import differing, parameter_text, partly_shared, run_table, shared, simulations, tiles
 from simmanager.report.inline_svg import inline_svg, page_style
 from simmanager.report.page_figure import draw
 from simmanager.report.problems import problems
@@ -130,7 +130,17 @@ def test_parameters_are_told_apart_by_whether_they_differ(page_batch):
     assert differing(results).rows[0] == ("gain=0.5", ("ToyWithMaps", "0.5", "toy_loop"))
     assert dict(partly_shared(results).rows)["gain=1.0"] == ("12", "")
     assert ("env_params.start", ("1.0",)) in shared(results).rows
+    table = simulations(results)
+    assert (table["columns"], table["differing"]) == (differing(results).columns, None), "few: beside the simulations"
+    assert table["rows"][1]["values"] == ("ToyWithMaps", "1.0", "toy_loop")
+
+
+def test_a_value_shows_what_it_is():
+    for value, text in ((0.1, "0.1"), ("0.1", '"0.1"'), ("null", '"null"'), (None, "null"), ("", '""'), ("a", "a")):
+        assert parameter_text("agent_params.lr_td", value) == text
     assert parameter_text("agent_params.policy", "a:b") == "a:b", "only classes lose their module"
+    assert parameter_text("agent_class", "package.models:Agent") == "Agent"
+    assert parameter_text("env_params.walls", "[" * 100_000).startswith('"[[[')
 
 
 def test_few_simulations_are_the_columns_of_many_parameters():
@@ -138,6 +148,8 @@ def test_few_simulations_are_the_columns_of_many_parameters():
     SimulationManager(sims, 1, "batch").generate_sim_paths()
     grid = differing(read_results("batch"))
     assert (grid.corner, grid.columns, len(grid.rows)) == ("parameter", ("a", "b"), 9)
+    table = simulations(read_results("batch"))
+    assert (table["columns"], table["differing"]) == ((), grid)
 
 
 def test_the_table_of_runs_has_the_columns_that_say_something(page_batch):

@@ -34,6 +34,9 @@ MAX_SIMULATIONS = 300
 #: Metrics that have a column of their own in the table of runs.
 MAX_METRICS = 6
 
+#: Parameters that have a column of their own in the table of simulations; more have a table of their own.
+MAX_COLUMNS = 5
+
 #: Longest text of a value or reason that a table shows.
 MAX_TEXT = 300
 
@@ -90,12 +93,27 @@ def moment(iso: str) -> str:
 def parameter_text(name: str, value: Any) -> str:
     """Return the value of a parameter as a table shows it; of a class or function its name without its module.
 
-    >>> parameter_text("agent_class", "models.sr:Agent"), parameter_text("agent_params.lr_td", 0.1)
-    ('Agent', '0.1')
+    >>> parameter_text("agent_class", "models.sr:Agent"), parameter_text("agent_params.policy", "greedy")
+    ('Agent', 'greedy')
+    >>> parameter_text("agent_params.lr_td", 0.1), parameter_text("agent_params.lr_td", "0.1")
+    ('0.1', '"0.1"')
     """
-    if name in ("agent_class", "env_class", "training_loop") and isinstance(value, str):
+    if not isinstance(value, str):
+        return value_text(value)
+    if name in ("agent_class", "env_class", "training_loop"):
         return value_text(value.rpartition(":")[2])
-    return value_text(value)
+    return f'"{value_text(value)}"' if _reads_as_something_else(value) else value_text(value)
+
+
+def _reads_as_something_else(text: str) -> bool:
+    """Return whether a text is, without quotes, a number or the like; or nothing at all."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return not text.strip()
+    except RecursionError:
+        return True
+    return True
 
 
 def value_text(value: Any) -> str:
@@ -162,8 +180,11 @@ def _instant(iso: str) -> datetime | None:
 # Simulations and their parameters ------------------------------------------------------------------------------
 
 
-def simulations(results: Results) -> list[dict[str, Any]]:
-    """Return one row for each simulation: its runs by state, and how long they take."""
+def simulations(results: Results) -> dict[str, Any]:
+    """Return the table of simulations: a row for each with its runs by state, what differs, and how long they take."""
+    several = differing(results)
+    beside = several if several and several.corner == "simulation" and len(several.columns) <= MAX_COLUMNS else None
+    values = dict(beside.rows) if beside else {}
     rows = []
     for simulation_id in results.simulation_ids[:MAX_SIMULATIONS]:
         counts = results.counts(simulation_id)
@@ -173,32 +194,25 @@ def simulations(results: Results) -> list[dict[str, Any]]:
         rows.append(
             {
                 "simulation_id": simulation_id,
+                "values": values.get(simulation_id, ()),
                 "counts": counts,
                 "total": results.total(simulation_id),
                 "median": duration(median(times)) if times else "",
                 "peak": memory(max(peaks)) if peaks else "",
             }
         )
-    return rows
+    return {"columns": beside.columns if beside else (), "rows": rows, "differing": None if beside else several}
 
 
 def differing(results: Results) -> Grid | None:
     """Return the parameters that have several values, simulation by simulation; None if there are none."""
-    several = {
-        name: values
-        for name, values in results.varying_parameters().items()
-        if len(set(map(value_text, values.values()))) > 1
-    }
+    several = {name: values for name, values in results.varying_parameters().items() if len(_texts(name, values)) > 1}
     return _grid(several, results.simulation_ids[:MAX_SIMULATIONS])
 
 
 def partly_shared(results: Results) -> Grid | None:
     """Return the parameters that only some simulations have, all with one value; None if there are none."""
-    alike = {
-        name: values
-        for name, values in results.varying_parameters().items()
-        if len(set(map(value_text, values.values()))) == 1
-    }
+    alike = {name: values for name, values in results.varying_parameters().items() if len(_texts(name, values)) == 1}
     return _grid(alike, results.simulation_ids[:MAX_SIMULATIONS])
 
 
@@ -208,6 +222,10 @@ def shared(results: Results) -> Grid | None:
     first = results.parameters(results.simulation_ids[0]) if results.simulation_ids else {}
     rows = tuple((name, (parameter_text(name, value),)) for name, value in first.items() if name not in varying)
     return Grid("parameter", ("value",), rows) if rows else None
+
+
+def _texts(name: str, values: Mapping[str, Any]) -> set[str]:
+    return {parameter_text(name, value) for value in values.values()}
 
 
 def _grid(parameters: Mapping[str, Mapping[str, Any]], simulation_ids: tuple[str, ...]) -> Grid | None:

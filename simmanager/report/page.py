@@ -17,7 +17,6 @@ from ..state import utc_now
 from .contents import (
     STATES,
     count,
-    differing,
     partly_shared,
     provenance,
     run_table,
@@ -41,7 +40,6 @@ _TITLES = {
     "summary": "Summary",
     "problems": "What went wrong",
     "simulations": "Simulations",
-    "parameters": "Parameters",
 }
 
 #: Colour of the page's icon in the tab: the most urgent state that a run has.
@@ -176,7 +174,6 @@ def _content(results: Results) -> dict[str, Any]:
         "simulations": simulations(results),
         "n_simulations": len(results.simulation_ids),
         "simulation_ids": results.simulation_ids,
-        "differing": differing(results),
         "partly_shared": partly_shared(results),
         "shared": shared(results),
         "figures": [_markup(section) for section in sections],

@@ -27,6 +27,9 @@ MAX_RUNS = 3000
 #: Simulations that a caption names.
 MAX_NAMED = 4
 
+#: Points of a curve that are told apart: of more, as many are averaged.
+_POINTS = 100
+
 #: Width of a figure over the whole page, and of one that shares it, in inches.
 _WIDE, _HALF = 11.0, 6.2
 
@@ -68,23 +71,26 @@ def _listing(names: Sequence[str]) -> str:
 
 def _curves(results: Results) -> Section | None:
     keys, note = _some(results.keys, MAX_CURVES, "curves")
-    figures = tuple(_curve(results, key, f"curve-{number}") for number, key in enumerate(keys))
+    alone = len(keys) == 1
+    figures = tuple(_curve(results, key, f"curve-{number}", wide=alone) for number, key in enumerate(keys))
     return Section("curves", "Learning curves", figures, note) if figures else None
 
 
-def _curve(results: Results, key: str, name: str) -> PageFigure:
+def _curve(results: Results, key: str, name: str, *, wide: bool) -> PageFigure:
     from ..plots import plot_curves
 
     found = results.curves(key)
     having = [simulation for simulation, curves in found.items() if curves.n_runs]
     shown, note = _some(having, MAX_LINES, "simulations")
     runs = ", ".join(f"{simulation} {found[simulation].text}" for simulation in shown)
+    smooth = max(len(found[simulation].iterations) for simulation in shown) // _POINTS if shown else 1
     return draw(
         name,
         key,
         f"Learning curves of {key}: {runs}",
-        (_HALF, 3.9),
-        lambda figure: plot_curves(results, key, shown, ax=figure.add_subplot()),
+        (_WIDE if wide else _HALF, 3.9),
+        lambda figure: plot_curves(results, key, shown, smooth=max(smooth, 1), ax=figure.add_subplot()),
+        wide=wide,
         caption=_sentences(note, _without(results, [one for one in found if one not in having])),
         tables=_comparison(results, shown, key=key),
     )
