@@ -191,8 +191,9 @@ commit of your code (and whether it was changed since).
     "diff": VerbHelp(
         "say in what two runs differ",
         """
-Compares what two runs are made of: parameters, seed, versions and commit. The
-runs may be of different batches.
+Compares what two runs are made of, and how they ended: parameters, seed,
+versions, commit, program, outcome. Times, memory and process ids, which always
+differ, are left out. The runs may be of different batches.
 """,
         (
             ("simmanager diff tonight/SR/0 yesterday/SR/0", "why did it work yesterday?"),

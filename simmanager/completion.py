@@ -57,7 +57,7 @@ def answer_shell(parser: argparse.ArgumentParser) -> None:
     except ImportError:
         raise SystemExit(1) from None
     add_completers(parser)
-    autocomplete(parser, always_complete_options="long")
+    autocomplete(parser, always_complete_options=False)  # options after a dash only
 
 
 def add_completers(parser: argparse.ArgumentParser) -> None:

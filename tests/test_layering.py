@@ -152,13 +152,15 @@ def test_a_run_folder_unpickles_only_when_a_result_is_asked_for():
     assert "pickle" not in imports("run_folder", late=False)
 
 
-def test_joblib_is_known_to_the_executor_alone():
-    assert {name for name in SOURCES if "joblib" in others(imports(name, late=True))} == {"executor"}
+def test_joblib_is_known_to_those_who_dispatch_and_count_jobs():
+    knowing = {name for name in SOURCES if "joblib" in others(imports(name, late=True))}
+    assert knowing == {"executor", "dask_executor", "run_options"}
+    assert {name for name in SOURCES if "distributed" in others(imports(name, late=True))} == {"dask_executor"}
 
 
 def test_processes_are_known_to_those_who_run_them():
     starting = {name for name in SOURCES if "subprocess" in imports(name, late=True)}
-    assert starting == {"slots", "record"}  # record asks git
+    assert starting == {"slots", "provenance", "events"}  # one asks git, one runs the user's command at the end
     assert not [
         n for n in SOURCES if {"multiprocessing", "concurrent"} & {i.partition(".")[0] for i in imports(n, late=True)}
     ]
@@ -206,6 +208,11 @@ def test_figures_know_results_and_statistics_only(name):
 
 def test_yaml_is_known_to_documents_alone():
     assert {name for name in SOURCES if "yaml" in others(imports(name, late=True))} == {"document"}
+
+
+def test_argcomplete_is_known_to_completion_alone_and_loaded_when_a_shell_asks():
+    assert {name for name in SOURCES if "argcomplete" in others(imports(name, late=True))} == {"completion"}
+    assert not loaded_by("import simmanager.cli") & {"argcomplete", "simmanager.completion"}
 
 
 def test_only_models_loops_and_statistics_load_numpy_when_they_are_imported():
