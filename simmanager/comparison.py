@@ -13,7 +13,8 @@ from .compared_runs import RunValues, Value, pair, values_of
 from .comparison_record import Comparison, Difference, SimulationSummary
 from .errors import ParameterError, ParameterTypeError, UnknownName, suggest
 from .metrics import RECORD_METRICS
-from .results import Results, read_results
+from .results import Results
+from .results_source import results_of
 from .statistics import (
     LEVEL,
     N_RESAMPLES,
@@ -106,7 +107,7 @@ def compare(
     --------
     >>> print(compare("my_batch", metric="grid_score", baseline="control"))  # doctest: +SKIP
     """
-    results = _results_of(batch).select(simulations)
+    results = results_of(batch).select(simulations)
     _check_statistic(statistic)
     if (key is None) == (metric is None):
         raise ParameterError(
@@ -131,20 +132,6 @@ def compare(
         simulations=tuple(_summary(runs, statistic, bootstrap) for runs in found),
         differences=tuple(_difference(*pair, statistic, bootstrap) for pair in pairs),
         notes=(*notes, *_note_on_lengths(found)),
-    )
-
-
-def _results_of(batch: Any) -> Results:
-    if isinstance(batch, Results):
-        return batch
-    if isinstance(batch, (str, PathLike)):
-        return read_results(batch)  # type: ignore[arg-type]
-    read = getattr(batch, "results", None)
-    found = read() if callable(read) else None
-    if isinstance(found, Results):
-        return found
-    raise ParameterTypeError(
-        f"Results, a manager or the folder of a batch can be compared, not {batch!r} ({type(batch).__name__})."
     )
 
 

@@ -339,7 +339,7 @@ def test_what_does_not_exist_is_named_with_what_does(by_metric, asked, error, me
 def test_what_is_no_batch_is_refused(tmp_path):
     with pytest.raises(BatchNotFound):
         compare(tmp_path / "nothing", metric="score")
-    with pytest.raises(ParameterTypeError, match=r"can be compared, not \[\] \(list\)"):
+    with pytest.raises(ParameterTypeError, match=r"not \[\] \(list\)"):
         compare([], metric="score")
 
 

@@ -77,7 +77,7 @@ def reached(name, *, late):
 MODELS = [name for name in SOURCES if name.partition(".")[0] in ("agents", "arenas")]
 STATISTICS = ["statistics", "learning_curves", "autocorrelogram", "grid_score", "rate_maps", "spatial_tuning"]
 STATISTICS += ["comparison", "compared_runs"]
-RESULTS = ["results", "run_result", "results_table", "summary_reader", "curves"]
+RESULTS = ["results", "results_source", "run_result", "results_table", "summary_reader", "curves"]
 READERS = ["state", "run_folder", "record", "batch_folder", "locking", "status", "status_reader"]
 
 
@@ -202,8 +202,9 @@ def test_matplotlib_is_known_to_those_who_draw():
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name.partition(".")[0] == "plots"])
 def test_figures_know_results_and_statistics_only(name):
-    allowed = {"curves", "display", "errors", "parameters", "results", "run_result", "state", "statistics"}
-    assert {other for other in ours(imports(name, late=True)) if not other.startswith("plots")} <= allowed
+    allowed = {"curves", "display", "errors", "parameters", "results", "results_source", "run_result", "state"}
+    known = {other for other in ours(imports(name, late=True)) if not other.startswith("plots")}
+    assert known <= {*allowed, "statistics"}
     assert others(imports(name, late=False)) == set()
     assert others(imports(name, late=True)) <= {"matplotlib", "numpy", "scipy"}
 
@@ -230,7 +231,7 @@ def test_statistics_reach_no_model_no_process_and_no_pickle(name):
     assert others(imports(name, late=False)) <= {"numpy"}
     assert others(imports(name, late=True)) <= {"numpy", "scipy"}
     if not name.startswith("compar"):  # those compare runs; the others know arrays only
-        assert reach <= {*STATISTICS, "errors", "parameters", "summary"}
+        assert reach <= {*STATISTICS, "errors", "parameters", "summary", "spool"}
 
 
 def test_nobody_imports_in_a_circle():

@@ -162,7 +162,7 @@ def test_a_figure_is_made_from_a_manager_a_path_or_results(tmp_path):
 
 
 def test_anything_else_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(ParameterTypeError, match=r"not from 3 \(int\). Try: read_results\(path\)"):
+    with pytest.raises(ParameterTypeError, match=r"not 3 \(int\). Try: read_results\(path\)"):
         plot_status(3)
     with pytest.raises(BatchNotFound):
         plot_timeline(tmp_path / "nowhere")

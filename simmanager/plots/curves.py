@@ -7,8 +7,8 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from ..parameters import check_integer
+from ..results_source import results_of
 from .estimate import Estimate, estimate, words
-from .source import results_of
 from .style import NORMAL, axes_of, drawable, legend, look, say, tidy
 from .wording import nothing_to_draw, runs_in_words
 

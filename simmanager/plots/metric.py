@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from ..results_source import results_of
 from .estimate import Estimate, estimate, words
-from .source import results_of
 from .style import GREY, NORMAL, axes_of, drawable, legend, look, say, tidy
 from .wording import nothing_to_draw, quantity, runs_in_words
 

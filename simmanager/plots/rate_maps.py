@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ParameterError, UnknownName, suggest
 from ..parameters import check_integer
+from ..results_source import results_of
 from .panels import Panels, frame
-from .source import results_of
 from .style import MISSING, NORMAL, SMALL, drawable
 from .wording import nothing_to_draw
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from ..results_source import results_of
 from ..state import RunState
-from .source import results_of
 from .style import GREY, NORMAL, STATE_LOOKS, axes_of, drawable, inches, legend, say
 from .wording import number_of_runs
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from ..results_source import results_of
 from .estimate import Estimate, estimate, words
 from .scale import Scale
-from .source import results_of
 from .style import MISSING, NORMAL, PALETTE, SMALL, axes_of, contrasting, drawable, inches, legend, root_of, say, tidy
 from .sweep_groups import Group, groups_of, other_differences, without
 from .wording import joined, nothing_to_draw, number, quantity

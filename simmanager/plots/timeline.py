@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from ..results_source import results_of
 from ..state import RunState
 from .lanes import Bar, Lanes, lanes_of
-from .source import results_of
 from .style import GREY, NORMAL, SMALL, STATE_LOOKS, axes_of, contrasting, drawable, inches, legend, say, shade
 from .wording import number_of_runs
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from ..results_source import results_of
 from .panels import Panels, frame
-from .source import results_of
 from .style import NORMAL, SMALL
 from .wording import nothing_to_draw
 

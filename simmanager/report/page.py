@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..display import plain
 from ..errors import BatchNotWritable, PackageMissing, ParameterError
-from ..plots.source import results_of
+from ..results_source import results_of
 from ..run_folder import RunFolder
 from ..state import utc_now
 from .contents import (

@@ -1,4 +1,4 @@
-"""What a figure is made from: results, a manager, or the folder of a batch."""
+"""What is compared, drawn or told on a page: results, a manager, or the folder of a batch."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ParameterTypeError
-from ..results import Results, read_results
+from .errors import ParameterTypeError
+from .results import Results, read_results
 
 if TYPE_CHECKING:
-    from ..manager import SimulationManager
+    from .manager import SimulationManager
 
 
 def results_of(source: Results | SimulationManager | PathLike[str] | str) -> Results:
-    """Return the results that a figure is asked for.
+    """Return the results that are meant.
 
     Parameters
     ----------
@@ -37,6 +37,6 @@ def results_of(source: Results | SimulationManager | PathLike[str] | str) -> Res
     if isinstance(found, Results):
         return found
     raise ParameterTypeError(
-        f"A figure is made from results, a manager or the folder of a batch, not from {source!r} "
+        f"Give results, a manager or the folder of a batch, not {source!r} "
         f"({type(source).__name__}). Try: read_results(path)."
     )
