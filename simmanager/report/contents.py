@@ -156,7 +156,7 @@ def _effort(runs: Iterable[RunResult]) -> list[Tile]:
     found = []
     elapsed = (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
     if elapsed > 0:
-        found.append(Tile("first start to last end", duration(elapsed), f"from {min(starts):%Y-%m-%d %H:%M} UTC"))
+        found.append(Tile("wall time", duration(elapsed), f"from {min(starts):%Y-%m-%d %H:%M} UTC"))
     if cpu:
         busy = f"{cpu / elapsed:.1f} cores busy on average" if elapsed else ""
         found.append(Tile("processor time", duration(cpu), busy))

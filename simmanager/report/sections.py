@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Curves, metrics, simulations in one figure, and rows and columns of panels that the page shows.
 MAX_CURVES, MAX_METRICS, MAX_LINES, MAX_ROWS, MAX_COLUMNS = 6, 6, 10, 6, 5
 
-#: Differences between pairs of simulations that a table shows.
+#: Pairs of simulations of which a table shows the differences; of more, those with the first simulation.
 MAX_DIFFERENCES = 15
 
 #: Runs in one picture of all runs.
@@ -110,10 +110,11 @@ def _comparison(results: Results, shown: list[str], **what: str) -> tuple[tuple[
     from ..comparison import compare
     from ..comparison_view import difference_rows, heading, simulation_rows
 
-    comparison = compare(results, simulations=shown, statistic="mean", **what)  # type: ignore[arg-type]
+    baseline = shown[0] if len(shown) * (len(shown) - 1) / 2 > MAX_DIFFERENCES else None
+    comparison = compare(results, simulations=shown, statistic="mean", baseline=baseline, **what)  # type: ignore[arg-type]
     tables = [(heading(comparison), simulation_rows(comparison))]
-    if 0 < len(comparison.differences) <= MAX_DIFFERENCES:
-        tables.append(("Differences", difference_rows(comparison)))
+    if comparison.differences:
+        tables.append((f"Differences from {baseline}" if baseline else "Differences", difference_rows(comparison)))
     return tuple(
         (title, Grid(header[0], tuple(header[1:]), tuple((row[0], tuple(row[1:])) for row in rows)))
         for title, (header, rows) in tables
