@@ -23,6 +23,8 @@ _PUBLIC = {
     "RunResult": "results",
     "read_results": "results",
     "compare": "comparison",
+    "reproduce": "reproduction",
+    "Event": "events",
     "report_progress": "progress",
     "save_checkpoint": "checkpoint",
     "load_checkpoint": "checkpoint",
@@ -69,11 +71,13 @@ if TYPE_CHECKING:
     from .errors import SimulationError as SimulationError
     from .errors import UnknownName as UnknownName
     from .errors import UnsafeName as UnsafeName
+    from .events import Event as Event
     from .manager import SimulationManager as SimulationManager
     from .one_shot import OneShot as OneShot
     from .parameter_sweep import sweep as sweep
     from .progress import report_progress as report_progress
     from .reinforcement_learning import reinforcement_learning_loop as reinforcement_learning_loop
+    from .reproduction import reproduce as reproduce
     from .results import Results as Results
     from .results import RunResult as RunResult
     from .results import read_results as read_results
