@@ -34,7 +34,11 @@ _METRICS = {
     "init_ms": ("init", "ms"),
     "step_us": ("a step", "µs"),
     "save_ms": ("save", "ms"),
+    "save_history_ms": ("save the history alone", "ms"),
+    "plain_write_ms": ("write as many bytes", "ms"),
     "load_ms": ("load", "ms"),
+    "mapped_ms": ("load with the history mapped", "ms"),
+    "plot_ms": ("plot the path of 10,000 steps", "ms"),
     "peak_mb": ("peak memory of the process", "MB"),
     "added_mb": ("peak memory above that after the import", "MB"),
     "agent_mb": ("saved agent", "MB"),
@@ -44,8 +48,9 @@ _METRICS = {
 _COMPARED = """\
 The default simulations `stachenfeld_in_2d` (100,000 steps) and `weber_in_2d` (10,000 steps) with the parameters that
 each package ships, which are the same; each run in a process of its own, the import left out. A run is: make agent and
-arena, train, save agent, arena and history (pickle, in both). Each package records in the history what it records by
-default; for Weber that is the full weight changes in NeuralPlayground, and their norms in simmanager."""
+arena, train, save agent, arena and history (pickle, in both, as the manager of either does it). Each package records in
+the history what it records by default; for Weber that is all weight changes in NeuralPlayground, and their norms in
+simmanager."""
 
 
 def measure(settings: Settings) -> Record:
@@ -73,7 +78,8 @@ def _note(record: Record, title: str, times: float, measured: Measured) -> None:
     npg = peers.NPG.name
     for who, metrics in measured.samples.items():
         for metric, (words, unit) in _METRICS.items():
-            record.add(who, f"{title}: {words}", unit, metrics[metric])
+            if metric in metrics:
+                record.add(who, f"{title}: {words}", unit, metrics[metric])
     speed = measured.ratios(npg, OURS, "run_s")
     record.judge(f"{title}: NeuralPlayground's time over ours", "x", speed, at_least(times))
     memory = measured.ratios(OURS, npg, "peak_mb")
@@ -82,6 +88,13 @@ def _note(record: Record, title: str, times: float, measured: Measured) -> None:
     record.judge(f"{title}: the same, without what the imports take", "", added)
     if title == "Weber":
         record.judge("Weber: saved agent", "MB", measured.of(OURS, "agent_mb"), at_most(5))
+        plots = measured.ratios(npg, OURS, "plot_ms")
+        record.judge("10,000 steps plotted: NeuralPlayground's time over ours", "x", plots)
+    else:
+        record.judge("SR: results opened, history mapped", "ms", measured.of(OURS, "mapped_ms"), at_most(50))
+        disk = zip(measured.of(OURS, "save_history_ms"), measured.of(OURS, "plain_write_ms"), strict=True)
+        speed_of_disk = [ours / plain for ours, plain in disk]
+        record.judge("SR: history saved, over writing as many bytes", "x", speed_of_disk)
 
 
 if __name__ == "__main__":

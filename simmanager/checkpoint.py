@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .pickling import PickleWriter
 from .run_folder import RunFolder
 
 #: The checkpoints of the run that is executed now; None outside of a run, and where they are off.
@@ -115,7 +116,9 @@ def _dump(content: dict[str, Any], scratch: Path) -> None:
             return None
 
     with scratch.open("wb") as file:
-        Pickler(file, protocol=5).dump(content)
+        writer = PickleWriter(file)
+        Pickler(writer, protocol=5).dump(content)
+        writer.flush()
 
 
 def _generators() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import numpy.random  # NumPy would load it in the middle of the first run
 
 from .errors import ParameterError, ParameterTypeError
 from .pickling import dump

@@ -12,7 +12,7 @@ from .spool import release
 ALIGNMENT = 64
 
 #: Bytes of a large array that are written at once.
-_PIECE = 4 << 20
+_PIECE = 16 << 20
 
 #: What comes before the bytes of an array that can be changed: an opcode and the number of bytes.
 _HEADER = 9
@@ -42,15 +42,20 @@ def dump(thing: Any, path: Path) -> None:
 
 def _dump(module: Any, thing: Any, path: Path) -> None:
     with path.open("wb") as file:
-        writer = _Writer(file)
+        writer = PickleWriter(file)
         module.dump(thing, writer, protocol=5)
         writer.flush()
 
 
-class _Writer:
+class PickleWriter:
     """What a pickler writes to: puts large arrays at places where they can be mapped, piece by piece.
 
     A pickler writes such an array by itself, right after its header; everything else comes as bytes.
+
+    Parameters
+    ----------
+    file : binary file
+        Where it all goes, the last of it with `flush`.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -59,6 +64,7 @@ class _Writer:
         self._size = 0
 
     def write(self, content: Any) -> None:
+        """Take what a pickler writes."""
         if isinstance(content, pickle.PickleBuffer):
             self._write_array(content)
         else:
@@ -66,6 +72,7 @@ class _Writer:
             self._held = bytes(content)
 
     def flush(self) -> None:
+        """Write what was held back."""
         self._file.write(self._held)
         self._size += len(self._held)
         self._held = b""

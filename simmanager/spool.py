@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import mmap
-import tempfile
 import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+#: Rows that are taken at once: each brings its surroundings into memory.
+_ROWS = 64
 
 
 class Spool:
@@ -26,6 +28,8 @@ class Spool:
     """
 
     def __init__(self) -> None:
+        import tempfile
+
         self._file = tempfile.TemporaryFile(prefix="simmanager-", buffering=0)
         weakref.finalize(self, self._file.close)  # what shows the file keeps it open by itself
 
@@ -77,3 +81,14 @@ def release(content: Any) -> None:
             content.release()
             return
         content = content.obj if isinstance(content, memoryview) else getattr(content, "base", None)
+
+
+def take(array: npt.NDArray[Any], rows: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    """Return some rows of an array, as ``array[rows]``; one that shows a `Spool` does not come into memory for them."""
+    import numpy as np
+
+    taken = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    for start in range(0, len(rows), _ROWS):
+        taken[start : start + _ROWS] = array[rows[start : start + _ROWS]]
+        release(array)
+    return taken

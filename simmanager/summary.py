@@ -70,6 +70,8 @@ def summarise(history: Mapping[str, Any]) -> dict[str, Any]:
     """
     import numpy as np
 
+    from .spool import take
+
     curves: dict[str, Any] = {}
     for key, values in history.items():
         if not isinstance(key, str) or not _can_be_a_name(key):
@@ -79,7 +81,7 @@ def summarise(history: Mapping[str, Any]) -> dict[str, Any]:
             few = length <= MAX_POINTS
             picked = np.arange(length) if few else np.linspace(0, length - 1, MAX_POINTS).round().astype(int)
             array = np.asarray(values) if isinstance(values, np.ndarray) else None
-            rows = array[picked] if array is not None else np.asarray([values[i] for i in picked])
+            rows = take(array, picked) if array is not None else np.asarray([values[i] for i in picked])
             if not (np.issubdtype(rows.dtype, np.number) or rows.dtype == bool):
                 continue
             plain = rows.ndim == 1 and not np.iscomplexobj(rows)

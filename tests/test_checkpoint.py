@@ -64,6 +64,16 @@ class MortalRandom(RandomAgent, Killer):
         return {"x": np.random.random()}
 
 
+class MortalRoom(Simple2D, Killer):
+    """Agents that move through it in blocks of steps still do so."""
+
+    def step_block(self, actions):
+        if self.global_steps <= 700 < self.global_steps + len(actions):
+            wait_for_a_checkpoint()
+            self.die()
+        return super().step_block(actions)
+
+
 def wait_for_a_checkpoint():
     time.sleep(0.05)  # inside a run: iterations before this one have passed the interval between two checkpoints
 
@@ -81,6 +91,14 @@ def sims() -> list[SingleSim]:
         SingleSim(
             MortalRandom, {}, Simple2D, ROOM, default_training_loop, {"n_steps": 1000, "record_every": 3}, "random",
         ),
+        SingleSim(
+            Stachenfeld2018, small, MortalRoom, ROOM, episode_based_training_loop, {"t_episode": 50, "n_episode": 20},
+            "SR_in_blocks",
+        ),
+        SingleSim(
+            Weber2018, {**small, "Ne": 16, "Ni": 9, "resolution": 10}, MortalRoom, ROOM, default_training_loop,
+            {"n_steps": 1000, "record_every": 3}, "weber_in_blocks",
+        ),
     ]  # fmt: skip
 
 
@@ -92,7 +110,7 @@ def mortal(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("index", [0, 1, 2])
+@pytest.mark.parametrize("index", range(5))
 def test_a_killed_run_goes_on_from_its_checkpoint_with_the_same_bytes(mortal, index):
     sim = sims()[index]
     quiet = SimulationManager([sim], 1, "undisturbed", seed=3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from toys import resident_mb
 
-from simmanager.spool import Spool, release
+from simmanager.spool import Spool, release, take
 
 
 @pytest.mark.parametrize("dtype", ["float64", "int16", "complex128", "bool"])
@@ -58,3 +58,26 @@ def test_a_column_that_is_written_needs_no_memory():
     array = spool.array((128 << 16,), block.dtype)
     assert resident_mb() - before < 16
     assert array[-1] == 1
+
+
+@pytest.mark.parametrize("shape", [(300,), (300, 2), (300, 2, 0)])
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_rows_that_are_taken_are_those_of_the_array(shape, in_memory):
+    array = np.arange(300 * np.prod(shape[1:], dtype=int), dtype=float).reshape(shape)
+    if not in_memory and array.size:
+        spool = Spool()
+        spool.write(0, array)
+        array = spool.array(shape, array.dtype)
+    for rows in (np.arange(300), np.array([5, 3, 299]), np.array([], dtype=int)):
+        np.testing.assert_array_equal(take(array, rows), array[rows])
+    assert take(np.array(["a", None], dtype=object), np.array([1, 0])).tolist() == [None, "a"]
+
+
+def test_rows_that_are_taken_do_not_bring_the_others_into_memory():
+    spool, block = Spool(), np.ones(1 << 16)
+    for number in range(128):  # 64 MB
+        spool.write(number * block.nbytes, block)
+    array = spool.array((128 << 10, 64), block.dtype)
+    before = resident_mb()
+    assert take(array, np.arange(0, 128 << 10, 128)).sum() == 64 << 10
+    assert resident_mb() - before < 16
