@@ -59,18 +59,17 @@ def not_available(why):
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     try:
-        from playwright.sync_api import Error, sync_playwright
+        from playwright.sync_api import sync_playwright
     except ImportError:
         not_available("playwright is not installed (pip install 'simmanager[test]')")
     home = tmp_path_factory.mktemp("home")
     before = {path.name for path in Path(tempfile.gettempdir()).iterdir()}
     environ = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home)}
     with sync_playwright() as playwright:
-        path = next(filter(None, map(shutil.which, NAMES)), None)
-        try:
-            found = playwright.chromium.launch(executable_path=path, env=environ)
-        except Error as error:
-            not_available(f"there is no Chromium: install the package chromium ({str(error).splitlines()[0]})")
+        path = next(filter(None, map(shutil.which, NAMES)), playwright.chromium.executable_path)
+        if not Path(path).exists():
+            not_available("there is no Chromium: install the package chromium")
+        found = playwright.chromium.launch(executable_path=path, env=environ)
         yield found
         found.close()
     left = {path.name for path in Path(tempfile.gettempdir()).iterdir()} - before
