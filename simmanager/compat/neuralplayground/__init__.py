@@ -1,6 +1,6 @@
 """The names of ``neuralplayground.backend``, so that a script written for it runs here with other imports.
 
-Put ``simmanager.compat.neuralplayground`` where the script says ``neuralplayground.backend``::
+Put ``simmanager.compat.neuralplayground`` where the script says ``neuralplayground.backend``:
 
     from simmanager.compat.neuralplayground import SimulationManager, SingleSim, episode_based_training_loop
     from simmanager.compat.neuralplayground.default_simulation import stachenfeld_in_2d, weber_in_2d
@@ -12,35 +12,39 @@ Only the default simulations need the package; all other names here are ours.
 Constructors and methods take what its own take, by position and by name. What differs:
 
 Running
-    - ``run_all`` uses all cores (``n_jobs=1`` for one run at a time) and makes the folders if they are not made. Called
-      again it goes on with what is not finished; there all runs would be executed again.
-    - Every run is seeded (``random``, ``numpy.random``, torch), so the same ``seed`` of the manager gives the same
-      bytes. ``run_sim`` draws a seed and records it.
-    - ``generate_sim_paths`` twice makes nothing twice. A folder that holds another batch is refused
-      (``overwrite=True`` replaces it).
-    - ``rerun_simulation`` replaces all runs of a simulation, as there; ``include_finished=False`` keeps finished ones,
-      which is the default of `simmanager.SimulationManager`.
-    - An error in ``run_sim`` is raised and noted in ``error.log`` and ``state.log``; standard output is given back.
+-------
+- ``run_all`` uses all cores (``n_jobs=1`` for one run at a time) and makes the folders if they are not made. Called
+  again it goes on with what is not finished; there all runs would be executed again.
+- Every run is seeded (``random``, ``numpy.random``, torch), so the same ``seed`` of the manager gives the same
+  bytes. ``run_sim`` draws a seed and records it.
+- ``generate_sim_paths`` twice makes nothing twice. A folder that holds another batch is refused
+  (``overwrite=True`` replaces it).
+- ``rerun_simulation`` replaces all runs of a simulation, as there; ``include_finished=False`` keeps finished ones,
+  which is the default of `simmanager.SimulationManager`.
+- An error in ``run_sim`` is raised and noted in ``error.log`` and ``state.log``; standard output is given back.
 
 Checks
-    - The list of simulations is given to the constructor; it must not be empty, and no two simulations may have one id
-      (two of its default simulations do: ``stachenfeld_in_wernle_1`` and ``_2``; ``.copy(simulation_id=...)`` helps).
-      The objects in the list may be changed until they are run; the list cannot be replaced.
-    - Ids must be fit to be names of folders. Simulations that lack a part, or cannot be pickled, are named at once.
+------
+- The list of simulations is given to the constructor; it must not be empty, and no two simulations may have one id
+  (two of its default simulations do: ``stachenfeld_in_wernle_1`` and ``_2``; ``.copy(simulation_id=...)`` helps).
+  The objects in the list may be changed until they are run; the list cannot be replaced.
+- Ids must be fit to be names of folders. Simulations that lack a part, or cannot be pickled, are named at once.
 
 Folders
-    - ``results_path``, ``simulation_paths`` and ``run_paths`` are absolute.
-    - Parameters are in ``param.dict`` (there ``params.dict``; both are read), and the state of a batch is in
-      ``manager.json`` (there ``simulation.params``, which ``save_params`` writes). ``state.log`` has a line a move.
-    - Folders that it made open with ``existing_simulation=``, ``load_results``, ``load_params`` and ``show_logs``. They
-      can be looked at, not continued. `summarise_results` adds what ``simmanager results`` and ``report`` read.
+-------
+- ``results_path``, ``simulation_paths`` and ``run_paths`` are absolute.
+- Parameters are in ``param.dict`` (there ``params.dict``; both are read), and the state of a batch is in
+  ``manager.json`` (there ``simulation.params``, which ``save_params`` writes). ``state.log`` has a line a move.
+- Folders that it made open with ``existing_simulation=``, ``load_results``, ``load_params`` and ``show_logs``. They
+  can be looked at, not continued. `summarise_results` adds what ``simmanager results`` and ``report`` read.
 
 Values
-    - Our training loops give the history as arrays, there lists; they also take ``record_every``. A model that records
-      nothing has the history {}, there None. That of ``tem_training_loop`` is a dict, there a list, which our manager
-      refuses as a history: take that loop from here.
-    - ``check_run_status``, ``run_all`` and ``rerun_simulation`` return a `BatchStatus`, there None.
-    - A ``SingleSim`` is equal to another one with the same fields, and so cannot be in a set.
+------
+- Our training loops give the history as arrays, there lists; they also take ``record_every``. A model that records
+  nothing has the history {}, there None. That of ``tem_training_loop`` is a dict, there a list, which our manager
+  refuses as a history: take that loop from here.
+- ``check_run_status``, ``run_all`` and ``rerun_simulation`` return a `BatchStatus`, there None.
+- A ``SingleSim`` is equal to another one with the same fields, and so cannot be in a set.
 """
 
 from __future__ import annotations
