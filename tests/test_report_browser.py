@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -62,18 +61,19 @@ def browser(tmp_path_factory):
         from playwright.sync_api import sync_playwright
     except ImportError:
         not_available("playwright is not installed (pip install 'simmanager[test]')")
-    home = tmp_path_factory.mktemp("home")
-    before = {path.name for path in Path(tempfile.gettempdir()).iterdir()}
-    environ = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home)}
-    with sync_playwright() as playwright:
-        path = next(filter(None, map(shutil.which, NAMES)), playwright.chromium.executable_path)
-        if not Path(path).exists():
-            not_available("there is no Chromium: install the package chromium")
-        found = playwright.chromium.launch(executable_path=path, env=environ)
-        yield found
-        found.close()
-    left = {path.name for path in Path(tempfile.gettempdir()).iterdir()} - before
-    assert not {name for name in left if re.search("playwright|chrom", name)}
+    home, place = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("t")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+            patch.setenv(name, str(home))
+        patch.setenv("TMPDIR", str(place))
+        with sync_playwright() as playwright:
+            path = next(filter(None, map(shutil.which, NAMES)), playwright.chromium.executable_path)
+            if not Path(path).exists():
+                not_available("there is no Chromium: install the package chromium")
+            found = playwright.chromium.launch(executable_path=path)
+            yield found
+            found.close()
+    assert list(place.iterdir()) == [], "its profile is gone"
 
 
 @pytest.fixture(scope="module")
