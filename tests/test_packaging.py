@@ -1,13 +1,15 @@
-"""The wheel: what is in it, and that it works in an environment of its own.
+"""The wheel and the sdist: what is in them, and that they work in an environment of their own.
 
 Nothing comes from the network: the wheel is built with the hatchling that is installed here, and the dependencies are
 those of this environment, made visible to the new one by a ``.pth`` file.
 """
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -36,15 +38,30 @@ print(status)
 """
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    pytest.importorskip("hatchling")
-    folder = tmp_path_factory.mktemp("wheel")
+def build_wheel(source, folder):
+    """Return the wheel that pip makes of a folder or an sdist."""
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
     environ = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_CONFIG_FILE": os.devnull}
     done = subprocess.run(
-        [*command, "--wheel-dir", str(folder), str(ROOT)], capture_output=True, text=True, env=environ, check=False
+        [*command, "--wheel-dir", str(folder), str(source)], capture_output=True, text=True, env=environ, check=False
     )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (found,) = folder.iterdir()
+    return found
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    pytest.importorskip("hatchling")
+    return build_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    pytest.importorskip("hatchling")
+    folder = tmp_path_factory.mktemp("sdist")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (found,) = folder.iterdir()
     return found
@@ -92,6 +109,34 @@ def test_the_wheel_tells_what_it_needs(wheel):
     assert "Requires-Python: >=3.11" in metadata
     entry = archive.read(f"simmanager-{simmanager.__version__}.dist-info/entry_points.txt").decode()
     assert "simmanager = simmanager.cli:main" in entry
+
+
+def test_the_wheel_offers_the_extras_that_all_is_made_of(wheel):
+    archive = zipfile.ZipFile(wheel)
+    metadata = archive.read(f"simmanager-{simmanager.__version__}.dist-info/METADATA").decode()
+    needed = {}
+    for package, extra in re.findall(r"^Requires-Dist: (.*); extra == .(\w+).$", metadata, re.MULTILINE):
+        needed.setdefault(extra, set()).add(package)
+    assert set(re.findall(r"^Provides-Extra: (.*)$", metadata, re.MULTILINE)) == needed.keys()
+    for_users = needed.keys() - {"all", "check", "docs", "neuralplayground", "test"}
+    assert needed["all"] == set().union(*(needed[extra] for extra in for_users))
+
+
+def test_the_sdist_holds_what_a_packager_needs_and_nothing_that_was_made_here(sdist):
+    with tarfile.open(sdist) as archive:
+        names = [name.partition("/")[2] for name in archive.getnames()]
+    assert {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", "PKG-INFO"} <= set(names)
+    assert {"tests/conftest.py", "scripts/test", "scripts/reference/make.py", "benchmarks/__main__.py"} <= set(names)
+    made = ("__pycache__", ".pyc", ".venv", ".envs", ".coverage", "build/", "dist/")
+    assert not [name for name in names if any(part in name for part in made)]
+
+
+def test_the_wheel_of_the_sdist_is_the_wheel_of_the_tree(sdist, wheel, tmp_path):
+    again = zipfile.ZipFile(build_wheel(sdist, tmp_path / "wheel"))
+    first = zipfile.ZipFile(wheel)
+    assert {name: again.read(name) for name in again.namelist()} == {
+        name: first.read(name) for name in first.namelist()
+    }
 
 
 def test_the_installed_command_says_its_version(environment):
