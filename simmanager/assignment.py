@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from .errors import SimulationError
-from .parameter_path import ParameterPath
+from .parameter_path import ParameterPath, takes_any
 from .simulation import SingleSim
 
 #: Strings, brackets and commas: where a list of values may be parted.
@@ -22,12 +22,15 @@ def set_parameter(sim: SingleSim, assignment: str) -> None:
     SimulationError
         It has another form.
     UnknownName
-        There is no such parameter group.
+        There is no such parameter group, or the class or loop cannot take such a parameter.
     ParameterTypeError
         It reaches into a value that is no dict.
     """
     key, text = _parted(assignment)
-    ParameterPath.parse(key).set(sim, _literal(text))
+    path = ParameterPath.parse(key)
+    if not takes_any(sim, path.group):  # a name that nothing takes would fail each run, and stay in the batch
+        ParameterPath(path.group, path.names[:1]).check(sim)
+    path.set(sim, _literal(text))
 
 
 def parse_values(assignment: str) -> tuple[str, list[Any]]:

@@ -128,8 +128,9 @@ def claim_folder(folder: BatchFolder, *, overwrite: bool) -> None:
     if not overwrite:
         raise BatchExists(
             f"{path} already holds a batch. Go on with it: SimulationManager(existing_simulation={str(path)!r}), or "
-            "'simmanager run FILE --extend'; "
-            "keep it: choose another manager_id; replace it and lose its results: generate_sim_paths(overwrite=True)."
+            f"'simmanager resume {path}'; add to it: 'simmanager run FILE --extend'; "
+            "keep it: choose another manager_id (--id); "
+            "replace it and lose its results: generate_sim_paths(overwrite=True)."
         )
     _remove_batch(folder, manifest)
 

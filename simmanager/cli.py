@@ -95,10 +95,17 @@ def _executed(arguments: argparse.Namespace, manager: Any, run: Callable[[], Bat
 
 def cmd_run(arguments: argparse.Namespace) -> int:
     """Run the simulations of a file."""
-    from .loader import load_plan
+    from .loader import load_plan, users_traceback
 
     given = {"manager_id": arguments.id, "runs_per_sim": arguments.runs, "seed": arguments.seed}
-    plan = load_plan(arguments.file).swept(arguments.sweep).with_fields(**given)
+    try:
+        plan = load_plan(arguments.file)
+    except SimManagerError:
+        raise
+    except Exception as error:  # of the user's file, whatever it is
+        print(f"{users_traceback(error)}simmanager: {arguments.file} could not be loaded.", file=sys.stderr)
+        return EXIT_USAGE
+    plan = plan.swept(arguments.sweep).with_fields(**given)
     manager = plan.manager(arguments.dir, extend=arguments.extend)
     options = {**plan.options, **_options(arguments)}
     return _executed(arguments, manager, lambda: manager.run_all(**options))

@@ -132,7 +132,7 @@ class Difference:
         return self.n_first if self.paired else self.n_first + self.n_second
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Comparison:
     """What `compare` found; prints as two tables.
 
@@ -190,6 +190,9 @@ class Comparison:
         from .comparison_view import text_of
 
         return text_of(self)
+
+    def __repr__(self) -> str:
+        return str(self)  # at a prompt, the table as well
 
     def _repr_html_(self) -> str:
         from .comparison_view import html_of

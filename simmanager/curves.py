@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     IntArray = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Curves:
     """One history key of the finished runs of one simulation, on common iterations.
 
@@ -57,6 +57,9 @@ class Curves:
     n_not_finite: int = 0
     n_unreadable: int = 0
     ends: tuple[int, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Curves {self.key!r} of {self.simulation_id!r}: {self.text}, {len(self.iterations)} points>"
 
     @property
     def n_runs(self) -> int:
@@ -115,7 +118,7 @@ class MetricValues:
         return f"{self.n_runs} of {self.n_total} runs"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Map:
     """Maps of one kind of one run: firing rates, or whatever a model has for each place of a room.
 
@@ -133,8 +136,12 @@ class Map:
     values: FloatArray
     extent: tuple[float, float, float, float]
 
+    def __repr__(self) -> str:
+        n_maps, n_y, n_x = self.values.shape
+        return f"<Map {self.name!r}: {n_maps} maps of {n_x} x {n_y} bins>"
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Trajectory:
     """Where the agent of one run was.
 
@@ -154,6 +161,9 @@ class Trajectory:
     extent: tuple[float, float, float, float]
     walls: FloatArray
     steps: IntArray
+
+    def __repr__(self) -> str:
+        return f"<Trajectory: {len(self.positions)} points, {len(self.walls)} walls>"
 
 
 def together(

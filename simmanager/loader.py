@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -95,6 +96,18 @@ def _execute(path: Path) -> ModuleType:
     spec.loader.exec_module(module)
     cloudpickle.register_pickle_by_value(module)  # workers do not execute the file again
     return module
+
+
+def users_traceback(error: Exception) -> str:
+    """Return the traceback of an error in the user's file, without the frames that lead there."""
+    frames = error.__traceback__
+    while frames is not None and _leads_there(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames))
+
+
+def _leads_there(filename: str) -> bool:
+    return filename in (__file__, str(Path(__file__).with_name("cli.py"))) or filename.startswith("<frozen importlib")
 
 
 def _as_list(value: Any, where: str) -> list[SingleSim]:

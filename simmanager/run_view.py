@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from .batch_folder import BatchFolder
 from .display import duration, plain
-from .errors import BatchNotFound, UnknownName, suggest
+from .errors import BatchNotFound, SimManagerError, UnknownName, suggest
 from .provenance import Difference, commit_text, differences
 from .run_folder import RunFolder
 from .status import RunStatus, read_status
@@ -34,16 +34,35 @@ def find_run(path: Path | str, simulation_id: str | None = None, run_id: int | N
     if simulation_id is None:
         if RunFolder(path).looks_like_a_run():
             return RunFolder(path)
-        raise BatchNotFound(f"There is no run at {path}. Give the folder of a run, or BATCH/SIMULATION/RUN_ID.")
+        raise BatchNotFound(
+            f"There is no run at {path}. Give the folder of a run, or BATCH/SIMULATION/RUN_ID.{_runs_there(path)}"
+        )
     folder = BatchFolder(path)
     simulations = folder.read_manifest().simulation_ids
     if simulation_id not in simulations:
         near = suggest(simulation_id, simulations)
         raise UnknownName(f"No simulation {simulation_id!r}.{near} There are: {', '.join(simulations)}.")
     runs = folder.run_folders(simulation_id)
+    if run_id is None:
+        raise UnknownName(f"Name a run of simulation {simulation_id!r}, too: {_listed(runs)}.")
     if run_id not in runs:
         raise UnknownName(f"Simulation {simulation_id!r} has no run {run_id}; its runs are {sorted(runs)}.")
     return RunFolder(runs[run_id])
+
+
+def _listed(names: Iterable[object]) -> str:
+    """Return names with commas between them, of many the first ones."""
+    shown = [str(name) for name in names]
+    return ", ".join(shown[:10]) + (f", ... ({len(shown)})" if len(shown) > 10 else "")
+
+
+def _runs_there(path: Path) -> str:
+    """Return what can be named if a path is that of a batch, or ""."""
+    try:
+        simulations = BatchFolder(path).read_manifest().simulation_ids
+    except SimManagerError:
+        return ""
+    return f" Simulations of this batch: {_listed(simulations)}."
 
 
 def record_of(folder: RunFolder) -> dict[str, Any]:

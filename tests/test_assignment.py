@@ -7,6 +7,11 @@ from simmanager.assignment import parse_values, set_parameter
 from simmanager.errors import ParameterTypeError, SimulationError, UnknownName
 
 
+class TakesAnything:
+    def __init__(self, **params):
+        self.params = params
+
+
 @pytest.mark.parametrize(
     ("assignment", "group", "name", "value"),
     [
@@ -23,7 +28,7 @@ from simmanager.errors import ParameterTypeError, SimulationError, UnknownName
     ],
 )
 def test_a_parameter_is_set_to_a_literal_or_else_a_text(assignment, group, name, value):
-    sim = toy_sim()
+    sim = toy_sim().copy(agent_class=TakesAnything, env_class=TakesAnything)
     before = sim.fields
     set_parameter(sim, assignment)
     assert getattr(sim, group)[name] == value
@@ -48,6 +53,18 @@ def test_an_assignment_of_another_form_is_refused(assignment):
 def test_an_unknown_group_is_refused_with_the_nearest():
     with pytest.raises(UnknownName, match="Did you mean 'agent_params'"):
         set_parameter(toy_sim(), "agent_parms.gain=3")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "near"),
+    [("agent_params.gian=3", "Did you mean 'gain'"), ("training_loop_params.n_stesp=3", "Did you mean 'n_steps'")],
+)
+def test_a_parameter_that_nothing_takes_is_refused_with_the_nearest(assignment, near):
+    sim = toy_sim()
+    before = sim.fields
+    with pytest.raises(UnknownName, match=near):
+        set_parameter(sim, assignment)
+    assert sim.fields == before
 
 
 def test_a_parameter_in_a_dict_is_set_in_it_and_the_old_dict_stays():

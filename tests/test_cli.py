@@ -157,6 +157,7 @@ def test_run_refuses_a_folder_that_holds_a_batch(file, failed):
     done = cli("run", file, "--id", "batch")
     assert done.returncode == 2
     assert "already holds a batch" in done.stderr
+    assert "'simmanager resume " in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -166,8 +167,11 @@ def test_run_refuses_a_folder_that_holds_a_batch(file, failed):
 def test_an_error_in_the_users_file_is_shown_with_its_line(content, words, tmp_path):
     (tmp_path / "broken.py").write_text(f"\n\n{content}\n")
     done = cli("run", "broken.py")
-    assert done.returncode not in (0, 130)
+    assert done.returncode == 2
     assert words in done.stderr
+    assert "loader.py" not in done.stderr
+    assert "importlib" not in done.stderr
+    assert done.stderr.endswith("simmanager: broken.py could not be loaded.\n")
     assert "broken.py" in done.stderr
     assert "line 3" in done.stderr
     assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == ["broken.py"]
@@ -420,7 +424,14 @@ def test_rerun_all_replaces_finished_runs_too(failed, capsys):
 
 
 @pytest.mark.parametrize(
-    "words", [["god"], ["good", "--set", "x"], ["good", "--set", "agent_parms.x=1"], ["good", "--jobs", "0"]]
+    "words",
+    [
+        ["god"],
+        ["good", "--set", "x"],
+        ["good", "--set", "agent_parms.x=1"],
+        ["bad", "--set", "agent_params.gian=1"],
+        ["good", "--jobs", "0"],
+    ],
 )
 def test_rerun_refuses_before_anything_is_changed(failed, words, capsys):
     before = listing(failed)

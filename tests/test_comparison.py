@@ -377,6 +377,11 @@ def test_the_text_is_plain_and_whole_wherever_it_is_printed(by_metric, monkeypat
     assert str(comparison) == before and "\x1b" not in before
 
 
+def test_at_a_prompt_it_is_the_table_too(by_metric):
+    comparison = compare(by_metric, metric="score")
+    assert repr(comparison) == str(comparison)
+
+
 def test_in_a_notebook_it_is_a_table_in_which_names_are_text(tmp_path):
     name = "<img src=x onerror=alert(1)>"
     runs = {"a": with_metric([1.0, 2.0], name), "b": with_metric([1.0, 3.0], name), "c": [{"state": "in_queue"}]}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simmanager.curves import MetricValues, align, together
+from simmanager.curves import Map, MetricValues, Trajectory, align, together
 from simmanager.summary import MAX_POINTS, summarise
 
 NAN = float("nan")
@@ -85,6 +85,17 @@ def test_runs_that_are_shorter_or_not_finite_are_counted():
     assert curves.run_ids == (0, 2, 5)
     assert (curves.n_runs, curves.n_shorter, curves.n_not_finite, curves.n_unreadable) == (3, 2, 2, 1)
     assert curves.text == "3 of 6 runs"
+
+
+def test_curves_are_told_in_a_line_however_many_points_they_have():
+    curves = together("x", "sim", [(0, np.arange(300), np.arange(300.0))], reduction="", n_total=2, n_unreadable=0)
+    assert repr(curves) == "<Curves 'x' of 'sim': 1 of 2 runs, 300 points>"
+
+
+def test_maps_and_trajectories_are_told_in_a_line():
+    assert repr(Map("rate", np.zeros((2, 3, 4)), (0, 1, 0, 1))) == "<Map 'rate': 2 maps of 4 x 3 bins>"
+    trajectory = Trajectory(np.zeros((5, 2)), (0, 1, 0, 1), np.zeros((4, 2, 2)), np.arange(5))
+    assert repr(trajectory) == "<Trajectory: 5 points, 4 walls>"
 
 
 def test_an_end_after_which_there_is_nothing_is_no_nan_of_the_run_itself():

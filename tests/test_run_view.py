@@ -35,8 +35,10 @@ def test_what_cannot_be_found_is_told_with_what_there_is(batch):
         find_run("batch", "godo", 1)
     with pytest.raises(UnknownName, match=r"has no run 7; its runs are \[0, 1\]"):
         find_run("batch/good/7")
-    with pytest.raises(BatchNotFound, match="Give the folder of a run"):
+    with pytest.raises(BatchNotFound, match=r"Give the folder of a run.*Simulations of this batch: good, other, bad\."):
         find_run("batch")
+    with pytest.raises(UnknownName, match=r"Name a run of simulation 'good', too: 0, 1\."):
+        find_run("batch", "good")
     with pytest.raises(BatchNotFound):
         find_run("nowhere/good/1")
 
