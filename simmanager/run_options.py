@@ -121,10 +121,11 @@ def check_options(options: Mapping[str, Any]) -> RunOptions:
     ParameterTypeError, ParameterError
         Names an option that does not exist, or has a value that is not allowed.
     """
+    known = ("n_jobs", *OPTION_NAMES)  # the number of jobs is an argument of its own
     for name in options:
         if name not in OPTION_NAMES:
             raise ParameterTypeError(
-                f"There is no option {name!r}.{suggest(name, OPTION_NAMES)} There are: {', '.join(OPTION_NAMES)}."
+                f"There is no option {name!r}.{suggest(name, known)} There are: {', '.join(known)}."
             )
     return RunOptions(**options)
 

@@ -44,7 +44,7 @@ def find_run(path: Path | str, simulation_id: str | None = None, run_id: int | N
         raise UnknownName(f"No simulation {simulation_id!r}.{near} There are: {', '.join(simulations)}.")
     runs = folder.run_folders(simulation_id)
     if run_id is None:
-        raise UnknownName(f"Name a run of simulation {simulation_id!r}, too: {_listed(runs)}.")
+        raise UnknownName(f"Name a run of simulation {simulation_id!r}, too: {_listed(sorted(runs))}.")
     if run_id not in runs:
         raise UnknownName(f"Simulation {simulation_id!r} has no run {run_id}; its runs are {sorted(runs)}.")
     return RunFolder(runs[run_id])

@@ -158,6 +158,12 @@ def test_options_that_are_not_allowed_are_refused_by_name(options, tmp_path):
     assert listing(tmp_path) == {}
 
 
+def test_a_misspelt_number_of_jobs_is_told_with_its_name(tmp_path):
+    with pytest.raises(ParameterTypeError, match="Did you mean 'n_jobs'"):
+        batch().run_all(n_jobz=2)
+    assert listing(tmp_path) == {}
+
+
 def test_what_cannot_be_pickled_is_refused_by_name(tmp_path):
     sim = toy_sim("two")
     sim.agent_params = {"policy": threading.Lock()}

@@ -39,6 +39,15 @@ def test_what_cannot_be_found_is_told_with_what_there_is(batch):
         find_run("batch")
     with pytest.raises(UnknownName, match=r"Name a run of simulation 'good', too: 0, 1\."):
         find_run("batch", "good")
+
+
+def test_of_many_runs_the_first_are_named_in_order(batch):
+    SimulationManager(existing_simulation="batch").extend(runs_per_sim=12)
+    with pytest.raises(UnknownName, match=r"too: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\. \(12\)\."):
+        find_run("batch", "good")
+
+
+def test_a_run_that_cannot_be_found_by_its_short_name_is_told(batch):
     with pytest.raises(BatchNotFound):
         find_run("nowhere/good/1")
 
