@@ -251,6 +251,11 @@ class BatchFolder:
         ----------
         offset : int
             Bytes that are known; negative: nothing is read, only where to go on.
+
+        Returns
+        -------
+        (list of str, int)
+            The place is -1 if there is no such list.
         """
         try:
             with os.fdopen(open_regular(self.starts_file), "rb") as file:
@@ -259,8 +264,8 @@ class BatchFolder:
                     return [], size
                 file.seek(offset)
                 content = file.read(_STARTS_AT_ONCE)
-        except OSError:
-            return [], 0
+        except OSError:  # no list, or something else in its place: it cannot say what has changed
+            return [], -1
         complete = content[: content.rfind(b"\n") + 1]
         return complete.decode("utf-8", "replace").split("\n")[:-1], offset + len(complete)
 

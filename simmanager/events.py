@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from .process_group import signal_group
 from .status import BatchStatus
 
 #: Seconds that the end of a batch waits for a slow function, and for the command.
@@ -121,11 +123,20 @@ def notify(command: str, status: BatchStatus) -> None:
     }
     environ = {**os.environ, **{f"SIMMANAGER_{name}": str(value) for name, value in facts.items()}}
     try:
-        done = subprocess.run(
-            command, shell=True, env=environ, timeout=_PATIENCE_S, check=False
-        )  # the user's own words
+        code = _run_shell(command, environ)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         print(f"simmanager: --notify: {error}", file=sys.stderr)
         return
-    if done.returncode:
-        print(f"simmanager: --notify: the command ended with exit code {done.returncode}.", file=sys.stderr)
+    if code:
+        print(f"simmanager: --notify: the command ended with exit code {code}.", file=sys.stderr)
+
+
+def _run_shell(command: str, environ: dict[str, str]) -> int:
+    """Return the exit code of the user's own words; if they hang, all that they have started is ended."""
+    shell = subprocess.Popen(command, shell=True, env=environ, start_new_session=True)
+    try:
+        return shell.wait(_PATIENCE_S)
+    except BaseException:  # Ctrl-C, too, which a session of its own does not hear
+        signal_group(shell.pid, signal.SIGKILL)
+        shell.wait()
+        raise

@@ -14,7 +14,7 @@ from . import checkpoint, progress
 from .batch_folder import BatchFolder
 from .capture import descriptors_to_logs
 from .errors import InvalidTransition
-from .isolation import MemoryLimit, Meter
+from .isolation import MemoryLimit, Meter, end_if_forked
 from .locking import LockHeld, take_lock
 from .metrics import Measured
 from .provenance import loaded_versions
@@ -132,7 +132,7 @@ def _attempt(
         folder.set_aside_attempt(attempt - 1)
     folder.remove_logs()
     error: BaseException | None = None
-    measured = Measured()
+    measured, process = Measured(), os.getpid()
     with capture(folder):
         host = socket.gethostname()
         BatchFolder(folder.path.parent.parent).note_start(
@@ -145,7 +145,9 @@ def _attempt(
             progress.listen(_ProgressFile(folder))
             with MemoryLimit(task.memory_limit_mb):
                 measured = simulate(folder, task, loaded)
+            end_if_forked(process)
         except BaseException as raised:
+            end_if_forked(process, raised)
             error = raised
             _print_traceback(raised)
         finally:

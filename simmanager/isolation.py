@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import warnings
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,27 @@ class Baseline:
     def restore(self) -> None:
         """Put everything else back."""
         self._snapshot.restore()
+
+
+def end_if_forked(process: int, error: BaseException | None = None) -> None:
+    """End a child that a run has forked and that came back from its code: files and verdict are its parent's.
+
+    Parameters
+    ----------
+    process : int
+        Id of the process that executes the run; in this one nothing happens.
+    error : BaseException, optional
+        What the child raised; as in any process, SystemExit gives its exit code, anything else a traceback.
+    """
+    if os.getpid() == process:
+        return
+    with contextlib.suppress(Exception):  # the run may have closed or replaced its streams
+        if error is not None and not isinstance(error, SystemExit):
+            traceback.print_exception(error)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    code = error.code or 0 if isinstance(error, SystemExit) else int(error is not None)
+    os._exit(code & 0xFF if isinstance(code, int) else 1)
 
 
 def left_behind() -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import checkpoint
 from .errors import SimManagerError, SimulationError
-from .isolation import seed_everything
+from .isolation import end_if_forked, seed_everything
 from .metrics import Measured, as_number, check_metrics
 from .pickling import dump
 from .run_folder import RunFolder
@@ -39,11 +39,13 @@ def simulate(folder: RunFolder, task: Task, loaded: Callable[[bytes], None] | No
     folder.write_bytes(folder.path / "param.dict", content)
     checkpoint.use_store(checkpoint.CheckpointStore(folder, task.checkpoint_every_s, content))
     seed_everything(task.seed)
+    process = os.getpid()
     _say("---> Initializing models")
     agent = recipe["agent_class"](**(recipe.get("agent_params") or {}))
     env = recipe["env_class"](**(recipe.get("env_params") or {}))
     _say("---> Training loop")
     returned = recipe["training_loop"](agent, env, **(recipe.get("training_loop_params") or {}))
+    end_if_forked(process)  # before it saves into the same files as its parent
     agent, env, history = check_returned(returned, recipe["training_loop"])
     _say("---> Saving models")
     save_results(folder, agent, env, history)

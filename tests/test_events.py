@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -128,6 +129,18 @@ def test_a_command_that_fails_or_hangs_is_told_and_harms_nothing(monkeypatch, ca
     manager.generate_sim_paths()
     notify(command, manager.status())
     assert words in capfd.readouterr().err
+
+
+def test_what_a_command_that_hangs_has_started_ends_with_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(events, "_PATIENCE_S", 0.5)
+    manager = SimulationManager([toy_sim("a")], 1, "batch", seed=1)
+    manager.generate_sim_paths()
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    notify(f"exec > {tmp_path / 'pipe'}; echo started; (sleep 2; echo ended); :", manager.status())
+    os.set_blocking(reader, True)
+    with os.fdopen(reader, "rb") as pipe:
+        assert pipe.read() == b"started\n"  # returns when no process has it open any more
 
 
 def test_events_are_plain_records():

@@ -348,3 +348,53 @@ def test_tasks_and_outcomes_travel_as_json():
     assert as_tasks(json.loads(json.dumps(as_message(tasks)))) == tasks
     outcome = Outcome("error", "why", True, 1.5, 2, "1 thread(s)")
     assert Outcome(**json.loads(json.dumps(as_plain(outcome)))) == outcome
+
+
+def loop_whose_child_exits(agent, env):
+    child = os.fork()
+    if child == 0:
+        sys.exit(7)  # what everybody writes at the end of a child's work
+    _, status = os.waitpid(child, 0)
+    return agent, env, {"exit_code": [os.waitstatus_to_exitcode(status)]}
+
+
+def loop_whose_child_returns(agent, env):
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    return agent, env, {"child": [child]}
+
+
+def loop_whose_child_raises(agent, env):
+    child = os.fork()
+    if child == 0:
+        raise ValueError("in the child")
+    _, status = os.waitpid(child, 0)
+    return agent, env, {"exit_code": [os.waitstatus_to_exitcode(status)]}
+
+
+def metric_that_forks(agent, env, history):
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    return 1.0
+
+
+@pytest.mark.parametrize("loop", [loop_whose_child_exits, loop_whose_child_returns, loop_whose_child_raises])
+def test_a_forked_child_that_comes_back_writes_no_verdict(tmp_path, loop):
+    folder, task = make(tmp_path, toy_sim(loop=loop))
+    outcome, error = execute(task)
+    assert (outcome.state, error) == ("finished", None)
+    assert states(folder) == ["in_queue", "running", "finished"]
+    expected = {loop_whose_child_exits: [7], loop_whose_child_raises: [1]}
+    if loop in expected:
+        assert folder.load(folder.history)["exit_code"] == expected[loop]
+    assert ("ValueError: in the child" in folder.read_log("error")) == (loop is loop_whose_child_raises)
+
+
+def test_a_metric_whose_child_comes_back_writes_no_second_verdict(tmp_path):
+    sim = toy_sim()
+    sim.metrics = {"forked": metric_that_forks}
+    folder, task = make(tmp_path, sim)
+    assert execute(task)[0].state == "finished"
+    assert states(folder) == ["in_queue", "running", "finished"]

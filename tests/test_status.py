@@ -443,9 +443,11 @@ def test_a_refresh_looks_only_at_what_was_started(monkeypatch):
 
 def test_a_start_that_could_not_be_noted_is_seen_by_the_next_look_at_all(monkeypatch):
     from simmanager import status_reader
+    from simmanager.batch_folder import BatchFolder
 
     manager = SimulationManager([toy_sim("a")], 3, "batch", seed=1)
     manager.generate_sim_paths()
+    BatchFolder("batch").begin_starts()
     reader = status_reader.StatusReader("batch")
     reader.read()
     folder = manager.runs[1]
@@ -453,6 +455,20 @@ def test_a_start_that_could_not_be_noted_is_seen_by_the_next_look_at_all(monkeyp
     assert reader.read().counts["error"] == 0
     reader._next_full_look = 0.0
     assert reader.read().counts["error"] == 1
+
+
+@pytest.mark.parametrize("what", ["nothing", "pipe"])
+def test_without_a_list_of_starts_each_refresh_looks_at_all(what):
+    from simmanager.status_reader import StatusReader
+
+    manager = SimulationManager([toy_sim("a")], 3, "batch", seed=1)
+    manager.generate_sim_paths()
+    if what == "pipe":
+        os.mkfifo("batch/starts.log")
+    reader = StatusReader("batch")
+    for number, folder in enumerate(manager.runs):
+        assert reader.read().counts["error"] == number
+        folder.move(folder.read_history(), (RunState.RUNNING, "attempt=1 pid=1 host=x"), (RunState.ERROR, "boom"))
 
 
 @pytest.mark.parametrize("what", ["garbage", "gone", "shorter", "pipe", "link"])
