@@ -71,12 +71,22 @@ def default_training_loop(agent: Any, env: Any, n_steps: float, record_every: in
         As given, trained.
     history : dict of str to ndarray
         What ``update`` returned: one array for each key, first axis = recorded iteration. An iteration
-        without a value is NaN; see `HistoryRecorder` for values that are not plain numbers.
+        without a value is NaN; see `HistoryRecorder` for values that are not plain numbers, and for where large
+        arrays are kept.
 
     Raises
     ------
     ParameterTypeError, ParameterError
         ``n_steps`` or ``record_every`` of the wrong type or out of range.
+
+    Notes
+    -----
+    Some models do many iterations at once, with the same result but for the last bit of some sums. They need actions
+    that depend neither on what is seen nor on what is learned, and say so by ``works_in_blocks``, which is True unless
+    a subclass replaces what one step does. The agent's ``act_block(n)`` returns (n, 2) actions, the arena's
+    ``step_block(actions)`` the (n, 2) observations after them, and the agent's ``update_block(observations)``, given
+    those before them, a dict of what n updates return, first axis = iteration. If not both agent and arena work in
+    blocks, all is done step by step.
     """
     total = _count("n_steps", n_steps)
     return _run(_start(agent, env, total, record_every), total, record_every, _step_then_learn)
@@ -110,6 +120,10 @@ def episode_based_training_loop(
     ------
     ParameterTypeError, ParameterError
         A number of the wrong type or out of range.
+
+    Notes
+    -----
+    Some models do many iterations at once: see `default_training_loop`.
     """
     total = _count("t_episode", t_episode) * _count("n_episode", n_episode)
     return _run(_start(agent, env, total, record_every), total, record_every, _learn_then_step)
