@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from conftest import workers_alive
+from our_processes import workers_alive
 
 TESTS = Path(__file__).resolve().parent
 

@@ -53,7 +53,9 @@ class Cluster:
         environ = {**os.environ, "PYTHONPATH": path, "DASK_TEMPORARY_DIRECTORY": str(self.folder), "PYTHONWARNINGS": ""}
         command = [sys.executable, "-m", "dask", what, *words, "--no-dashboard"]
         with (self.folder / f"{what}.log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, env=environ, cwd=self.folder)
+            return subprocess.Popen(
+                command, stdout=log, stderr=log, env=environ, cwd=self.folder, start_new_session=True
+            )
 
     def client(self):
         from distributed import Client
@@ -69,9 +71,9 @@ class Cluster:
             process.terminate()
         for process in (*self.nannies, self.scheduler):
             try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+                process.wait(3)
+            except subprocess.TimeoutExpired:  # it waits for somebody who is gone
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
 

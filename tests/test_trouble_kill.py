@@ -10,8 +10,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import workers_alive
 from manager_process import ENVIRONMENT, TESTS, start_script
+from our_processes import workers_alive
 from toys import failing_loop, hashes, toy_sim
 from trouble import wait_for
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import workers_alive
 from manager_process import ENVIRONMENT, start_cli
+from our_processes import workers_alive
 from toys import failing_loop, hashes, toy_loop, toy_sim
 from trouble import (
     bad_sim,
