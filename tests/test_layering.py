@@ -164,7 +164,7 @@ def test_processes_are_known_to_those_who_run_them():
     pools = {"multiprocessing", "concurrent"}
     assert [n for n in SOURCES if pools & {i.partition(".")[0] for i in imports(n, late=True)}] == ["dask_executor"]
     assert "concurrent.futures" in imports("dask_executor", late=True)  # the name of an exception of Dask's
-    assert {name for name in SOURCES if "process_group" in imports(name, late=True)} <= {"slots", "worker", "executor"}
+    assert {name for name in SOURCES if "process_group" in imports(name, late=True)} <= {"slots", "worker", "events"}
     using_slots = {name for name in SOURCES if "slots" in imports(name, late=True)}
     assert using_slots == {"executor", "dask_executor", "reproduction"}
     supervising = {name for name in SOURCES if "executor" in imports(name, late=True)}
