@@ -16,7 +16,7 @@ from simmanager.status import read_status
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-VERBS = "run status results report logs show diff reproduce resume rerun stop demo".split()
+VERBS = "run status results report logs show diff reproduce resume rerun stop demo completion".split()
 
 
 def execute(number: int, names: dict[str, Any] | None = None, **replaced: str) -> dict[str, Any]:
