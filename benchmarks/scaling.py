@@ -35,7 +35,7 @@ def measure(settings: Settings) -> Record:
                 who: partial(_both, folder, python, way=way, rounds=rounds, runs=runs)
                 for who, (python, way) in ways.items()
             }
-            turns = min(settings.turns(3), 2 if seconds > 5 else 99)
+            turns = settings.turns(3 if seconds < 1 else 2 if seconds < 5 else 1)
             _note(record, seconds, in_turns(contenders, turns, record))
     return record
 

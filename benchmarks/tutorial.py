@@ -37,7 +37,7 @@ def measure(settings: Settings) -> Record:
         for peer, joblib in ((peers.NPG, False), (peers.NPG_JOBLIB, True)):
             if peers.present(peer, settings, record):
                 contenders[peer.name] = work(peer.python, "neuralplayground", joblib=joblib)
-        measured = in_turns(contenders, settings.turns(2), record, warm_up=OURS)
+        measured = in_turns(contenders, settings.turns(1), record, warm_up=OURS)
     for who, metrics in measured.samples.items():
         for metric, unit in _UNITS.items():
             record.add(who, "whole tutorial", unit, metrics[metric])
