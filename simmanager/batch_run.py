@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .batch_folder import BatchFolder
 from .capture import errors_to_log
-from .display import Progress, console, headline
+from .display import Progress, console, headline, plain
 from .errors import SimManagerError
 from .events import Announcer, Event
 from .execution import execute_run
@@ -160,12 +160,12 @@ def remove_leftovers(folder: BatchFolder) -> None:
 def _announce(folder: BatchFolder, before: BatchStatus, tasks: list[Task], n_jobs: int, progress: Progress) -> None:
     if not tasks:
         failed = before.counts[RunState.ERROR]
-        hint = f"; {failed} failed, see: simmanager logs {folder.path}" if failed else ""
+        hint = f"; {failed} failed, see: simmanager logs {plain(str(folder.path))}" if failed else ""
         print(f"Nothing to do: {before.counts[RunState.FINISHED]} of {before.total} runs are finished{hint}.")
         return
     skipped = before.total - len(tasks)
     rest = f" ({skipped} others stay as they are)" if skipped else ""
-    progress.say(f"{len(tasks)} runs{rest}, {min(n_jobs, len(tasks))} at a time, in {folder.path}")
+    progress.say(f"{len(tasks)} runs{rest}, {min(n_jobs, len(tasks))} at a time, in {plain(str(folder.path))}")
     if kind := network_file_system(folder.path):
         progress.say(f"note: this is a {kind} file system; run a batch from one machine at a time only.", "yellow")
 
