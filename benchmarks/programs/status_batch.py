@@ -56,6 +56,8 @@ def main() -> None:
         elif index % 20:
             with open(f"{path}/state.log", "w") as file:
                 file.write("error" if index % 20 == 1 else "finished")
+    if package == "simmanager":
+        open("batch/starts.log", "w").close()  # as run_all begins it
     answer(make_s=make_s)
 
 
