@@ -10,6 +10,7 @@ import webbrowser
 from pathlib import Path
 
 import pytest
+from fake_batch import fake_batch
 from pages import EVIL, EVIL_NAME, Page, make_batch, make_hostile, many_runs
 from toys import toy_sim
 
@@ -101,6 +102,20 @@ def test_runs_that_failed_for_one_reason_are_one_problem():
     assert one.reason == "ValueError: bad value 6"
     assert one.where == [("sim_0", "6, 13, 20"), ("sim_1", "6, 13, 20")]
     assert (one.log, one.log_of, one.unnamed) == ("", None, 0)
+
+
+def test_metrics_that_failed_are_problems_too_after_the_runs_that_failed(tmp_path):
+    why = {"score": "KeyError: 'x'"}
+    runs = [{"metric_errors": why}, {"metric_errors": why}, {"state": "error", "reason": "ValueError: boom"}, {}]
+    failed, metric = problems(read_results(fake_batch(tmp_path / "batch", {"a": runs})))
+    assert failed.reason == "ValueError: boom"
+    assert (metric.state, metric.reason) == ("finished", "the metric score failed: KeyError: 'x'")
+    assert metric.where == [("a", "0, 1")]
+
+
+def test_no_failed_run_is_not_told_in_the_colour_of_failure(tmp_path):
+    found = {tile.label: tile for tile in tiles(read_results(fake_batch(tmp_path / "batch", {"a": [{}]})))}
+    assert (found["failed"].value, found["failed"].state) == ("0", "")
 
 
 def test_a_problem_with_very_many_runs_names_some_and_counts_the_others():

@@ -130,7 +130,8 @@ def tiles(results: Results) -> list[Tile]:
     status, runs = results.status, results.runs
     counts, total = status.counts, status.total
     found = [Tile("finished", f"{counts['finished']:,}", f"of {count(total, 'run')}", "finished")]
-    found.append(Tile("failed", f"{counts['error']:,}", _share(counts["error"], total), "error"))
+    failed = "error" if counts["error"] else ""  # none is no bad news, and in no bad colour
+    found.append(Tile("failed", f"{counts['error']:,}", _share(counts["error"], total), failed))
     if counts["interrupted"]:
         found.append(Tile("interrupted", f"{counts['interrupted']:,}", "resume takes them up", "interrupted"))
     if counts["running"] or status.manager_alive:

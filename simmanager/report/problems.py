@@ -27,12 +27,12 @@ _CHANGING = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Runs that failed, or were interrupted, for one reason.
+    """Runs that failed, were interrupted, or lack a metric, for one reason.
 
     Parameters
     ----------
     state : str
-        "error" or "interrupted".
+        "error", "interrupted" or "finished" (with a metric that failed).
     reason : str
         The last line of the first of them.
     runs : tuple of RunResult
@@ -64,22 +64,35 @@ class Problem:
 
 
 def problems(results: Results) -> list[Problem]:
-    """Return the runs that failed or were interrupted, grouped by reason; large groups first, failed ones before."""
-    groups: dict[tuple[str, str], list[RunResult]] = {}
+    """Return what went wrong, grouped by reason: failed runs first, then interrupted ones, then metrics that failed.
+
+    Large groups come before small ones.
+    """
+    groups: dict[tuple[str, str], list[tuple[RunResult, str]]] = {}
     for run in results.runs:
-        if run.state in (RunState.ERROR, RunState.INTERRUPTED):
-            groups.setdefault((run.state, _CHANGING.sub("0", run.error)), []).append(run)
-    ordered = sorted(groups.items(), key=lambda item: (item[0][0] != RunState.ERROR, -len(item[1])))
+        for reason in _reasons(run):
+            groups.setdefault((run.state, _CHANGING.sub("0", reason)), []).append((run, reason))
+    order = (RunState.ERROR, RunState.INTERRUPTED, RunState.FINISHED)
+    ordered = sorted(groups.items(), key=lambda item: (order.index(RunState(item[0][0])), -len(item[1])))
     return [
-        _problem(state, runs, with_log=position < MAX_GROUPS) for position, ((state, _), runs) in enumerate(ordered)
+        _problem(state, found[0][1], [run for run, _ in found], with_log=position < MAX_GROUPS)
+        for position, ((state, _), found) in enumerate(ordered)
     ]
 
 
-def _problem(state: str, runs: list[RunResult], *, with_log: bool) -> Problem:
+def _reasons(run: RunResult) -> list[str]:
+    if run.state in (RunState.ERROR, RunState.INTERRUPTED):
+        return [run.error]
+    if run.state == RunState.FINISHED:
+        return [f"the metric {name} failed: {why}" for name, why in run.metric_errors.items()]
+    return []
+
+
+def _problem(state: str, reason: str, runs: list[RunResult], *, with_log: bool) -> Problem:
     for run in runs[:10] if with_log else ():
         log = RunFolder(run.path).read_log("error", MAX_LOG).strip()
         if log:
             whole = len(log.encode("utf-8", "replace")) < MAX_LOG - 3
             text = log if whole else f"…\n{log.partition(chr(10))[2]}"
-            return Problem(state, runs[0].error, tuple(runs), text, run)
-    return Problem(state, runs[0].error, tuple(runs), "", None)
+            return Problem(state, reason, tuple(runs), text, run)
+    return Problem(state, reason, tuple(runs), "", None)
