@@ -274,15 +274,17 @@ class Simple2D(Environment):
             raise ParameterError(f"Actions must be finite numbers, not {actions[~np.isfinite(actions)][0]!r}.")
         x, y = self.state.tolist()
         x_low, x_high, y_low, y_high = self._room
+        is_plain, time = self._is_plain, self.global_time
         positions = []
         for dx, dy in actions.tolist():
             to_x, to_y = x + dx, y + dy
-            if self._is_plain and x_low < to_x < x_high and y_low < to_y < y_high:
+            if is_plain and x_low < to_x < x_high and y_low < to_y < y_high:
                 x, y = to_x, to_y
             else:
                 x, y, _ = self._stop(x, y, to_x, to_y)
             positions.append((x, y))
-            self.global_time += self.time_step_size
+            time += self.time_step_size
+        self.global_time = time
         states = np.array(positions)
         self.state = states[-1].copy()
         self.history.record_block(actions, states, 0.0, self.global_steps + 1)
