@@ -128,7 +128,9 @@ def without_dead_links(page: str) -> str:
 
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore", "Error parsing type annotation", UserWarning)  # a NamedTuple's own constructor
+    # Annotations that pdoc cannot evaluate (of a NamedTuple's own constructor, of packages that are not installed) are
+    # shown as they are written.
+    warnings.filterwarnings("ignore", "Error parsing type annotation|Failed to run TYPE_CHECKING", UserWarning)
     target = Path(sys.argv[1])
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(Reference(MODULES).page(), encoding="utf-8")
