@@ -263,9 +263,26 @@ def peak_memory_mb(pid: int) -> float | None:
         pass
     if resource is None or pid != os.getpid():
         return None
-    return round(
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6, 1
-    )
+    return usage_peak_mb(resource.getrusage(resource.RUSAGE_SELF))
+
+
+def usage_peak_mb(usage: Any) -> float:
+    """Return the peak resident memory in MB (10**6 bytes) that the system has counted for a process.
+
+    On Linux it is not below the memory of the process that started it: the count begins before ``exec``.
+    """
+    peak: float = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+    return round(peak, 1)
+
+
+def memory_at_start() -> dict[str, float]:
+    """Return, in MB, the peak of this process so far (``own_mb``), and what was counted before it began.
+
+    That (``inherited_mb``, 0 if nothing) is the least that `usage_peak_mb` will ever say of it.
+    """
+    own = peak_memory_mb(os.getpid()) or 0.0
+    counted = 0.0 if resource is None else usage_peak_mb(resource.getrusage(resource.RUSAGE_SELF))
+    return {"own_mb": own, "inherited_mb": counted if counted > own else 0.0}
 
 
 class MemoryLimit:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import SimManagerError
-from .isolation import peak_memory_mb
+from .isolation import peak_memory_mb, usage_peak_mb
 from .process_group import TOKEN, end_members, signal_group
 from .provenance import working_directory
 from .task import Outcome, Task, as_message
@@ -144,6 +144,9 @@ class Worker:
         self._input, self._output = self._process.stdin, self._process.stdout
         self._exit_code: int | None = None
         self._peak_mb: float | None = None
+        #: The manager's memory, if the system counts it as a peak of the worker: below it the count tells nothing.
+        self._inherited_mb = 0.0
+        self._own_mb = 0.0
         self._cpu_before = 0.0
         self._usage: Any = None
         self._pidfd = self._open_pidfd()
@@ -163,12 +166,13 @@ class Worker:
         if self._ready:
             return
         deadline = time.monotonic() + _START_PATIENCE_S
-        if self._receive(lambda: time.monotonic() > deadline) is None:
+        if (message := self._receive(lambda: time.monotonic() > deadline)) is None:
             code = self._exit_code
             self._said.seek(0)  # before it is closed
             said = self._said.read()[-2000:].decode("utf-8", "replace").strip()
             self.kill(grace_s=0)
             raise WorkerLost(f"A worker process could not be started (exit code {code}): {said or 'it said nothing'}")
+        self._own_mb, self._inherited_mb = message["own_mb"], message["inherited_mb"]
         self._ready = True
 
     def execute(
@@ -325,9 +329,10 @@ class Worker:
                 raise TimeoutError  # in the kernel, uninterruptible: nobody can end it now, do not wait for ever
             _, status, self._usage = os.wait4(self.pid, 0)
             self._process.returncode = os.waitstatus_to_exitcode(status)
-            # Since a run starts with a fresh peak, this is the peak of the run, unless the manager itself is larger.
-            peak = round(self._usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
-            self._peak_mb = max(peak, self._peak_mb or 0.0)
+            # Since a run starts with a fresh peak, this is the peak of the run, where it is above what was inherited;
+            # else it is known to be what was last seen, at least.
+            peak = usage_peak_mb(self._usage)
+            self._peak_mb = max(peak if peak > self._inherited_mb else self._own_mb, self._peak_mb or 0.0)
         self._process.poll()
         for file in (self._input, self._output, self._said):
             with suppress(OSError):

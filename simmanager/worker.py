@@ -100,13 +100,13 @@ def main() -> None:
     import numpy  # noqa: F401
 
     from .execution import execute_run
-    from .isolation import Baseline, become_subreaper, left_behind
+    from .isolation import Baseline, become_subreaper, left_behind, memory_at_start
     from .task import NOT_STARTED, as_plain, as_tasks
 
     become_subreaper()
     baseline = Baseline()
     gc.freeze()
-    if not channel.send({"ready": os.getpid()}):
+    if not channel.send({"ready": os.getpid(), **memory_at_start()}):
         return
     while (message := channel.receive()) is not None:
         tasks = as_tasks(message)

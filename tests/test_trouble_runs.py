@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from manager_process import ENVIRONMENT, start_cli
 from our_processes import workers_alive
-from toys import failing_loop, hashes, toy_loop, toy_sim
+from toys import failing_loop, hashes, python, toy_loop, toy_sim
 from trouble import (
     bad_sim,
     crash_once_loop,
@@ -139,6 +139,21 @@ def test_peak_memory_and_cpu_time_are_those_of_the_run_and_not_of_its_workers_pa
         assert written["peak_mb"] < 300, written
         assert written["cpu_s"] < 0.3, written
     assert (fat.peak_mb, fat.cpu_s) == (record(fat.path)["peak_mb"], record(fat.path)["cpu_s"])
+
+
+def test_the_memory_of_a_large_manager_is_not_that_of_a_run_that_was_killed(tmp_path):
+    done = python(
+        "import json, numpy\n"
+        "from test_executor import loop_that_dies\n"
+        "from toys import toy_sim\n"
+        "from simmanager import SimulationManager\n"
+        "ballast = numpy.ones(60_000_000)\n"
+        "manager = SimulationManager([toy_sim('crash', loop_that_dies)], 1, 'b', seed=1)\n"
+        "manager.run_all(1, progress=False)\n"
+        "print(json.dumps(json.loads((manager.runs[0].path / 'run.json').read_text())['peak_mb']))"
+    )
+    peak = json.loads(done.stdout.splitlines()[-1])
+    assert peak is None or peak < 300, "480 MB are the manager's"
 
 
 # Retries -------------------------------------------------------------------------------------------------------
