@@ -124,6 +124,7 @@ def test_the_whole_tutorial_runs_and_keeps_its_promises(tutorial, tmp_path, caps
 @pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
+@pytest.mark.slow
 def test_the_notebook_runs_in_jupyter_with_figures(tmp_path, monkeypatch):
     import nbformat
     from nbclient import NotebookClient
