@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import tempfile
 import time
 import uuid
@@ -15,6 +16,8 @@ import pytest
 from our_processes import SESSION, workers_alive
 
 matplotlib.use("Agg")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background; programs under test inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ[SESSION] = uuid.uuid4().hex
 
 
