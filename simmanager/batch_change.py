@@ -161,7 +161,7 @@ def _commit(
             parent = folder.own_simulation(name)
             parent.mkdir(exist_ok=True)
             target = folder.recipe(name) if name in new else _staged(folder, name)
-            RunFolder(parent).write_bytes(target, content)
+            RunFolder(parent).write_bytes(target.name, content)
         folder.write_manifest(replace(manifest, simulations=(*entries, *new.values())))
         for simulation in changed:
             name = str(simulation.simulation_id)

@@ -184,13 +184,13 @@ class BatchFolder:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace manager.json atomically."""
-        RunFolder(self.path).write_json(self.manifest_file, manifest.as_json())
+        RunFolder(self.path).write_json(self.manifest_file.name, manifest.as_json())
 
     def write_recipe(self, simulation_id: str, content: bytes) -> None:
         """Replace the pickled recipe of a simulation atomically."""
         folder = self.own_simulation(simulation_id)
         folder.mkdir(exist_ok=True)
-        RunFolder(folder).write_bytes(self.recipe(simulation_id), content)
+        RunFolder(folder).write_bytes(self.recipe(simulation_id).name, content)
 
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
@@ -208,7 +208,7 @@ class BatchFolder:
     def run_folders(self, simulation_id: str) -> dict[int, str]:
         """Return the path of each run of a simulation that has a folder; of two with one id, the newer."""
         found: dict[int, str] = {}
-        folder = str(self.simulation(simulation_id))
+        folder = f"{self.path}{os.sep}{simulation_id}"
         try:
             entries = os.scandir(folder)
         except OSError:
@@ -315,7 +315,7 @@ class BatchFolder:
 
     def owner(self) -> str:
         """Return who took the lock of the batch last, in words."""
-        content = RunFolder(self.path).read_json(self.lock_file)
+        content = RunFolder.read_json(self.lock_file)
         if not content:
             return "an unknown process"
         return f"process {content.get('pid')} on {content.get('host')}, since {content.get('since')}"
@@ -328,7 +328,7 @@ class BatchFolder:
 
     def request_stop(self, *, now: bool) -> None:
         """Ask the manager that runs the batch to stop: after the runs at hand, or at once."""
-        RunFolder(self.path).write_bytes(self.stop_request, b"now" if now else b"finish")
+        RunFolder(self.path).write_bytes(self.stop_request.name, b"now" if now else b"finish")
 
     def requested_stop(self) -> str:
         """Return "", "finish" or "now"."""

@@ -19,7 +19,7 @@ from .errors import SimManagerError
 from .events import Announcer, Event
 from .execution import execute_run
 from .executor import Executor, stop_on_signals
-from .locking import is_held, network_file_system
+from .locking import network_file_system
 from .provenance import changes_since, provenance_of
 from .run_folder import RunFolder
 from .run_options import RunOptions
@@ -86,7 +86,7 @@ def run_batch(
         _announce_changes(folder, tasks, progress)
     try:
         if executor is not None:
-            _run_on_slots(folder, tasks, mean_durations(before.runs), executor, progress, announcer)
+            _run_on_slots(folder, _queue(tasks, before), executor, progress, announcer)
         else:
             for task in tasks:
                 _run_here(task, progress, announcer)
@@ -121,14 +121,14 @@ def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, e
     simulations = folder.read_manifest().simulations
     common = provenance_of(simulations, options.threads_per_run)
     provenance = {entry["simulation_id"]: {**common, "simulation": entry} for entry in simulations}
+    recipes = {name: str(folder.recipe(name)) for name in provenance}
     tasks = []
     for run in due:
-        recipe = str(folder.recipe(run.simulation_id))
         seed = run.seed if run.seed is not None else 0
         tasks.append(
             Task(
                 folder=run.path,
-                recipe=recipe,
+                recipe=recipes[run.simulation_id],
                 seed=seed,
                 execute=execute,
                 memory_limit_mb=options.memory_limit_mb,
@@ -236,8 +236,9 @@ class _Supervision:
 
     def _on_end(self, task: Task, outcome: Outcome) -> None:
         self._done += 1
-        self._at_hand.pop(task.folder, None)
-        self._announcer.send(_event("ended", task, outcome.state, None, outcome.reason))
+        if self._announcer.wanted:
+            self._at_hand.pop(task.folder, None)
+            self._announcer.send(_event("ended", task, outcome.state, None, outcome.reason))
         if outcome.executed and outcome.state == RunState.FINISHED.value and outcome.duration_s is not None:
             self._durations.append(outcome.duration_s)
         self._progress.ended(task.folder, outcome.state, outcome.reason)
@@ -265,18 +266,23 @@ class _Supervision:
         self._progress.say(f"{why}: {self._running} {are} finishing; {again}", "yellow")
 
 
+def _queue(tasks: list[Task], before: BatchStatus) -> RunQueue:
+    """Return the tasks in their order; those that workers of a killed manager still execute come last."""
+    held = {run.path for run in before.runs if run.state is RunState.RUNNING}
+    waiting: list[Task] = []
+    running: list[Task] = []
+    for task in tasks:
+        (running if task.folder in held else waiting).append(task)
+    return RunQueue(waiting, mean_durations(before.runs), running)
+
+
 def _run_on_slots(
     folder: BatchFolder,
-    tasks: list[Task],
-    durations: dict[str, float],
+    queue: RunQueue,
     executor: Executor | DaskExecutor,
     progress: Progress,
     announcer: Announcer,
 ) -> None:
-    held = {task.folder for task in tasks if is_held(RunFolder(task.folder).lock_file)}  # by orphans: these come last
-    queue = RunQueue(
-        [task for task in tasks if task.folder not in held], durations, [task for task in tasks if task.folder in held]
-    )
     _Supervision(folder, queue, executor, progress, announcer).run()
     stop = executor.stop
     if stop.by_signal:

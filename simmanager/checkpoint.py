@@ -64,16 +64,16 @@ class CheckpointStore:
 
     def __init__(self, folder: RunFolder, every_s: float | None, recipe: bytes) -> None:
         self._folder, self._every_s = folder, every_s
-        self._recipe = hashlib.sha256(recipe).hexdigest()
+        self._recipe = recipe
         self._next = time.monotonic() + (every_s or 0.0)
 
     def save(self, state: Any) -> None:
         """Save a checkpoint if one is due; a failure is told in error.log and ends no run."""
         if self._every_s is None or time.monotonic() < self._next:
             return
-        content = {"recipe": self._recipe, "state": state, "generators": _generators()}
+        content = {"recipe": self._fingerprint(), "state": state, "generators": _generators()}
         try:
-            self._folder.write(self._folder.checkpoint, lambda scratch: _dump(content, scratch))
+            self._folder.write(self._folder.checkpoint.name, lambda scratch: _dump(content, scratch))
         except Exception as error:
             print(f"simmanager: the checkpoint could not be saved: {type(error).__name__}: {error}", file=sys.stderr)
             if not isinstance(error, OSError):  # a disk may have room later; what cannot be pickled never can
@@ -85,7 +85,7 @@ class CheckpointStore:
         try:
             with self._folder.checkpoint.open("rb") as file:
                 content = _Unpickler(file).load()
-            if content["recipe"] != self._recipe:
+            if content["recipe"] != self._fingerprint():
                 raise ValueError("it was made with other parameters")
             state, generators = content["state"], content["generators"]
             _restore_generators(generators)
@@ -97,8 +97,11 @@ class CheckpointStore:
             return None
         return state
 
+    def _fingerprint(self) -> str:
+        return hashlib.sha256(self._recipe).hexdigest()
 
-def _dump(content: dict[str, Any], scratch: Path) -> None:
+
+def _dump(content: dict[str, Any], scratch: str) -> None:
     """Pickle such that what is loaded pickles again to the same bytes as the original would have.
 
     Pickle writes an object once and then refers to it. Copies of names ("state") or dtypes from a checkpoint, beside
@@ -115,7 +118,7 @@ def _dump(content: dict[str, Any], scratch: Path) -> None:
                 return f"dtype {thing.str}"
             return None
 
-    with scratch.open("wb") as file:
+    with Path(scratch).open("wb") as file:
         writer = PickleWriter(file)
         Pickler(writer, protocol=5).dump(content)
         writer.flush()

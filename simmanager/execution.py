@@ -191,7 +191,7 @@ def _verdict(
         metric_errors=measured.errors,
     )
     try:
-        folder.write_json(folder.record, record.as_json())
+        folder.write_json(folder.record.name, record.as_json())
     except OSError as failure:
         if state is RunState.FINISHED:
             state, reason = RunState.ERROR, f"could not save run.json: {failure.strerror or failure}"
@@ -224,7 +224,7 @@ class _ProgressFile:
     def __call__(self, done: float, total: float) -> None:
         if time.monotonic() >= self._next:
             with suppress(OSError):
-                self._folder.write_bytes(self._folder.progress, f"{done} {total}\n".encode())
+                self._folder.write_bytes(self._folder.progress.name, f"{done} {total}\n".encode())
             self._next = time.monotonic() + PROGRESS_INTERVAL_S
 
 

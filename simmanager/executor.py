@@ -320,7 +320,7 @@ def _declare(folder: RunFolder, task: Task, history: StateHistory, state: RunSta
         provenance=task.provenance,
     )
     with suppress(OSError):
-        folder.write_json(folder.record, record.as_json())
+        folder.write_json(folder.record.name, record.as_json())
     return folder.move(history, (state, death.reason))
 
 

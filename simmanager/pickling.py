@@ -18,7 +18,7 @@ _PIECE = 16 << 20
 _HEADER = 9
 
 
-def dump(thing: Any, path: Path) -> None:
+def dump(thing: Any, path: Path | str) -> None:
     """Pickle ``thing`` to a new file.
 
     Plain pickle is several times faster than cloudpickle for small objects; it refuses classes and functions of a
@@ -40,8 +40,8 @@ def dump(thing: Any, path: Path) -> None:
         _dump(cloudpickle, thing, path)
 
 
-def _dump(module: Any, thing: Any, path: Path) -> None:
-    with path.open("wb") as file:
+def _dump(module: Any, thing: Any, path: Path | str) -> None:
+    with open(path, "wb") as file:  # noqa: PTH123 - a hot path
         writer = PickleWriter(file)
         module.dump(thing, writer, protocol=5)
         writer.flush()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,6 +105,8 @@ def loaded_versions() -> dict[str, str]:
 
 def installed_versions(names: Iterable[str]) -> dict[str, str]:
     """Return the versions that these packages have now, as far as that can be told without loading them."""
+    from importlib import metadata  # as slow to import as a run may be short
+
     loaded, found = loaded_versions(), {}
     for name in names:
         if name in loaded:

@@ -22,6 +22,9 @@ SCRATCH = ".part-"
 #: The results of a run, in the order in which they are put in place.
 RESULTS = ("agent", "arena", "training_hist.dict", "summary.npz")
 
+# A line a value: nearly as readable as indentation, which would take json's slow path.
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": "))
+
 #: What an attempt leaves and a next one keeps in ``attempt_<n>/``.
 _KEPT_OF_ATTEMPT = ("run.log", "error.log", "run.json")
 
@@ -61,7 +64,7 @@ class RunFolder:
     def run_id_of(name: str) -> int | None:
         """Return the run id in a folder name, or None if it is no name of a run."""
         match = _NAME.fullmatch(name)
-        return int(match["run_id"]) if match else None
+        return int(match[1]) if match else None
 
     @staticmethod
     def age_key(name: str) -> tuple[str, ...]:
@@ -173,11 +176,15 @@ class RunFolder:
 
     def create(self) -> None:
         """Make the folder, with the run waiting in it: it appears whole, so nobody sees it without a state."""
-        scratch = RunFolder(self.path.with_name(SCRATCH + self.path.name))
-        _remove(scratch.path)
-        scratch.path.mkdir()
-        scratch.move(StateHistory((), 0), (RunState.IN_QUEUE, ""))
-        scratch.path.rename(self.path)
+        parent, _, name = self._at[: -len(os.sep)].rpartition(os.sep)
+        scratch = os.path.join(parent or os.curdir, SCRATCH + name)  # noqa: PTH118 - a hot path
+        try:
+            os.mkdir(scratch)  # noqa: PTH102
+        except FileExistsError:  # a killed process left it
+            _remove(scratch)
+            os.mkdir(scratch)  # noqa: PTH102
+        write_moves(f"{scratch}{os.sep}state.log", StateHistory((), 0), (RunState.IN_QUEUE, ""))
+        os.rename(scratch, self._at[: -len(os.sep)])  # noqa: PTH104
 
     def looks_like_a_run(self) -> bool:
         """Return whether this is a real folder (no symlink) that holds a state.log."""
@@ -201,45 +208,52 @@ class RunFolder:
     def remove(self, name: str) -> None:
         """Remove a file of this folder, or what is in its place, if it is there."""
         if self.may_hold(name):
-            _remove(Path(self._at + name))
+            _remove(self._at + name)
 
     def may_hold(self, name: str) -> bool:
         """Return False if `look` has seen that there is no such file."""
         return self._present is None or name in self._present
 
-    def write(self, target: Path, writer: Callable[[Path], None]) -> None:
-        """Let ``writer`` write a scratch file, then put it in place: ``target`` appears whole or not at all.
+    def write(self, name: str, writer: Callable[[str], None]) -> None:
+        """Let ``writer`` write a scratch file, then put it in place: it appears whole or not at all.
+
+        Parameters
+        ----------
+        name : str
+            Name of the file in this folder.
+        writer : callable
+            Takes the path of the scratch file. (Paths are plain texts here: a run of a millisecond would spend a tenth
+            of it in making path objects.)
 
         Raises
         ------
         SimManagerError
             The writer made no file at the path it was given.
         """
-        scratch = Path(f"{self._at}{SCRATCH}{target.name}")
-        self.remove(scratch.name)  # a link planted there must not be written through
+        scratch = f"{self._at}{SCRATCH}{name}"
+        self.remove(SCRATCH + name)  # a link planted there must not be written through
         try:
             writer(scratch)
             if self._durable:
-                _sync(scratch)
-            _put_in_place(scratch, target)
+                _sync(Path(scratch))
+            _put_in_place(scratch, self._at + name)
             if self._present is not None:
-                self._present.add(target.name)
+                self._present.add(name)
             if self._durable:
                 _sync_entry(self.path)
         except BaseException:
-            for leftover in scratch.parent.glob(f"{scratch.name}*"):  # a saver may have added a file ending
+            for leftover in self.path.glob(f"{SCRATCH}{name}*"):  # a saver may have added a file ending
                 _remove(leftover)
             raise
 
-    def write_bytes(self, target: Path, content: bytes) -> None:
+    def write_bytes(self, name: str, content: bytes) -> None:
         """Write a small file whole or not at all."""
-        self.write(target, lambda scratch: _write_new(scratch, content))
+        self.write(name, lambda scratch: _write_new(scratch, content))
 
-    def write_json(self, target: Path, content: dict[str, Any]) -> None:
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON file whole or not at all."""
-        # A line a value: nearly as readable as indentation, which would take json's slow path.
-        text = json.dumps(content, ensure_ascii=False, separators=(",\n ", ": "))
-        self.write_bytes(target, f"{{\n {text[1:-1]}\n}}\n".encode(errors="backslashreplace"))
+        text = _JSON.encode(content)
+        self.write_bytes(name, f"{{\n {text[1:-1]}\n}}\n".encode(errors="backslashreplace"))
 
     def set_aside_attempt(self, number: int) -> None:
         """Move the logs of an earlier attempt to ``attempt_<number>/`` and remove what it left unfinished."""
@@ -288,7 +302,8 @@ class RunFolder:
                 file.seek(max(os.fstat(descriptor).st_size - limit, 0))
             return file.read().decode("utf-8", "replace")
 
-    def read_json(self, path: Path) -> dict[str, Any]:
+    @staticmethod
+    def read_json(path: Path | str) -> dict[str, Any]:
         """Return a JSON file as a dict; {} if it is missing or damaged."""
         try:
             content = json.loads(_read(path, 1 << 22))
@@ -352,20 +367,20 @@ def _read(path: Path | str, limit: int) -> bytes:
         os.close(descriptor)
 
 
-def _put_in_place(scratch: Path, target: Path) -> None:
+def _put_in_place(scratch: str, target: str) -> None:
     try:
         os.replace(scratch, target)  # noqa: PTH105 - a hot path
     except FileNotFoundError:
         raise SimManagerError(
-            f"Saving {target.name!r} wrote no file at the path it was given (does it add a file ending?)."
+            f"Saving {Path(target).name!r} wrote no file at the path it was given (does it add a file ending?)."
         ) from None
     except OSError:
-        if not target.is_dir() or target.is_symlink():
+        if not Path(target).is_dir() or Path(target).is_symlink():
             raise
         import shutil
 
         shutil.rmtree(target)  # a folder is in the way
-        scratch.replace(target)
+        Path(scratch).replace(target)
 
 
 def _sync(path: Path) -> None:
@@ -386,7 +401,7 @@ def _sync_entry(path: Path) -> None:
         os.close(descriptor)
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def _write_new(path: str, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o666)
     try:
         view = memoryview(content)
@@ -396,13 +411,13 @@ def _write_new(path: Path, content: bytes) -> None:
         os.close(descriptor)
 
 
-def _remove(path: Path) -> None:
+def _remove(path: Path | str) -> None:
     try:
         os.unlink(path)  # noqa: PTH108 - a hot path
     except FileNotFoundError:
         return
     except (IsADirectoryError, PermissionError):  # a folder (macOS says that it is not permitted)
-        if not path.is_dir() or path.is_symlink():
+        if not Path(path).is_dir() or Path(path).is_symlink():
             raise
         import shutil
 

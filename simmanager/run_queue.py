@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from .run_folder import RunFolder
 from .state import RunState
 from .task import Outcome, Task
 
@@ -39,7 +38,7 @@ class RunQueue:
     def __init__(self, tasks: Iterable[Task], durations: Mapping[str, float], last: Iterable[Task] = ()) -> None:
         self._waiting: dict[str, deque[Task]] = {}
         for task in tasks:
-            self._waiting.setdefault(RunFolder(task.folder).simulation_id, deque()).append(task)
+            self._waiting.setdefault(task.simulation_id, deque()).append(task)
         self._last = deque(last)
         self._durations = dict(durations)
         self._longest = dict(durations)
@@ -69,7 +68,7 @@ class RunQueue:
             return []
         taken = [first]
         with self._lock:
-            name = RunFolder(first.folder).simulation_id
+            name = first.simulation_id
             if takers is None or self._longest.get(name, SHORT_S) >= SHORT_S:
                 return taken
             waiting = self._waiting.get(name, deque())
@@ -82,7 +81,7 @@ class RunQueue:
         """Take note of how long a run took."""
         if not outcome.executed or outcome.state != RunState.FINISHED.value or outcome.duration_s is None:
             return
-        name = RunFolder(task.folder).simulation_id
+        name = task.simulation_id
         with self._lock:
             self._longest[name] = max(_FORGET * self._longest.get(name, 0.0), outcome.duration_s)
             if name not in self._durations:

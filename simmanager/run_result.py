@@ -88,7 +88,7 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
         Flattened, of its simulation as it is now; a finished run says itself with which it was made.
     """
     finished = run.state is RunState.FINISHED
-    record = RunFolder(run.path).read_json(Path(run.path, "run.json")) if finished or run.seed is None else {}
+    record = RunFolder.read_json(f"{run.path}/run.json") if finished or run.seed is None else {}
     seed = record.get("seed") if run.seed is None else run.seed
     return RunResult(
         simulation_id=run.simulation_id,

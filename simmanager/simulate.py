@@ -17,7 +17,7 @@ from .errors import SimManagerError, SimulationError
 from .isolation import end_if_forked, seed_everything
 from .metrics import Measured, as_number, check_metrics
 from .pickling import dump
-from .run_folder import RunFolder
+from .run_folder import RESULTS, RunFolder
 from .state import one_line, open_regular
 from .summary import model_arrays, write_summary
 from .task import Task
@@ -36,7 +36,7 @@ def simulate(folder: RunFolder, task: Task, loaded: Callable[[bytes], None] | No
     recipe = load_recipe(Path(task.recipe), content)
     if loaded is not None:
         loaded(content)
-    folder.write_bytes(folder.path / "param.dict", content)
+    folder.write_bytes("param.dict", content)
     checkpoint.use_store(checkpoint.CheckpointStore(folder, task.checkpoint_every_s, content))
     seed_everything(task.seed)
     process = os.getpid()
@@ -129,16 +129,16 @@ def save_results(folder: RunFolder, agent: Any, env: Any, history: Mapping[str, 
     SimManagerError
         Says which of them cannot be saved, and why.
     """
-    savers: dict[str, tuple[Path, Callable[[Path], None]]] = {
-        "agent": (folder.agent, lambda scratch: _save_object(agent, "save_agent", scratch)),
-        "arena": (folder.arena, lambda scratch: _save_object(env, "save_environment", scratch)),
-        "training history": (folder.history, lambda scratch: dump(dict(history), scratch)),
+    savers: dict[str, Callable[[str], None]] = {  # in the order of RESULTS
+        "agent": lambda scratch: _save_object(agent, "save_agent", scratch),
+        "arena": lambda scratch: _save_object(env, "save_environment", scratch),
+        "training history": lambda scratch: dump(dict(history), scratch),
         # Last: what a model does to itself while it makes its arrays cannot change what was saved.
-        "summary": (folder.summary, lambda scratch: write_summary(scratch, history, _arrays_of((agent, env)))),
+        "summary": lambda scratch: write_summary(scratch, history, _arrays_of((agent, env))),
     }
-    for what, (target, saver) in savers.items():
+    for name, (what, saver) in zip(RESULTS, savers.items(), strict=True):
         try:
-            folder.write(target, saver)
+            folder.write(name, saver)
         except OSError as error:
             raise SimManagerError(f"The {what} could not be saved: {error.strerror or error}.") from error
         except (pickle.PicklingError, TypeError, AttributeError) as error:
@@ -197,11 +197,11 @@ def _complain(what: str, error: BaseException) -> None:
         traceback.print_exception(error)
 
 
-def _save_object(thing: Any, method: str, scratch: Path) -> None:
+def _save_object(thing: Any, method: str, scratch: str) -> None:
     save = getattr(thing, method, None)
     if callable(save):
         try:
-            save(str(scratch))
+            save(scratch)
             return
         except (pickle.PicklingError, AttributeError) as error:
             # Plain pickle refuses classes of a notebook or main script; cloudpickle takes them by value.

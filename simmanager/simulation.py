@@ -243,7 +243,7 @@ class SingleSim:
         """Save the parameters of the simulation as ``param.dict`` in a folder."""
         folder = RunFolder(save_path)
         folder.path.mkdir(parents=True, exist_ok=True)
-        folder.write_bytes(folder.path / "param.dict", self.recipe())
+        folder.write_bytes("param.dict", self.recipe())
 
     def load_params(self, load_path: str | Path | None = None) -> None:
         """Set all fields from the folder of a run. This unpickles: only for your own folders.

@@ -177,10 +177,10 @@ def summarise_runs(
 ) -> BatchStatus:
     """Count runs and estimate the end."""
     counts = dict.fromkeys((state.value for state in RunState), 0)
-    progress = 0.0
+    progress, error = 0.0, RunState.ERROR
     for run in runs:
-        counts[run.state.value] += 1
-        progress += 1.0 if run.state is RunState.ERROR else (run.fraction or 0.0)
+        counts[run.state] += 1
+        progress += 1.0 if run.state is error else (run.fraction or 0.0)
     return BatchStatus(
         manager_id=name,
         path=str(path),

@@ -27,23 +27,29 @@ _FULL_LOOK_S = 30.0
 
 _GONE = "its process is gone"
 
+# Looked up once: a member of an enumeration costs as much as taking a line apart.
+_FINISHED = RunState.FINISHED
+
 # The whole state.log of a run that has not been started.
-_WAITING = re.compile(rb"[\dTZ:.-]{1,30}\tin_queue\t\n")
+_WAITING = re.compile(r"[\dTZ:.-]{1,30}\tin_queue\t\n", re.ASCII)
 
 _STARTED_ONCE = (
-    rb"[\dTZ:.-]{1,30}\tin_queue\t\n"
-    rb"(?P<started>[\dTZ:.-]{1,30})\trunning\tattempt=1 pid=(?P<pid>\d{1,10}) host=(?P<host>[\w.-]+)\n"
+    r"[\dTZ:.-]{1,30}\tin_queue\t\n"
+    r"(?P<started>[\dTZ:.-]{1,30})\trunning\tattempt=1 pid=(?P<pid>\d{1,10}) host=(?P<host>[\w.-]+)\n"
 )
 
 # The whole state.log of a run that finished at its first attempt: most runs, read without taking the lines apart.
 _FINISHED_AT_ONCE = re.compile(
-    _STARTED_ONCE + rb"(?P<ended>[\dTZ:.-]{1,30})\tfinished\t"
-    rb"duration_s=(?P<duration>\d{1,12}\.\d{1,9}) cpu_s=(?P<cpu>\d{1,12}\.\d{1,9}) "
-    rb"peak_mb=(?P<peak>\d{1,12}\.\d{1,9})\n"
+    _STARTED_ONCE + r"(?P<ended>[\dTZ:.-]{1,30})\tfinished\t"
+    r"duration_s=(?P<duration>\d{1,12}\.\d{1,9}) cpu_s=(?P<cpu>\d{1,12}\.\d{1,9}) "
+    r"peak_mb=(?P<peak>\d{1,12}\.\d{1,9})\n",
+    re.ASCII,
 )
 
 # The same of a run that failed at its first attempt.
-_FAILED_AT_ONCE = re.compile(_STARTED_ONCE + rb"(?P<ended>[\dTZ:.-]{1,30})\terror\t(?P<reason>[^\x00-\x1f]*)\n")
+_FAILED_AT_ONCE = re.compile(
+    _STARTED_ONCE + r"(?P<ended>[\dTZ:.-]{1,30})\terror\t(?P<reason>[^\x00-\x1f]*)\n", re.ASCII
+)
 
 
 class StatusReader:
@@ -135,7 +141,7 @@ class StatusReader:
 
     def _run_folders(self, simulation_id: str) -> dict[int, str]:
         try:
-            changed = os.stat(self._folder.simulation(simulation_id)).st_mtime_ns  # noqa: PTH116
+            changed = os.stat(f"{self._folder.path}/{simulation_id}").st_mtime_ns  # noqa: PTH116 - a hot path
         except OSError:
             return {}
         known = self._listings.get(simulation_id)
@@ -159,12 +165,13 @@ class StatusReader:
         if (resting := self._resting.get(path)) is not None and self._is_unchanged(path, resting[0]):
             return resting[1]
         content = _peek(f"{path}/state.log")
-        if (finished := _finished_at_once(content, path, simulation_id, run_id, seed)) is not None:
+        text = content.decode("utf-8", "replace")
+        if (finished := _finished_at_once(text, path, simulation_id, run_id, seed)) is not None:
             self._finished[path] = finished
             return finished
-        if _WAITING.fullmatch(content):
+        if _WAITING.fullmatch(text):
             run = RunStatus(simulation_id, run_id, RunState.IN_QUEUE, path, "", seed, fraction=0.0)
-        elif (failed := _failed_at_once(content, path, simulation_id, run_id, seed)) is not None:
+        elif (failed := _failed_at_once(text, path, simulation_id, run_id, seed)) is not None:
             run = failed
         else:
             known_damage = len(damage)
@@ -223,39 +230,37 @@ def _peek(path: str) -> bytes:
 
 
 def _finished_at_once(
-    content: bytes, path: str, simulation_id: str, run_id: int | None, seed: int | None
+    text: str, path: str, simulation_id: str, run_id: int | None, seed: int | None
 ) -> RunStatus | None:
-    match = _FINISHED_AT_ONCE.fullmatch(content)
+    match = _FINISHED_AT_ONCE.fullmatch(text)
     if match is None:
         return None
     started, pid, host, ended, duration, cpu, peak = match.groups()
     return RunStatus(
         simulation_id,
         run_id,
-        RunState.FINISHED,
+        _FINISHED,
         path,
         "",
         seed,
         1,
-        started.decode(),
-        ended.decode(),
+        started,
+        ended,
         float(duration),
         float(cpu),
         float(peak),
         1.0,
         int(pid),
-        host.decode(),
+        host,
     )
 
 
-def _failed_at_once(
-    content: bytes, path: str, simulation_id: str, run_id: int | None, seed: int | None
-) -> RunStatus | None:
-    match = _FAILED_AT_ONCE.fullmatch(content)
+def _failed_at_once(text: str, path: str, simulation_id: str, run_id: int | None, seed: int | None) -> RunStatus | None:
+    match = _FAILED_AT_ONCE.fullmatch(text)
     if match is None:
         return None
-    started, pid, host, ended, reason = (group.decode("utf-8", "replace") for group in match.groups())
-    numbers = _numbers(RunFolder(path).read_json(Path(path, "run.json")), started, ended)
+    started, pid, host, ended, reason = match.groups()
+    numbers = _numbers(RunFolder.read_json(f"{path}/run.json"), started, ended)
     state = RunState.ERROR
     return RunStatus(
         simulation_id, run_id, state, path, reason, seed, 1, started, ended, *numbers, None, int(pid), host
@@ -325,7 +330,7 @@ def _describe(path: str, simulation_id: str, run_id: int | None, seed: int | Non
         return RunStatus(simulation_id, run_id, last.state, path, "", seed, attempts, fraction=0.0)
     reason = "" if last.state is RunState.FINISHED else last.detail
     if "duration_s" not in facts:  # failed runs say why in state.log; the numbers are in run.json
-        facts = {**RunFolder(path).read_json(Path(path, "run.json")), **facts}
+        facts = {**RunFolder.read_json(f"{path}/run.json"), **facts}
     fraction = 1.0 if last.state is RunState.FINISHED else None
     return RunStatus(
         simulation_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import zipfile
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import ParameterError
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
 #: Points of a curve that a summary keeps.
@@ -137,26 +139,35 @@ def _names_a_model_array(name: str) -> bool:
     return name in _MODEL_ARRAYS
 
 
-def write_summary(path: Path, history: Mapping[str, Any], arrays: Mapping[str, Any] | None = None) -> None:
+def write_summary(path: Path | str, history: Mapping[str, Any], arrays: Mapping[str, Any] | None = None) -> None:
     """Write summary.npz.
 
     Parameters
     ----------
-    path : Path
+    path : path-like
         The file.
     history : mapping
         Becomes curves.
     arrays : mapping, optional
         What `model_arrays` returned.
     """
-    import numpy as np
-
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:  # as np.savez does, which refuses the keys "file" and "allow_pickle"
         for name, array in {**summarise(history), **(arrays or {})}.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
-    path.write_bytes(content.getbuffer())  # at once: a zip writes many small pieces
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), _npy_header(array.dtype, array.shape) + array.tobytes())
+    with open(path, "wb") as file:  # noqa: PTH123 - at once: a zip writes many small pieces
+        file.write(content.getbuffer())
+
+
+@functools.lru_cache(maxsize=128)
+def _npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """Return what comes before the bytes of an array, in C order, in an .npy file; many runs have arrays alike."""
+    import numpy as np
+
+    header = io.BytesIO()
+    described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, described)
+    return header.getvalue()
 
 
 def _can_be_a_name(key: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -44,6 +45,11 @@ class Task:
     checkpoint_every_s: float | None = None
     durable: bool = False
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def simulation_id(self) -> str:
+        """The simulation it belongs to: the name of the folder above."""
+        return self.folder.rpartition(os.sep)[0].rpartition(os.sep)[2]
 
 
 @dataclass(frozen=True, slots=True)

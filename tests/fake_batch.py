@@ -50,7 +50,7 @@ def fake_run(folder: Path, state: str = "finished", **facts: Any) -> Path:
     run.state_log.write_text("".join(lines))
     if state in ("finished", "error"):
         record = RunRecord(run.simulation_id, run.run_id, facts.pop("seed", 5), 1, state, reason, **facts)
-        run.write_json(run.record, record.as_json())
+        run.write_json("run.json", record.as_json())
     if state == "finished":
         write_summary(run.summary, history, model_arrays(arrays))
     return folder

@@ -62,9 +62,9 @@ def test_a_saver_that_makes_a_folder_is_forced_whole(tmp_path, monkeypatch):
     folder.path.mkdir()
     names = synced_names(monkeypatch)
 
-    def make(scratch: Path) -> None:
-        scratch.mkdir()
-        (scratch / "weights").write_text("1")
+    def make(scratch: str) -> None:
+        Path(scratch).mkdir()
+        Path(scratch, "weights").write_text("1")
 
-    folder.write(folder.agent, make)
+    folder.write("agent", make)
     assert names == ["weights", ".part-agent", "run"]

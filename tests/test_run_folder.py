@@ -103,57 +103,57 @@ def test_neither_a_plain_folder_nor_a_link_looks_like_a_run(folder, tmp_path):
 
 
 def test_a_result_appears_whole(folder):
-    folder.write_bytes(folder.agent, b"one")
-    folder.write_bytes(folder.agent, b"two")
+    folder.write_bytes("agent", b"one")
+    folder.write_bytes("agent", b"two")
     assert folder.agent.read_bytes() == b"two"
     assert not list(folder.path.glob(f"{SCRATCH}*"))
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt(), ValueError()])
 def test_a_result_whose_writing_fails_does_not_appear(folder, error):
-    folder.write_bytes(folder.agent, b"old")
+    folder.write_bytes("agent", b"old")
 
     def writer(scratch):
-        scratch.write_bytes(b"half of the n")
+        Path(scratch).write_bytes(b"half of the n")
         raise error
 
     with pytest.raises(type(error)):
-        folder.write(folder.agent, writer)
+        folder.write("agent", writer)
     assert folder.agent.read_bytes() == b"old"
     assert not list(folder.path.glob(f"{SCRATCH}*"))
 
 
 def test_a_writer_that_makes_no_file_is_told_so(folder):
     def adds_an_ending(scratch):
-        scratch.with_name(scratch.name + ".npy").write_bytes(b"x")
+        Path(f"{scratch}.npy").write_bytes(b"x")
 
     with pytest.raises(SimManagerError, match="'agent' wrote no file at the path it was given"):
-        folder.write(folder.agent, adds_an_ending)
+        folder.write("agent", adds_an_ending)
 
 
 def test_a_result_may_be_a_folder_and_may_be_replaced(folder):
     def writer(scratch):
-        scratch.mkdir()
-        (scratch / "weights").write_text("w")
+        Path(scratch).mkdir()
+        Path(scratch, "weights").write_text("w")
 
-    folder.write(folder.agent, writer)
-    folder.write(folder.agent, writer)
+    folder.write("agent", writer)
+    folder.write("agent", writer)
     assert (folder.agent / "weights").read_text() == "w"
-    folder.write_bytes(folder.agent, b"a file again")
+    folder.write_bytes("agent", b"a file again")
     assert folder.agent.is_file()
 
 
 def test_writing_does_not_follow_a_link_in_place_of_the_result(folder, tmp_path):
     (tmp_path / "precious").write_text("keep")
     folder.agent.symlink_to(tmp_path / "precious")
-    folder.write_bytes(folder.agent, b"new")
+    folder.write_bytes("agent", b"new")
     assert (tmp_path / "precious").read_text() == "keep"
     assert folder.agent.read_bytes() == b"new"
     assert not folder.agent.is_symlink()
 
 
 def test_json_is_written_readable_and_read_back(folder):
-    folder.write_json(folder.record, {"reason": "grün", "n": 1})
+    folder.write_json("run.json", {"reason": "grün", "n": 1})
     assert "grün" in folder.record.read_text(encoding="utf-8")
     assert folder.read_json(folder.record) == {"reason": "grün", "n": 1}
 
@@ -226,7 +226,7 @@ def test_the_parameters_may_bear_neuralplaygrounds_file_name(folder):
 
 
 def test_a_result_is_loaded(folder):
-    folder.write_bytes(folder.history, pickle.dumps({"a": [1]}))
+    folder.write_bytes("training_hist.dict", pickle.dumps({"a": [1]}))
     assert folder.load(folder.history) == {"a": [1]}
 
 
@@ -262,7 +262,7 @@ def test_moves_of_a_folder_are_lines_of_its_log(folder):
 def test_results_are_readable_by_others_as_the_umask_says(folder):
     before = os.umask(0o022)
     try:
-        folder.write_json(folder.record, json.loads("{}"))
+        folder.write_json("run.json", json.loads("{}"))
     finally:
         os.umask(before)
     assert folder.record.stat().st_mode & 0o777 == 0o644

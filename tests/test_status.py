@@ -386,7 +386,7 @@ def test_a_run_that_finished_at_once_reads_the_same_by_the_quick_way_and_the_pla
     manager.run_all(1, progress=False)
     folder = manager.runs[0]
     content = folder.state_log.read_bytes()
-    quick = _finished_at_once(content, str(folder.path), "a", 0, 5)
+    quick = _finished_at_once(content.decode(), str(folder.path), "a", 0, 5)
     assert quick is not None
     assert quick == _describe(str(folder.path), "a", 0, 5, parse(content))
 
@@ -399,12 +399,12 @@ def test_a_run_that_failed_at_once_reads_the_same_by_the_quick_way_and_the_plain
     manager.run_all(1, progress=False)
     folder = manager.runs[0]
     content = folder.state_log.read_bytes()
-    quick = _failed_at_once(content, str(folder.path), "a", 0, 5)
+    quick = _failed_at_once(content.decode(), str(folder.path), "a", 0, 5)
     assert quick is not None
     assert quick == _describe(str(folder.path), "a", 0, 5, parse(content))
     assert (quick.state, quick.reason) == ("error", "ValueError: boom: 5 ≠ 6")
     folder.record.unlink()
-    without = _failed_at_once(content, str(folder.path), "a", 0, 5)
+    without = _failed_at_once(content.decode(), str(folder.path), "a", 0, 5)
     assert without == _describe(str(folder.path), "a", 0, 5, parse(content))
 
 

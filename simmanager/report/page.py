@@ -135,7 +135,7 @@ def put_page(target: Path, page: str) -> None:
     if target.is_dir():
         raise BatchNotWritable(f"{target} is a folder; name another file.")
     try:
-        RunFolder(target.parent).write_bytes(target, page.encode("utf-8", "replace"))
+        RunFolder(target.parent).write_bytes(target.name, page.encode("utf-8", "replace"))
     except OSError as error:
         raise BatchNotWritable(
             f"{target} cannot be written ({error.strerror or error}); name another file (simmanager report -o FILE)."

@@ -118,4 +118,4 @@ class SimulationManager(manager.SimulationManager):
             "simulation_paths": self.simulation_paths,
             "run_paths": self.run_paths,
         }
-        folder.write_bytes(folder.path / PARAMETERS, cloudpickle.dumps(content, protocol=5))
+        folder.write_bytes(PARAMETERS, cloudpickle.dumps(content, protocol=5))

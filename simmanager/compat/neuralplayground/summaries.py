@@ -52,4 +52,4 @@ def _summarise(folder: RunFolder) -> None:
         raise_if_missing(error)
         raise
     curves = history if isinstance(history, Mapping) else {}  # a model that records nothing, or TEM
-    folder.write(folder.summary, lambda scratch: write_summary(scratch, curves))
+    folder.write(folder.summary.name, lambda scratch: write_summary(scratch, curves))
