@@ -25,7 +25,9 @@ def results_page(records: list[Record]) -> str:
     lines += [f"{reached} of {len(judged)} targets reached.", ""]
     if missed:
         lines += ["Missed:", ""]
-        lines += [f"- {name}: {figure.what}: {figure.median:.3g}, target {figure.target}" for name, figure in missed]
+        for name, figure in missed:
+            reason = f". {figure.if_missed}" if figure.if_missed else ""
+            lines += [f"- {name}: {figure.what}: {figure.median:.3g}, target {figure.target}{reason}"]
         lines += [""]
     return "\n".join(lines) + "\n" + "\n".join(record.as_markdown() for record in records)
 

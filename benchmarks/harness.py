@@ -112,6 +112,8 @@ class Figure:
     samples: list[float]
     target: Target | None = None
     why: str = ""
+    #: What keeps it from its target, said where it misses it.
+    if_missed: str = ""
 
     @property
     def median(self) -> float | None:
@@ -160,10 +162,17 @@ class Record:
         return row
 
     def judge(
-        self, what: str, unit: str, samples: Sequence[float], target: Target | None = None, why: str = ""
+        self,
+        what: str,
+        unit: str,
+        samples: Sequence[float],
+        target: Target | None = None,
+        why: str = "",
+        *,
+        if_missed: str = "",
     ) -> None:
         """Add a figure; without samples it counts as not measured."""
-        self.figures.append(Figure(what, unit, list(samples), target, why))
+        self.figures.append(Figure(what, unit, list(samples), target, why, if_missed))
 
     def lacks(self, peer: str, reason: str) -> None:
         """Name a peer that could not be measured."""

@@ -95,6 +95,7 @@ class Peer:
 NPG = Peer("NeuralPlayground", NEURALPLAYGROUND, "NeuralPlayground")
 NPG_JOBLIB = Peer("NeuralPlayground in a joblib loop", NEURALPLAYGROUND, "joblib")
 LOKY = Peer("joblib loky", POOLS, "joblib")
+LOKY_CAREFUL = Peer("joblib loky, files written as safely", POOLS, "joblib")
 MPIRE = Peer("mpire", POOLS, "mpire")
 SUBMITIT = Peer("submitit LocalExecutor", POOLS, "submitit")
 RAY = Peer("Ray", POOLS, "ray")

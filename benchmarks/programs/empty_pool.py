@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from empty_run import one_run
+from empty_run import careful_run, one_run
 from tell import answer, arguments, seconds
 
 #: What ends the pool.
@@ -21,14 +21,19 @@ _closers: list[Callable[[], Any]] = []
 Pool = Callable[[list[str], int], Callable[[], Any]]
 
 
-def loky(paths: list[str], n_jobs: int) -> Callable[[], Any]:
+def loky(paths: list[str], n_jobs: int, run: Callable[[str], str] = one_run) -> Callable[[], Any]:
     """Use bare joblib."""
     from joblib import Parallel, delayed
     from joblib.externals.loky import get_reusable_executor
 
     _closers.append(lambda: get_reusable_executor().shutdown(wait=True))
     Parallel(n_jobs)(delayed(os.getpid)() for _ in range(8))
-    return lambda: Parallel(n_jobs)(delayed(one_run)(path) for path in paths)
+    return lambda: Parallel(n_jobs)(delayed(run)(path) for path in paths)
+
+
+def careful(paths: list[str], n_jobs: int) -> Callable[[], Any]:
+    """Use bare joblib, and write as safely as simmanager does."""
+    return loky(paths, n_jobs, careful_run)
 
 
 def mpire(paths: list[str], n_jobs: int) -> Callable[[], Any]:
@@ -76,8 +81,8 @@ def main() -> None:
     """Run it once and tell."""
     given = arguments()
     paths = [f"{given['target']}/run_{i}" for i in range(given["runs"])]
-    pools: dict[str, Pool] = {"loky": loky, "mpire": mpire, "submitit": submitit, "ray": ray, "dask": dask}
-    work = pools[given["pool"]](paths, given["n_jobs"])
+    pools: list[Pool] = [loky, careful, mpire, submitit, ray, dask]
+    work = {pool.__name__: pool for pool in pools}[given["pool"]](paths, given["n_jobs"])
     wall, _ = seconds(work)
     for close in _closers:
         close()
