@@ -15,12 +15,15 @@ from .errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, Un
 from .locking import LockHeld, is_held, take_lock
 from .record import FORMAT
 from .run_folder import SCRATCH, RunFolder
-from .state import open_regular, utc_now
+from .state import open_regular, read_regular, utc_now
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_=,+][A-Za-z0-9._\-=,+]*")
 
 #: Flags against links and pipes in the place of a file.
 _NO_SURPRISE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+#: Bytes of a manifest that are read; longer ones count as damaged.
+_LONGEST_MANIFEST = 1 << 30
 
 #: Bytes of the list of starts that are read at a time.
 _STARTS_AT_ONCE = 1 << 24
@@ -175,8 +178,7 @@ class BatchFolder:
             The file is there but cannot be read.
         """
         try:
-            with os.fdopen(open_regular(self.manifest_file), "rb") as file:
-                return Manifest.from_json(json.loads(file.read()))
+            return Manifest.from_json(json.loads(read_regular(self.manifest_file, _LONGEST_MANIFEST)))
         except (FileNotFoundError, NotADirectoryError):
             raise BatchNotFound(f"There is no batch at {self.path} (no manager.json in it).") from None
         except (OSError, ValueError, RecursionError, UnsafeName) as error:
@@ -333,8 +335,7 @@ class BatchFolder:
     def requested_stop(self) -> str:
         """Return "", "finish" or "now"."""
         try:
-            with os.fdopen(open_regular(self.stop_request), "rb") as file:
-                text = file.read(10).decode("ascii", "replace")
+            text = read_regular(self.stop_request, 10).decode("ascii", "replace")
         except OSError:
             return ""
         return text if text in ("finish", "now") else ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import ResultsMissing, SimManagerError
-from .state import RunState, StateHistory, open_regular, read_history, write_moves
+from .state import RunState, StateHistory, open_regular, read_history, read_regular, write_moves
 
 _NAME = re.compile(r"run_(?P<run_id>\d+)_(?P<date>\d{2}-\d{2}-\d{4}_\d{2}-\d{2}-\d{2}-\d{3})", re.ASCII)
 
@@ -24,6 +24,9 @@ RESULTS = ("agent", "arena", "training_hist.dict", "summary.npz")
 
 # A line a value: nearly as readable as indentation, which would take json's slow path.
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": "))
+
+#: Bytes of a JSON file that are read; what is longer is none of ours.
+_LONGEST_JSON = 1 << 22
 
 #: What an attempt leaves and a next one keeps in ``attempt_<n>/``.
 _KEPT_OF_ATTEMPT = ("run.log", "error.log", "run.json")
@@ -306,7 +309,7 @@ class RunFolder:
     def read_json(path: Path | str) -> dict[str, Any]:
         """Return a JSON file as a dict; {} if it is missing or damaged."""
         try:
-            content = json.loads(_read(path, 1 << 22))
+            content = json.loads(read_regular(path, _LONGEST_JSON))
         except (OSError, ValueError, RecursionError):
             return {}
         return content if isinstance(content, dict) else {}
@@ -314,8 +317,7 @@ class RunFolder:
     def read_progress(self) -> float | None:
         """Return the fraction done of a running run, 0 to 1; None if it did not say."""
         try:
-            with os.fdopen(open_regular(self.progress), "rb") as file:
-                done, total = (float(word) for word in file.read(200).split()[:2])
+            done, total = (float(word) for word in read_regular(self.progress, 200).split()[:2])
             return min(max(done / total, 0.0), 1.0) if math.isfinite(done) and 0 < total < math.inf else None
         except (OSError, ValueError):
             return None
@@ -353,18 +355,6 @@ class RunFolder:
             return f"{self.path} holds no {target.name!r}; it does not look like the folder of a run."
         reason = f" ({history.last.detail})" if history.state in (RunState.ERROR, RunState.INTERRUPTED) else ""
         return f"The run in {self.path} has no {target.name!r}: its state is {history.last.state.value}{reason}."
-
-
-def _read(path: Path | str, limit: int) -> bytes:
-    """Return the first bytes of a regular file."""
-    descriptor = open_regular(path)
-    try:
-        content = os.read(descriptor, min(limit, 1 << 16))
-        while len(content) % (1 << 16) == 0 and (more := os.read(descriptor, min(limit - len(content), 1 << 16))):
-            content += more
-        return content
-    finally:
-        os.close(descriptor)
 
 
 def _put_in_place(scratch: str, target: str) -> None:

@@ -18,7 +18,7 @@ from .isolation import end_if_forked, seed_everything
 from .metrics import Measured, as_number, check_metrics
 from .pickling import dump
 from .run_folder import RESULTS, RunFolder
-from .state import one_line, open_regular
+from .state import one_line, read_regular
 from .summary import model_arrays, write_summary
 from .task import Task
 
@@ -69,8 +69,7 @@ def read_recipe(path: Path) -> bytes:
         It is missing or cannot be read.
     """
     try:
-        with os.fdopen(open_regular(path), "rb") as file:
-            return file.read()
+        return read_regular(path, sys.maxsize)
     except OSError as error:
         raise SimulationError(f"The recipe of the simulation cannot be read: {path} ({error.strerror}).") from None
 

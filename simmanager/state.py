@@ -19,6 +19,9 @@ DETAIL_LENGTH = 500
 #: Bytes read at a time.
 _CHUNK = 1 << 16
 
+#: Bytes of a state.log that are read; none of ours is that long.
+_LONGEST_LOG = 1 << 22
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -167,24 +170,27 @@ def open_regular(path: Path | str) -> int:
     return descriptor
 
 
+def read_regular(path: Path | str, limit: int) -> bytes:
+    """Return the first ``limit`` bytes of a file; as careful as `open_regular`, and raises as it does."""
+    descriptor = open_regular(path)
+    try:
+        pieces = []
+        while limit > 0 and (piece := os.read(descriptor, min(limit, _CHUNK))):
+            pieces.append(piece)
+            limit -= len(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
+
+
 def read_content(path: Path | str) -> tuple[bytes, str]:
     """Return the bytes of a state.log, following no symlink, and what is wrong with it, or ""."""
     try:
-        descriptor = open_regular(path)
+        return read_regular(path, _LONGEST_LOG), ""
     except FileNotFoundError:
         return b"", "state.log is missing"
     except OSError as error:
         return b"", f"state.log cannot be read ({error.strerror})"
-    try:
-        content = os.read(descriptor, _CHUNK)
-        # 4 MB: no state.log of ours is that long.
-        while len(content) % _CHUNK == 0 and len(content) < 64 * _CHUNK and (chunk := os.read(descriptor, _CHUNK)):
-            content += chunk
-    except OSError as error:
-        return b"", f"state.log cannot be read ({error.strerror})"
-    finally:
-        os.close(descriptor)
-    return content, ""
 
 
 def read_history(path: Path | str) -> StateHistory:

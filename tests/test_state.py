@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from simmanager.state import (
     one_line,
     parse,
     read_history,
+    read_regular,
     seconds_between,
     utc_now,
     write_moves,
@@ -239,3 +241,19 @@ def test_every_state_has_a_line_of_its_own_that_says_what_it_means():
 )
 def test_seconds_between_two_times(start, end, seconds):
     assert seconds_between(start, end) == seconds
+
+
+@pytest.mark.parametrize("limit", [0, 1, 65_535, 65_536, 65_537, 200_000, 1 << 40])
+def test_a_regular_file_is_read_up_to_a_limit(limit, tmp_path):
+    content = bytes(range(256)) * 600  # more than is read at a time
+    (tmp_path / "file").write_bytes(content)
+    assert read_regular(tmp_path / "file", limit) == content[:limit]
+
+
+def test_neither_a_link_nor_a_folder_nor_a_pipe_is_read_as_a_file(tmp_path):
+    (tmp_path / "file").write_text("secret")
+    (tmp_path / "link").symlink_to("file")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", ".", "pipe", "missing"):
+        with pytest.raises(OSError):
+            read_regular(tmp_path / name, 10)
