@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName
+from .errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName, suggest
 from .locking import LockHeld, is_held, take_lock
 from .record import FORMAT
 from .run_folder import SCRATCH, RunFolder
@@ -24,6 +25,9 @@ _NO_SURPRISE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 30
+
+#: Entries of a folder that are looked at for batches, and how many of those found are named.
+_LOOKED_AT, _NAMED = 1000, 5
 
 #: Bytes of the list of starts that are read at a time.
 _STARTS_AT_ONCE = 1 << 24
@@ -173,16 +177,35 @@ class BatchFolder:
         Raises
         ------
         BatchNotFound
-            There is no batch here.
+            There is no batch here; names those nearby.
+        BatchDamaged
+            The file is there but cannot be read.
+        """
+        if (manifest := self.find_manifest()) is None:
+            raise BatchNotFound(f"There is no batch at {self.path} (no manager.json in it).{self.nearby()}")
+        return manifest
+
+    def find_manifest(self) -> Manifest | None:
+        """Read manager.json; None if there is no batch here.
+
+        Raises
+        ------
         BatchDamaged
             The file is there but cannot be read.
         """
         try:
             return Manifest.from_json(json.loads(read_regular(self.manifest_file, _LONGEST_MANIFEST)))
         except (FileNotFoundError, NotADirectoryError):
-            raise BatchNotFound(f"There is no batch at {self.path} (no manager.json in it).") from None
+            return None
         except (OSError, ValueError, RecursionError, UnsafeName) as error:
             raise BatchDamaged(f"{self.manifest_file} is damaged: {error}.") from None
+
+    def nearby(self) -> str:
+        """Return in words which batches are in this folder, or which beside it is meant perhaps; "" if none."""
+        if inside := _batches_in(self.path):
+            more = ", ..." if len(inside) > _NAMED else ""
+            return f" Batches in it: {', '.join(inside[:_NAMED])}{more}."
+        return suggest(self.path.name, _batches_in(self.path.absolute().parent))
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace manager.json atomically."""
@@ -287,7 +310,7 @@ class BatchFolder:
             The lock cannot be made.
         """
         if not self.path.is_dir():  # filelock would make it
-            raise BatchNotFound(f"There is no batch at {self.path}: the folder does not exist.")
+            raise BatchNotFound(f"There is no batch at {self.path}: the folder does not exist.{self.nearby()}")
         try:
             lock = take_lock(self.lock_file, timeout=0.5)
         except LockHeld:
@@ -344,3 +367,13 @@ class BatchFolder:
         """Forget an answered request."""
         with suppress(OSError):  # missing, or no file at all
             self.stop_request.unlink()
+
+
+def _batches_in(folder: Path) -> list[str]:
+    """Return the names of the batches in a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in islice(entries, _LOOKED_AT)]
+    except OSError:
+        return []
+    return sorted(name for name in names if _SAFE_NAME.fullmatch(name) and (folder / name / "manager.json").is_file())

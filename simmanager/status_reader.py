@@ -85,18 +85,17 @@ class StatusReader:
         folder, damage = self._folder, list[str]()
         manifest: Manifest | None = None
         try:
-            manifest = folder.read_manifest()
+            manifest = folder.find_manifest()
         except BatchDamaged as error:
             damage.append(str(error))
-        except BatchNotFound:
-            if os.path.lexists(folder.path / "state.log"):
-                return self._read_single_run()
+        if manifest is None and not damage and os.path.lexists(folder.path / "state.log"):
+            return self._read_single_run()
         alive = folder.is_held()
         self._read_starts()
         with _no_garbage_collection():
             runs = tuple(self._runs(manifest, damage))
             if not runs:
-                raise BatchNotFound(f"There is no batch and no run at {folder.path}.")
+                raise BatchNotFound(f"There is no batch and no run at {folder.path}.{folder.nearby()}")
             name = manifest.manager_id if manifest else folder.path.resolve().name
             return summarise_runs(name, folder.path, runs, alive=alive, damage=damage)
 

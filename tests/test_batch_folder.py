@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simmanager import RunFolder
+from simmanager import RunFolder, read_status
 from simmanager.batch_folder import BatchFolder, Manifest, check_name
 from simmanager.batch_making import make_batch_folder
 from simmanager.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName
@@ -122,6 +122,23 @@ def test_a_folder_without_manifest_is_no_batch(folder, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BatchNotFound):
         BatchFolder(tmp_path / "file").read_manifest()
+
+
+def test_where_there_is_no_batch_those_nearby_are_named(tmp_path):
+    for name in ("tonight", "fits", *(f"more_{i}" for i in range(5))):
+        batch = BatchFolder(tmp_path / name)
+        batch.path.mkdir()
+        batch.write_manifest(MANIFEST)
+    (tmp_path / "no batch").mkdir()
+    for ask in (BatchFolder(tmp_path / "tonite").read_manifest, BatchFolder(tmp_path / "tonite").held().__enter__):
+        with pytest.raises(BatchNotFound, match=r"Did you mean 'tonight'\?$"):
+            ask()
+    with pytest.raises(BatchNotFound, match=r"Batches in it: fits, more_0, more_1, more_2, more_3, \.\.\.\.$"):
+        BatchFolder(tmp_path).read_manifest()
+    with pytest.raises(BatchNotFound, match=r"no batch and no run at .*tonite\. Did you mean 'tonight'\?$"):
+        read_status(tmp_path / "tonite")
+    with pytest.raises(BatchNotFound, match=r"in it\)\.$"):
+        BatchFolder(tmp_path / "something else").read_manifest()
 
 
 @pytest.mark.parametrize(
