@@ -21,7 +21,7 @@ from .run_folder import RunFolder
 from .simulation import SingleSim
 
 #: Names in a batch folder that no simulation may have.
-_RESERVED = ("manager.json", "batch.lock", "stop.request", "simulation.params", "figures", "report.html")
+_RESERVED = ("manager.json", "batch.lock", "stop.request", "starts.log", "simulation.params", "figures", "report.html")
 
 
 def check_runs(runs_per_sim: Any) -> int:

@@ -82,6 +82,9 @@ class CheckpointStore:
 
     def load(self) -> Any:
         """Return the state of the last checkpoint, or None; restores the random generators."""
+        if not self._folder.checkpoint.exists():
+            return None
+        before = _generators()
         try:
             with self._folder.checkpoint.open("rb") as file:
                 content = _Unpickler(file).load()
@@ -89,9 +92,8 @@ class CheckpointStore:
                 raise ValueError("it was made with other parameters")
             state, generators = content["state"], content["generators"]
             _restore_generators(generators)
-        except FileNotFoundError:
-            return None
         except Exception as error:
+            _restore_generators(before)
             reason = f"{type(error).__name__}: {error}"
             print(f"simmanager: the checkpoint cannot be used ({reason}); the run starts afresh", file=sys.stderr)
             return None

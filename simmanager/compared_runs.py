@@ -42,7 +42,7 @@ class RunValues:
         Runs in whatever state, and finished ones.
     n_nan, n_failed, n_missing : int
         Finished runs whose value is NaN, whose metric raised, that have no such curve or metric.
-    n_shorter, n_not_finite, n_unreadable : int
+    n_shorter, n_not_finite, n_unreadable, n_other_parameters : int
         As of `Curves`.
     reduction : str
         As of `Curves`.
@@ -64,6 +64,7 @@ class RunValues:
     n_shorter: int
     n_not_finite: int
     n_unreadable: int
+    n_other_parameters: int
     reduction: str
     last_iteration: int | None
     numbers: dict[str, FloatArray]
@@ -115,6 +116,7 @@ def _of_metric(results: Results, found: MetricValues) -> RunValues:
         found.values,
         n_failed=found.n_failed,
         n_missing=n_finished - found.n_runs - found.n_failed,
+        n_other_parameters=found.n_other_parameters,
     )
 
 
@@ -140,6 +142,7 @@ def _of_curves(
         n_shorter=curves.n_shorter,
         n_not_finite=curves.n_not_finite,
         n_unreadable=curves.n_unreadable,
+        n_other_parameters=curves.n_other_parameters,
         reduction=curves.reduction,
         last_iteration=max((end for end in curves.ends if end >= 0), default=None),
         numbers=numbers,
@@ -157,6 +160,7 @@ def _known(
     n_shorter: int = 0,
     n_not_finite: int = 0,
     n_unreadable: int = 0,
+    n_other_parameters: int = 0,
     reduction: str = "",
     last_iteration: int | None = None,
     numbers: dict[str, FloatArray] | None = None,
@@ -178,6 +182,7 @@ def _known(
         n_shorter=n_shorter,
         n_not_finite=n_not_finite,
         n_unreadable=n_unreadable,
+        n_other_parameters=n_other_parameters,
         reduction=reduction,
         last_iteration=last_iteration,
         numbers=numbers or {},

@@ -196,6 +196,7 @@ def _summary(runs: RunValues, statistic: str, bootstrap: dict[str, Any]) -> Simu
         n_shorter=runs.n_shorter,
         n_not_finite=runs.n_not_finite,
         n_unreadable=runs.n_unreadable,
+        n_other_parameters=runs.n_other_parameters,
         run_ids=runs.run_ids,
         values=tuple(runs.values.tolist()),
     )

@@ -44,6 +44,8 @@ class SimulationSummary:
     n_shorter, n_not_finite, n_unreadable : int
         Runs whose curve is shorter than the longest of this simulation, or holds NaN or infinities; finished runs
         whose summary is damaged.
+    n_other_parameters : int
+        Runs that were made with other parameters than the simulation has now, before a rerun with changed ones.
     run_ids, values : tuple, (n_runs,)
         The runs and their values.
     """
@@ -69,6 +71,7 @@ class SimulationSummary:
     n_shorter: int
     n_not_finite: int
     n_unreadable: int
+    n_other_parameters: int
     run_ids: tuple[int, ...]
     values: tuple[float, ...]
 
@@ -80,6 +83,7 @@ class SimulationSummary:
         few = {0: ("no finished run has a value",), 1: ("1 run: no interval",)}.get(self.n_runs, ())
         counts = (
             (self.n_total - self.n_finished, "{} not finished"),
+            (self.n_other_parameters, "{} made with other parameters"),
             (self.n_failed, "metric failed in {}"),
             (self.n_missing, "{} without this value"),
             (self.n_nan, "{} left out (NaN)"),

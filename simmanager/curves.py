@@ -31,7 +31,7 @@ class Curves:
     run_ids : tuple of int, (n_runs,)
         The runs that have this curve, ascending.
     iterations : ndarray of int, (n_points,)
-        Ascending; n_points <= 1000.
+        Ascending; n_points <= 1000, unless there are more ends of runs.
     values : ndarray, (n_runs, n_points)
         One row for each run; NaN after the end of a shorter run. NaN and infinities of the runs themselves are kept.
     n_total : int
@@ -43,7 +43,9 @@ class Curves:
     n_unreadable : int
         Finished runs whose summary is damaged.
     ends : tuple of int, (n_runs,)
-        Last iteration of each run: NaN after it are no values of the run. -1 for a run without any.
+        Last iteration of each run; NaN beyond it is padding. -1 for a run without any.
+    n_other_parameters : int
+        Runs that were made with other parameters than the simulation has now, before a rerun with changed ones.
     """
 
     key: str
@@ -57,6 +59,7 @@ class Curves:
     n_not_finite: int = 0
     n_unreadable: int = 0
     ends: tuple[int, ...] = ()
+    n_other_parameters: int = 0
 
     def __repr__(self) -> str:
         return f"<Curves {self.key!r} of {self.simulation_id!r}: {self.text}, {len(self.iterations)} points>"
@@ -90,6 +93,8 @@ class MetricValues:
         Runs of the simulation, in whatever state.
     n_failed : int
         Finished runs whose metric raised, or was no number.
+    n_other_parameters : int
+        As of `Curves`.
     """
 
     name: str
@@ -99,6 +104,7 @@ class MetricValues:
     values: FloatArray
     n_total: int
     n_failed: int = 0
+    n_other_parameters: int = 0
 
     @property
     def n_runs(self) -> int:
@@ -174,6 +180,7 @@ def together(
     reduction: str,
     n_total: int,
     n_unreadable: int,
+    n_other_parameters: int = 0,
 ) -> Curves:
     """Return the curves of several runs on common iterations.
 
@@ -183,7 +190,7 @@ def together(
         Which key of which simulation.
     sampled : sequence of (run_id, iterations, values)
         One for each run, iterations ascending.
-    reduction, n_total, n_unreadable : str, int, int
+    reduction, n_total, n_unreadable, n_other_parameters : str, int, int, int
         As of `Curves`.
     """
     import numpy as np
@@ -202,6 +209,7 @@ def together(
         n_not_finite=sum(not np.isfinite(row).all() for _, _, row in sampled),
         n_unreadable=n_unreadable,
         ends=tuple(ends),
+        n_other_parameters=n_other_parameters,
     )
 
 
@@ -210,7 +218,7 @@ def align(curves: Sequence[tuple[Any, Any]]) -> tuple[IntArray, FloatArray]:
 
     Nothing is interpolated: every value that comes out is one that the run had, at the nearest iteration that its
     summary keeps, so NaN and infinities stay where they are and do not spread. The common iterations are all those at
-    which any of the runs was sampled, thinned evenly to 1,000 if they are more.
+    which any of the runs was sampled, thinned evenly to 1,000 if they are more. The last one of each run is kept.
 
     Parameters
     ----------
@@ -220,7 +228,7 @@ def align(curves: Sequence[tuple[Any, Any]]) -> tuple[IntArray, FloatArray]:
     Returns
     -------
     iterations : ndarray of int, (n_points,)
-        n_points <= 1000.
+        n_points <= 1000, unless there are more ends of runs.
     values : ndarray, (n_runs, n_points)
         NaN before the first and after the last iteration of a run.
     """
@@ -234,7 +242,9 @@ def align(curves: Sequence[tuple[Any, Any]]) -> tuple[IntArray, FloatArray]:
         return grids[0], np.vstack(rows)
     common = np.unique(np.concatenate(grids))
     if len(common) > MAX_POINTS:
-        common = common[np.linspace(0, len(common) - 1, MAX_POINTS).round().astype(int)]
+        ends = np.unique([grid[-1] for grid in grids if len(grid)])  # the final value of a run is its last one
+        n_points = max(MAX_POINTS - len(ends), 2)
+        common = np.union1d(common[np.linspace(0, len(common) - 1, n_points).round().astype(int)], ends)
     table = np.full((len(rows), len(common)), np.nan)
     for line, grid, row in zip(table, grids, rows, strict=True):
         if len(grid):

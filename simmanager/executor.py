@@ -243,14 +243,16 @@ def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
 def _execute_on_some_worker(
     folder: RunFolder, task: Task, options: RunOptions, slots: Slots, stop: Stop
 ) -> tuple[Outcome, bool]:
-    """Execute a run; a worker that was killed before it was ready is no reason to end the batch."""
+    """Execute a run; a worker that was killed before it began with it is no reason to end the batch or the run."""
     for _ in range(_WORKER_STARTS - 1):
         with suppress(WorkerLost):
-            return _execute_once(folder, task, options, slots, stop)
+            return _execute_once(folder, task, options, slots, stop, may_try_again=True)
     return _execute_once(folder, task, options, slots, stop)
 
 
-def _execute_once(folder: RunFolder, task: Task, options: RunOptions, slots: Slots, stop: Stop) -> tuple[Outcome, bool]:
+def _execute_once(
+    folder: RunFolder, task: Task, options: RunOptions, slots: Slots, stop: Stop, *, may_try_again: bool = False
+) -> tuple[Outcome, bool]:
     worker = slots.take(task.recipe)
     keep = False
     try:
@@ -260,6 +262,8 @@ def _execute_once(folder: RunFolder, task: Task, options: RunOptions, slots: Slo
     finally:
         _part_with(worker, slots, keep=keep)
     if isinstance(result, Death):
+        if may_try_again and not result.stopped and folder.read_history().state is RunState.IN_QUEUE:
+            raise WorkerLost(f"{result.reason} before the run began")
         return write_verdict(folder, task, result), not result.stopped
     return result, False
 

@@ -197,15 +197,18 @@ class _Lags:
         self.shorter_side = float(((self.centre + 1) * self.bin_size).min())
 
     def inner_radius(self) -> float:
-        """Return the radius of the central peak; NaN if there is no end of it."""
+        """Return the radius of the central peak: its first minimum, or where it is no longer positive; NaN if endless."""
+        if not self.centre.all():  # one row or column of bins: there are no angles
+            return np.nan
         known = np.isfinite(self.correlogram)
         rings = self.ring[known]
         n = np.bincount(rings)
         sums = np.bincount(rings, self.correlogram[known])
         profile = sums[n > 0] / n[n > 0]
         radii = np.flatnonzero(n > 0)
-        ends = np.flatnonzero((profile[1:] <= 0) | (np.diff(profile) >= 0)) + 1
-        return float(radii[ends[0]]) if len(ends) else np.nan
+        gone, rises = (profile[1:] <= 0).nonzero()[0] + 1, np.maximum((np.diff(profile) >= 0).nonzero()[0], 1)
+        ends = np.concatenate((gone[:1], rises[:1]))
+        return float(radii[ends.min()]) if len(ends) else np.nan
 
     def score(self, annulus: tuple[float, float] | None) -> tuple[float, float, float]:
         """Return the grid score and the inner and outer radius of the annulus that gave it."""

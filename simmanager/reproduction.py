@@ -143,17 +143,22 @@ def _run_again(task: Task, threads: int) -> Outcome:
 
 
 def _compared(one: Path, other: Path) -> str:
-    if not (one.is_file() and other.is_file()):
+    if not (one.exists() and other.exists()):
         return "missing"
-    return "same" if _hash(one) == _hash(other) else "other"
+    return "same" if _hashes(one) == _hashes(other) else "other"
 
 
-def _hash(path: Path) -> bytes:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.digest()
+def _hashes(path: Path) -> dict[str, bytes]:
+    """Return the hash of a file, or of each file in a folder (a model may save itself as one), by its name in there."""
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    found = {}
+    for file in files:
+        digest = hashlib.sha256()
+        with file.open("rb") as content:
+            while chunk := content.read(_CHUNK):
+                digest.update(chunk)
+        found[str(file.relative_to(path))] = digest.digest()
+    return found
 
 
 def _curve_differences(original: RunFolder, folder: RunFolder) -> dict[str, float]:

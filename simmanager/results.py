@@ -227,15 +227,20 @@ class Results(Sequence[RunResult]):
 
     def _curves(self, key: str, simulation_id: str) -> Curves:
         finished = self._finished(simulation_id)
-        stride = _stride(self._parameters.get(simulation_id, {}))
-        found = [(run.run_id, curve_of(self._summaries.of(run.path), key)) for run in finished]
+        found = [(run, curve_of(self._summaries.of(run.path), key)) for run in finished]
+        sampled = [
+            (run.run_id, curve.iterations * _stride(run.parameters), curve.values)
+            for run, curve in found
+            if curve is not None
+        ]
         return together(
             key,
             simulation_id,
-            [(run_id, curve.iterations * stride, curve.values) for run_id, curve in found if curve is not None],
+            sampled,
             reduction=next((curve.reduction for _, curve in found if curve is not None), ""),
             n_total=len(self._of[simulation_id]),
             n_unreadable=sum(run.path in self._summaries.unreadable for run in finished),
+            n_other_parameters=self._made_otherwise(simulation_id, [run_id for run_id, _, _ in sampled]),
         )
 
     def metric(self, name: str, simulations: str | Iterable[str] | None = None) -> dict[str, MetricValues]:
@@ -279,7 +284,13 @@ class Results(Sequence[RunResult]):
             values=np.array([value for _, value in found], dtype=np.float64),
             n_total=len(self._of[simulation_id]),
             n_failed=sum(name in run.metric_errors for run in finished),
+            n_other_parameters=self._made_otherwise(simulation_id, [run.run_id for run, _ in found]),
         )
+
+    def _made_otherwise(self, simulation_id: str, run_ids: Iterable[int]) -> int:
+        """Return how many of these runs were made with other parameters than the simulation has now."""
+        own, now = {run.run_id: run.parameters for run in self._of[simulation_id]}, self._parameters[simulation_id]
+        return sum(own[run_id] != now for run_id in run_ids)
 
     def maps(self, simulations: str | Iterable[str] | None = None) -> dict[str, dict[int, dict[str, Map]]]:
         """Return the maps that the models of finished runs gave: simulation_id -> run_id -> name -> `Map`.

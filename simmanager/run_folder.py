@@ -336,6 +336,8 @@ class RunFolder:
         ------
         ResultsMissing
             There is no such file; says in which state the run is.
+        SimManagerError
+            It is damaged, or a folder that only the model itself can read.
         """
         import pickle
 
@@ -344,6 +346,10 @@ class RunFolder:
                 return (unpickle or pickle.load)(file)  # trusted by contract, see the docstring
         except FileNotFoundError:
             raise ResultsMissing(self._why_missing(target)) from None
+        except IsADirectoryError:
+            raise SimManagerError(
+                f"{target} is a folder that the model's own saving method made: load it with the model's own method."
+            ) from None
         except (pickle.UnpicklingError, EOFError) as error:
             raise SimManagerError(f"{target} is damaged and cannot be loaded ({error}). Rerun this run.") from error
 

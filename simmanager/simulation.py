@@ -322,6 +322,8 @@ def readable(value: Any, depth: int = 0) -> Any:
         return {str(key): readable(item, depth + 1) for key, item in value.items()}
     if depth < 5 and isinstance(value, (list, tuple)) and len(value) <= 100:
         return [readable(item, depth + 1) for item in value]
+    if depth < 5 and isinstance(value, (set, frozenset)) and len(value) <= 100:  # their order differs between processes
+        return sorted((readable(item, depth + 1) for item in value), key=repr)
     size = getattr(value, "size", None)  # a method in torch
     if hasattr(value, "tolist") and isinstance(size, int) and size <= 100:
         return readable(value.tolist(), depth + 1)

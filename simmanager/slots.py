@@ -203,12 +203,14 @@ class Worker:
                 return
 
     def _next_result(self, timeout_s: float | None, stop_now: Callable[[], bool]) -> Outcome | Death:
-        self._peak_mb = None
+        self._peak_mb, stopped = None, False
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
 
         def give_up() -> bool:
+            nonlocal stopped
             self._peak_mb = peak_memory_mb(self.pid) or self._peak_mb
-            return stop_now() or (deadline is not None and time.monotonic() >= deadline)
+            stopped = stop_now()
+            return stopped or (deadline is not None and time.monotonic() >= deadline)
 
         message = self._receive(give_up, deadline)
         if message is not None:
@@ -216,7 +218,7 @@ class Worker:
         if self._exit_code is not None:
             self.kill(grace_s=0.3)
             return self._death(self._last_words())
-        if stop_now():
+        if stopped:
             self.kill(grace_s=1.0)
             return self._death("stopped by the user", stopped=True)
         self.kill(grace_s=GRACE_S)
@@ -261,7 +263,7 @@ class Worker:
                     continue
                 with suppress(KeyError):
                     self._poller.unregister(self._output)  # its end: only the process itself can tell more
-            if self._has_ended():
+            if self.has_ended():
                 self._drain()
                 return self._next_message()
             if not ready and give_up():
@@ -285,8 +287,11 @@ class Worker:
 
     # Its end ---------------------------------------------------------------------------------------------------
 
-    def _has_ended(self) -> bool:
-        """Look without reaping: until it is reaped, its process group id cannot be given to others."""
+    def has_ended(self) -> bool:
+        """Return whether the process has ended.
+
+        It is not reaped by this look: until then its process group id cannot be given to others.
+        """
         if self._exit_code is None and not hasattr(os, "waitid"):  # macOS before Python 3.13
             self._exit_code = self._process.poll()
             return self._exit_code is not None
@@ -303,7 +308,7 @@ class Worker:
 
     def kill(self, grace_s: float) -> None:
         """End the worker and all that it started: SIGTERM, a grace, SIGKILL; then reap it."""
-        if not self._has_ended():
+        if not self.has_ended():
             signal_group(self.pid, signal.SIGTERM)
             self._wait_for_end(grace_s)
             signal_group(self.pid, signal.SIGKILL)
@@ -320,12 +325,12 @@ class Worker:
 
     def _wait_for_end(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while not self._has_ended() and time.monotonic() < deadline:
+        while not self.has_ended() and time.monotonic() < deadline:
             time.sleep(0.002)
 
     def _close(self) -> None:
         with suppress(OSError):
-            if not self._has_ended():
+            if not self.has_ended():
                 raise TimeoutError  # in the kernel, uninterruptible: nobody can end it now, do not wait for ever
             _, status, self._usage = os.wait4(self.pid, 0)
             self._process.returncode = os.waitstatus_to_exitcode(status)
@@ -366,6 +371,7 @@ class Slots:
 
     def take(self, recipe: str) -> Worker:
         """Return an idle worker that may take this recipe, or a new one."""
+        self._let_the_dead_go()
         with self._lock:
             for worker in sorted(self._idle, key=lambda worker: worker.bound_to != recipe):
                 if worker.bound_to in ("", recipe):
@@ -375,6 +381,14 @@ class Slots:
         if unfit is not None:
             self.retire(unfit)
         return self._start()
+
+    def _let_the_dead_go(self) -> None:
+        """Retire workers that died while they had nothing to do: no run is to be blamed for it."""
+        with self._lock:
+            dead = [worker for worker in self._idle if worker.has_ended()]
+            self._idle = [worker for worker in self._idle if worker not in dead]
+        for worker in dead:
+            self.retire(worker)
 
     def _start(self) -> Worker:
         with self._lock:

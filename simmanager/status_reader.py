@@ -208,20 +208,21 @@ def _size_of(path: str) -> int:
         return -1
 
 
-#: Bytes of a state.log that are read at a first glance.
+#: A state.log of so many bytes or more is not read at a first glance.
 _GLANCE = 1024
 
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def _peek(path: str) -> bytes:
-    """Return the first bytes of a file, b"" if there is anything strange about it: one look for most runs."""
+    """Return all of a short file, b"" if it is longer or there is anything strange about it: one look for most runs."""
     try:
         descriptor = os.open(path, _READ_ONLY)
     except OSError:
         return b""
     try:
-        return os.read(descriptor, _GLANCE)
+        content = os.read(descriptor, _GLANCE)
+        return content if len(content) < _GLANCE else b""
     except OSError:
         return b""
     finally:

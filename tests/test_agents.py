@@ -391,3 +391,13 @@ def test_the_models_draw_what_they_learned(tmp_path):
     np.testing.assert_allclose(axes[0].images[0].get_array(), expected, atol=1e-12)
     assert {path.name for path in tmp_path.iterdir()} == {"map.png", "transition.png", "weber.png"}
     plt.close("all")
+
+
+def test_the_transitions_that_are_drawn_are_those_that_the_agent_learned():
+    """``srmat`` has the discounted visits in its columns; T belongs to its transpose."""
+    agent = Stachenfeld2018(room_width=3, room_depth=4, state_density=1, discount=0.9)
+    agent.srmat = agent.successor_rep_solution().T  # what learning converges to
+    first, second = agent.plot_transition()
+    assert np.allclose(second.images[0].get_array(), agent.transmat_norm)
+    assert np.allclose(first.images[0].get_array(), agent.transmat_norm)
+    assert not np.allclose(agent.transmat_norm, agent.transmat_norm.T)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from toys import hashes, toy_sim
 
-from simmanager import SimulationManager, SingleSim, load_checkpoint, save_checkpoint
+from simmanager import RunFolder, SimulationManager, SingleSim, load_checkpoint, save_checkpoint
 from simmanager.agents import RandomAgent, Stachenfeld2018, Weber2018
 from simmanager.arenas import Simple2D
 from simmanager.training_loops import default_training_loop, episode_based_training_loop
@@ -172,6 +172,53 @@ def test_a_checkpoint_that_cannot_be_used_is_named_and_the_run_starts_afresh(tmp
     assert manager.run_all(1, retry_errors=True, progress=False).all_finished
     assert log.read_text() == "from 0\nfrom 0\n"
     assert "the checkpoint cannot be used" in manager.runs[0].error_log.read_text()
+
+
+def drawing_loop(agent, env, flag=""):
+    drawn = load_checkpoint() or []
+    for step in range(len(drawn), 10):
+        time.sleep(0.002)
+        drawn.append((random.random(), float(np.random.random())))
+        save_checkpoint(drawn)
+        if step == 5 and flag and not Path(flag).exists():
+            Path(flag).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    return agent, env, {"drawn": np.array(drawn)}
+
+
+def test_both_global_generators_go_on_where_they_were(tmp_path):
+    drawn = []
+    for flag in ("", str(tmp_path / "flag")):
+        manager = SimulationManager([toy_sim("drawing", drawing_loop, flag=flag)], 1, f"batch{bool(flag)}", seed=1)
+        assert manager.run_all(1, checkpoint_every_s=1e-3, retries=1, progress=False).all_finished
+        drawn.append(manager.load_results(0, 0)[2]["drawn"])
+    assert manager.status().runs[0].attempt == 2
+    assert np.array_equal(*drawn)
+
+
+class NeedsAFile:
+    """Cannot be loaded once its file is gone."""
+
+    def __reduce__(self):
+        return open, ("a file that is gone",)
+
+
+@pytest.mark.parametrize("trouble", ["state", "generators"])
+def test_what_cannot_be_restored_is_told_and_leaves_the_generators_as_they_were(tmp_path, monkeypatch, capsys, trouble):
+    from simmanager import checkpoint
+
+    store = checkpoint.CheckpointStore(RunFolder(tmp_path), 1e-9, b"recipe")
+    if trouble == "generators":
+        half = {"random": random.Random(5).getstate(), "numpy": "no state of NumPy"}
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint, "_generators", lambda: half)
+            store.save("fine")
+    else:
+        store.save(NeedsAFile())
+    before = random.getstate()
+    assert store.load() is None
+    assert random.getstate() == before
+    assert "the checkpoint cannot be used" in capsys.readouterr().err
 
 
 def unpicklable_loop(agent, env):

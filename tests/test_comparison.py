@@ -424,3 +424,25 @@ def test_without_pandas_a_frame_says_how_to_get_it(by_metric, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(PackageMissing, match=r"pip install 'simmanager\[frames\]'"):
         compare(by_metric, metric="score").to_frame()
+
+
+def test_runs_of_before_a_rerun_with_other_parameters_are_counted_and_have_their_own_iterations(tmp_path):
+    """One parameter was corrected and the failed runs were run again: the others are of another experiment."""
+
+    def run(state, level, every):
+        entry = {"agent_params": {"level": level}, "training_loop_params": {"record_every": every}}
+        history = {"x": [float(level)] * 10}
+        return {"state": state, "history": history, "provenance": {"simulation": entry}, "metrics": {"level": level}}
+
+    now = {"agent_params": {"level": 5.0}, "training_loop_params": {"record_every": 10}}
+    runs = [run("finished", 1.0, 1), run("finished", 1.0, 1), run("finished", 5.0, 10)]
+    results = read_results(fake_batch(tmp_path / "batch", {"sim": runs}, sim=now))
+    curves = results.curves("x")["sim"]
+    assert curves.ends == (9, 9, 90)
+    assert (curves.n_other_parameters, results.metric("level")["sim"].n_other_parameters) == (2, 2)
+    for found in (compare(results, key="x"), compare(results, metric="level")):
+        assert "2 runs made with other parameters" in found.simulations[0].remarks
+        assert "2 runs made with other parameters" in str(found)
+    from simmanager.plots.wording import runs_in_words
+
+    assert runs_in_words(results.metric("level")["sim"]) == "3 of 3 runs, 2 made with other parameters"

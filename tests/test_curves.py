@@ -64,6 +64,15 @@ def test_runs_of_any_lengths_have_at_most_a_thousand_common_iterations_with_both
     assert (np.diff(iterations) > 0).all()
     if max(sizes):
         assert (iterations[0], iterations[-1]) == (0, max(sizes) - 1)
+    for size, row in zip(sizes, values, strict=True):
+        if size:
+            assert row[~np.isnan(row)][-1] == size - 1, "the final value is the last one, whatever the other lengths"
+
+
+def test_more_ends_of_runs_than_points_are_all_kept():
+    iterations, values = align([(np.arange(size), np.arange(size)) for size in range(1, 1200)])
+    assert len(iterations) == 1199
+    assert np.nanmax(values, axis=1).tolist() == list(range(1199))
 
 
 @given(lengths)

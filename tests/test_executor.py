@@ -341,6 +341,48 @@ def test_supervising_a_finished_run_returns_at_once_and_is_safe_to_repeat(tmp_pa
     slots.close()
 
 
+@pytest.mark.parametrize("seen", [True, False], ids=["seen", "not seen"])
+def test_the_death_of_an_idle_worker_is_not_blamed_on_the_next_run(tmp_path, monkeypatch, seen):
+    """The kernel may choose one that has nothing to do; the next run finds it dead, or meets its end."""
+    from test_execution import make
+
+    slots = Slots(WorkerSettings())
+    assert supervise(Job(make(tmp_path, toy_sim())[1]), slots, Stop()).state == "finished"
+    (worker,) = slots._idle
+    os.kill(worker.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
+    if not seen:  # as if it died right after the look
+        monkeypatch.setattr(slots, "_let_the_dead_go", lambda: None)
+    folder, task = make(tmp_path, toy_sim(), "run_4_22-11-2026_14-15-33-591")
+    assert supervise(Job(task), slots, Stop()).state == "finished"
+    assert [move.state for move in folder.read_history().transitions] == ["in_queue", "running", "finished"]
+    slots.close()
+
+
+def test_a_run_before_which_every_worker_dies_is_not_tried_for_ever(tmp_path, monkeypatch):
+    from test_execution import make
+
+    from simmanager.slots import Worker
+
+    slots, sent = Slots(WorkerSettings()), []
+    send = Worker._send
+
+    def send_and_kill(worker, message):
+        if "task" in message:
+            sent.append(worker.pid)
+            os.kill(worker.pid, signal.SIGKILL)
+            os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
+        send(worker, message)
+
+    monkeypatch.setattr(Worker, "_send", send_and_kill)
+    folder, task = make(tmp_path, toy_sim())
+    outcome = supervise(Job(task), slots, Stop())
+    assert (outcome.state, len(set(sent))) == ("error", 3)
+    assert "SIGKILL" in outcome.reason
+    assert folder.read_history().state is RunState.ERROR
+    slots.close()
+
+
 def test_a_callers_interpreter_that_cannot_start_a_worker_says_so(monkeypatch):
     from simmanager.errors import SimManagerError
 

@@ -10,7 +10,7 @@ from spatial_maps import field, hexagonal_grid, noise, square_lattice, stripes
 from simmanager.agents import RandomAgent, Stachenfeld2018, Weber2018
 from simmanager.autocorrelogram import spatial_autocorrelogram
 from simmanager.errors import ParameterError
-from simmanager.grid_score import best_grid_score, grid_properties, grid_score
+from simmanager.grid_score import _Lags, best_grid_score, grid_properties, grid_score
 
 SPACINGS, ORIENTATIONS = st.floats(6, 14), st.floats(0, 59.9)
 
@@ -236,3 +236,16 @@ def test_an_agent_with_one_map_and_no_summary_has_a_grid_score():
 def test_an_agent_without_maps_has_no_grid_score(agent):
     with pytest.raises(ParameterError, match="has no rate maps"):
         best_grid_score(agent, None, {})
+
+
+def test_the_central_peak_ends_at_its_first_minimum():
+    """As in Langston et al. 2010: the radius at which it stops falling, not the one after."""
+    correlogram = np.full((21, 21), 0.2)
+    y, x = np.indices(correlogram.shape) - 10
+    ring = np.rint(np.hypot(x, y))
+    for radius, value in enumerate([1.0, 0.8, 0.5, 0.3, 0.6]):
+        correlogram[ring == radius] = value
+    lags = _Lags(correlogram, np.array([1.0, 1.0]))
+    assert lags.inner_radius() == 3
+    correlogram[ring == 2] = -0.1
+    assert _Lags(correlogram, np.array([1.0, 1.0])).inner_radius() == 2

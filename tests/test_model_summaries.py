@@ -39,7 +39,7 @@ def test_maps_of_a_successor_agent_are_the_leading_eigenvectors_of_what_it_learn
     n_maps, n_y, n_x = maps.shape
     assert (n_maps, n_y, n_x) == (16, 4, 6)
     for which in range(n_maps):
-        vector = agent.get_rate_map_matrix(agent.srmat, which).ravel()
+        vector = agent.get_rate_map_matrix(agent.srmat.T, which).ravel()
         for iy in range(n_y):
             for ix in range(n_x):
                 position = (place_of(ix, (x_min, x_max), n_x), place_of(iy, (y_min, y_max), n_y))

@@ -12,7 +12,7 @@ from toys import failing_loop, listing, toy_loop, toy_sim
 
 from simmanager import SimulationManager
 from simmanager.cli import main
-from simmanager.errors import BatchExists, ResultsMissing
+from simmanager.errors import BatchExists, ResultsMissing, SimManagerError
 from simmanager.reproduction import reproduce
 
 
@@ -102,3 +102,32 @@ def test_reproduce_on_the_command_line(capsys):
     assert main(["reproduce", "batch/pid/0"]) == 1
     assert "pid: differs by" in capsys.readouterr().out
     assert main(["reproduce", "batch/nothing/0"]) == 2
+
+
+class SavesAFolder:
+    def __init__(self, gain=1.0):
+        self.gain = gain
+
+    def act(self, obs):
+        return 0.0
+
+    def update(self):
+        return None
+
+    def save_agent(self, save_path):
+        folder = Path(save_path)
+        (folder / "layers").mkdir(parents=True)
+        (folder / "layers" / "weights").write_text(str(self.gain))
+
+
+def test_an_agent_that_saves_itself_as_a_folder_is_compared_file_by_file():
+    sim = toy_sim(n_steps=3)
+    sim.agent_class = SavesAFolder
+    run = run_of(sim)
+    assert reproduce(run).same
+    (run.agent / "layers" / "weights").write_text("3.0")
+    assert reproduce(run).files["agent"] == "other"
+    (run.agent / "more").write_text("")
+    assert reproduce(run).files["agent"] == "other"
+    with pytest.raises(SimManagerError, match="agent is a folder that the model's own saving method made"):
+        SimulationManager(existing_simulation="batch").load_results(0, 0)

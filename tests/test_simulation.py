@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from toys import ToyAgent, ToyArena, failing_loop, toy_loop, toy_sim
+from toys import ToyAgent, ToyArena, failing_loop, python, toy_loop, toy_sim
 
 from simmanager import RunFolder, RunState, SingleSim
 from simmanager.errors import (
@@ -510,3 +510,13 @@ def test_the_entry_of_a_simulation_has_all_fields():
     assert set(entry) == set(FIELDS)
     assert entry["agent_class"] == "toys:ToyAgent"
     assert entry["training_loop_params"] == {"n_steps": 2}
+
+
+def test_a_set_reads_the_same_in_every_process(tmp_path):
+    program = "from simmanager.simulation import readable; print(readable({'where': {'north', 'south', 'east', 5}}))"
+    said = set()
+    for seed in ("1", "2", "3"):
+        done = python(program, environ={"PYTHONHASHSEED": seed})
+        assert done.returncode == 0, done.stderr
+        said.add(done.stdout)
+    assert said == {"{'where': ['east', 'north', 'south', 5]}\n"}

@@ -500,3 +500,14 @@ def test_a_strange_list_of_starts_harms_nobody_and_makes_the_reader_look_at_all(
     assert read_status("batch").all_finished
     reader._next_full_look = 0.0
     assert reader.read().all_finished
+
+
+def test_a_state_log_that_goes_on_after_a_first_glance_is_read_to_its_end(waiting):
+    """Its first 1,024 bytes may look like all of it."""
+    from simmanager.status_reader import _GLANCE
+
+    begin = WHEN + b"\tin_queue\t\n" + WHEN + b"\trunning\tattempt=1 pid=4711 host=here\n" + WHEN + b"\terror\t"
+    again = b"".join(WHEN + b"\t" + line + b"\n" for line in (b"in_queue\t", b"running\tattempt=2", b"finished\t"))
+    waiting.runs[0].state_log.write_bytes(begin + b"x" * (_GLANCE - len(begin) - 1) + b"\n" + again)
+    run = waiting.status().runs[0]
+    assert (run.state, run.attempt) == ("finished", 2)

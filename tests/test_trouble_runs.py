@@ -269,8 +269,7 @@ def test_options_that_make_no_sense_are_refused_before_anything_is_made(options)
     assert not Path("b").exists()
 
 
-def test_a_crash_between_two_runs_is_not_blamed_on_the_next_run():
-    """A worker that dies while it is idle (here: by an alarm, later by the kernel) is replaced."""
+def test_an_alarm_that_a_run_has_set_does_not_reach_the_next():
     status = run([bad_sim("loop", "timers"), toy_sim("good")], runs=3, n_jobs=1)
     assert status.all_finished, [one.reason for one in status.runs]
 

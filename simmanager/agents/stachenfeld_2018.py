@@ -160,7 +160,7 @@ class Stachenfeld2018(AgentCore):
 
     @property
     def srmat(self) -> FloatArray:
-        """The successor matrix that is learned, (n_state, n_state)."""
+        """What is learned, (n_state, n_state): column s has the discounted visits from state s, the paper's M(s, :)."""
         return self._columns.T
 
     @srmat.setter
@@ -408,13 +408,13 @@ class Stachenfeld2018(AgentCore):
         Returns
         -------
         dict
-            ``"maps:eigenvectors"``: the 16 leading eigenvectors of the learned ``srmat``, the model's grid cells,
+            ``"maps:eigenvectors"``: the 16 leading eigenvectors of the learned M = ``srmat.T``, the model's grid cells,
             (n_maps, depth, width), the lowest x and y first; ``"extent:eigenvectors"``: x_min, x_max, y_min, y_max.
             Empty for more than 1,000 states, which take too long.
         """
         if self.n_state > _MAX_STATES_MAPPED:
             return {}
-        vectors = successor_matrix.eigenvectors(self.srmat, slice(_N_MAPS))
+        vectors = successor_matrix.eigenvectors(self.srmat.T, slice(_N_MAPS))
         maps = vectors.reshape(-1, self.width, self.depth).transpose(0, 2, 1)[:, ::-1]
         return {"maps:eigenvectors": maps, "extent:eigenvectors": self._grid.extent}
 
@@ -471,7 +471,7 @@ class Stachenfeld2018(AgentCore):
         Parameters
         ----------
         T : ndarray, (n_state, n_state), optional
-            The other one; by default what ``srmat`` implies, `get_T_from_M`.
+            The other one; by default what ``srmat`` implies: `get_T_from_M` of its transpose.
         save_path : path, optional
             Save the figure there.
         ax : sequence of two matplotlib Axes, optional
@@ -483,7 +483,7 @@ class Stachenfeld2018(AgentCore):
         """
         from .rate_map_plot import draw_map, new_axes, save_figure_of
 
-        matrix = self.get_T_from_M(self.srmat) if T is None else T
+        matrix = self.get_T_from_M(self.srmat.T) if T is None else T  # M is the transpose of srmat
         axes = new_axes(2, figsize=(14, 5)) if ax is None else ax
         label = "State occupancy"
         draw_map(self.transmat_norm, axes[0], "Transition matrix", "states", "states", label)

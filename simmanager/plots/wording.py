@@ -40,6 +40,7 @@ def runs_in_words(found: Curves | MetricValues) -> str:
         "n_shorter": "shorter",
         "n_failed": "without, as the metric failed",
         "n_unreadable": "unreadable",
+        "n_other_parameters": "made with other parameters",
     }
     for field, words in troubles.items():
         if number := getattr(found, field, 0):
