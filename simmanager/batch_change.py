@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from . import import_path
 from .batch_folder import BatchFolder, Manifest
 from .batch_making import as_stored, check_all, check_runs, make_missing_runs, pickled, runs_of
 from .errors import BatchNotWritable, ParameterError, SimManagerError, SimulationError
@@ -162,7 +163,9 @@ def _commit(
             parent.mkdir(exist_ok=True)
             target = folder.recipe(name) if name in new else _staged(folder, name)
             RunFolder(parent).write_bytes(target.name, content)
-        folder.write_manifest(replace(manifest, simulations=(*entries, *new.values())))
+        path = import_path.joined(import_path.kept_in(manifest.provenance), import_path.own_import_path())
+        provenance = {**manifest.provenance, import_path.KEY: path}
+        folder.write_manifest(replace(manifest, simulations=(*entries, *new.values()), provenance=provenance))
         for simulation in changed:
             name = str(simulation.simulation_id)
             _staged(folder, name).replace(folder.recipe(name))

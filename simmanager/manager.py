@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from . import import_path
 from .batch_change import (
     finish_changes,
     grow_batch,
@@ -30,10 +31,12 @@ from .batch_making import (
 from .batch_run import run_batch
 from .batch_view import BatchView
 from .compat import open_batch
+from .errors import SimulationError
 from .provenance import provenance_of
 from .record import draw_seed
 from .run_folder import RunFolder
 from .run_options import check_options, count_jobs
+from .simulate import describe
 from .simulation import SingleSim, describe_simulation
 from .state import RunState, utc_now
 from .status import BatchStatus
@@ -53,8 +56,9 @@ class SimulationManager(BatchView):
     verbose : bool, default False
         Print more about what is made.
     existing_simulation : path-like, optional
-        Open the batch in this folder, finished or running; the other arguments are ignored then. A folder that
-        NeuralPlayground made is unpickled at once (only for your own folders), and can be looked at, not continued.
+        Open the batch in this folder, finished or running; the other arguments are ignored then. The folders from
+        which its modules were imported when it was made are appended to ``sys.path``. A folder that NeuralPlayground
+        made is unpickled at once (only for your own folders), and can be looked at, not continued.
     seed : int, optional
         Seed of the batch, 0 <= seed < 2**63; drawn if not given, and kept in manager.json.
     results_dir : path-like, default "."
@@ -92,6 +96,7 @@ class SimulationManager(BatchView):
         if existing_simulation is not None:
             self._folder, self._simulation_list = open_batch(Path(existing_simulation).absolute())
             manifest = self._folder.read_manifest()
+            import_path.adopt(manifest.provenance)
             self.manager_id, self.runs_per_sim, self.seed = manifest.manager_id, manifest.runs_per_sim, manifest.seed
             self._batch_id: str = manifest.batch_id
             self._made = True
@@ -145,7 +150,7 @@ class SimulationManager(BatchView):
             runs_per_sim=self.runs_per_sim,
             simulations=entries,
             created=utc_now(),
-            provenance=provenance_of(entries),
+            provenance={**provenance_of(entries), import_path.KEY: import_path.own_import_path()},
         )
         recipes = pickled(simulations)
         claim_folder(self._folder, overwrite=overwrite)
@@ -311,6 +316,8 @@ class SimulationManager(BatchView):
         ------
         UnknownName
             There is no such simulation; lists those that exist.
+        SimulationError
+            The simulation cannot be loaded: its module is gone, say. No run was touched.
         BatchBusy
             Another manager is running this batch.
         """
@@ -323,6 +330,7 @@ class SimulationManager(BatchView):
             if self._simulation_list is not None:
                 changed = self._simulation_list[self.simulation_ids.index(simulation_id)]
                 take_over(self._folder, SingleSim.from_object(changed))
+            self._check_that_it_loads(simulation_id)
             gone = {RunState.ERROR, RunState.INTERRUPTED} | ({RunState.FINISHED} if include_finished else set())
             for run in self.status().simulation(simulation_id):
                 folder = RunFolder(run.path)
@@ -333,3 +341,13 @@ class SimulationManager(BatchView):
             return run_batch(
                 self._folder, states, jobs, checked, only=simulation_id, in_process=in_process, show=progress
             )
+
+    def _check_that_it_loads(self, simulation_id: str) -> None:
+        """Raise if the workers could not load a simulation: runs are not replaced by some that are bound to fail."""
+        try:
+            self._load_all([simulation_id])
+        except Exception as error:
+            raise SimulationError(
+                f"Simulation {simulation_id!r} cannot be loaded, so none of its runs was touched ({describe(error)}). "
+                "If its module has moved, put the folder on the import path: PYTHONPATH=FOLDER simmanager rerun ..."
+            ) from error

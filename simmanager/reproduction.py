@@ -6,16 +6,19 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import BatchExists, ResultsMissing
+from . import import_path
+from .batch_folder import BatchFolder
+from .errors import BatchDamaged, BatchExists, ResultsMissing
 from .executor import Job, Stop, supervise
 from .provenance import changes_since, provenance_of
 from .run_folder import RESULTS, RunFolder
 from .run_options import RunOptions
+from .run_view import find_run
 from .slots import Slots, WorkerSettings
 from .state import RunState
 from .task import Outcome, Task
@@ -77,7 +80,8 @@ def reproduce(run: RunFolder | Path | str, copy: Path | str | None = None) -> Re
     Parameters
     ----------
     run : RunFolder or path-like
-        The run; it is not touched.
+        The run, or ``BATCH/SIMULATION/RUN_ID``; it is not touched. The folders from which the modules of its batch were
+        imported are appended to ``sys.path``.
     copy : path-like, optional
         Folder for the new results; it must not exist. A temporary one by default.
 
@@ -85,10 +89,15 @@ def reproduce(run: RunFolder | Path | str, copy: Path | str | None = None) -> Re
     ------
     ResultsMissing
         The run is not finished, or its parameters or seed are missing.
+    BatchNotFound, UnknownName
+        There is no such run.
     BatchExists
         The folder for the copy is there already.
     """
-    original = run if isinstance(run, RunFolder) else RunFolder(run)
+    original = run if isinstance(run, RunFolder) else find_run(run)
+    with suppress(BatchDamaged):
+        batch = BatchFolder(original.path.absolute().parent.parent).find_manifest()
+        import_path.adopt(batch.provenance if batch is not None else {})
     record = original.read_json(original.record)
     seed = record.get("seed")
     if original.read_history().state is not RunState.FINISHED:

@@ -12,7 +12,7 @@ from toys import failing_loop, listing, toy_loop, toy_sim
 
 from simmanager import SimulationManager
 from simmanager.cli import main
-from simmanager.errors import BatchExists, ResultsMissing, SimManagerError
+from simmanager.errors import BatchExists, BatchNotFound, ResultsMissing, SimManagerError, UnknownName
 from simmanager.reproduction import reproduce
 
 
@@ -83,8 +83,15 @@ def test_a_run_that_cannot_be_repeated_is_refused():
     failed = run_of(toy_sim("bad", failing_loop))
     with pytest.raises(ResultsMissing, match="not finished"):
         reproduce(failed)
-    with pytest.raises(ResultsMissing, match="not finished"):
+    with pytest.raises(BatchNotFound, match="There is no run at nowhere"):
         reproduce("nowhere")
+
+
+def test_a_run_is_named_as_on_the_command_line():
+    run_of(toy_sim("fine"))
+    assert reproduce("batch/fine/0").same
+    with pytest.raises(UnknownName, match="has no run 7"):
+        reproduce("batch/fine/7")
 
 
 @pytest.mark.parametrize("lost", ["run.json", "param.dict"])

@@ -1,0 +1,46 @@
+"""Where the modules of a batch are imported from: kept with it, so that it goes on from anywhere."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+#: Under this name in the provenance of manager.json.
+KEY = "import_path"
+
+
+def own_import_path() -> list[str]:
+    """Return the folders in ``sys.path`` that hold neither Python's own modules nor installed ones, absolute."""
+    python = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
+    python |= {folder / "lib-dynload" for folder in python}
+    folders = [Path(entry or ".").absolute() for entry in sys.path if isinstance(entry, str)]
+    return [
+        str(folder)
+        for folder in dict.fromkeys(folders)
+        if folder.is_dir()
+        and folder.resolve() not in python
+        and not {"site-packages", "dist-packages"} & {*folder.parts}
+    ]
+
+
+def joined(*paths: Iterable[str]) -> list[str]:
+    """Return the folders of several import paths, each once, in their order."""
+    return list(dict.fromkeys(folder for path in paths for folder in path))
+
+
+def kept_in(provenance: Mapping[str, Any]) -> list[str]:
+    """Return the import path that was kept with a batch; [] if nothing of that kind is there."""
+    kept = provenance.get(KEY)
+    return [folder for folder in kept if isinstance(folder, str)] if isinstance(kept, list) else []
+
+
+def adopt(provenance: Mapping[str, Any]) -> None:
+    """Append to ``sys.path`` what a batch was made with: its recipes and results may need modules from there.
+
+    What this process finds now has precedence; folders that are gone are left out.
+    """
+    present = {str(Path(entry or ".").absolute()) for entry in sys.path if isinstance(entry, str)}
+    sys.path += [folder for folder in kept_in(provenance) if folder not in present and Path(folder).is_dir()]
