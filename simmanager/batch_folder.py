@@ -23,8 +23,11 @@ _SAFE_NAME = re.compile(r"[A-Za-z0-9_=,+][A-Za-z0-9._\-=,+]*")
 #: Flags against links and pipes in the place of a file.
 _NO_SURPRISE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
+#: Runs of a batch, at most.
+_MOST_RUNS = 10_000_000
+
 #: Bytes of a manifest that are read; longer ones count as damaged.
-_LONGEST_MANIFEST = 1 << 30
+_LONGEST_MANIFEST = 1 << 28
 
 #: Entries of a folder that are looked at for batches, and how many of those found are named.
 _LOOKED_AT, _NAMED = 1000, 5
@@ -115,8 +118,8 @@ class Manifest:
             check_name("A simulation_id", simulation.get("simulation_id"))
         if len({simulation["simulation_id"] for simulation in content["simulations"]}) < len(content["simulations"]):
             raise ValueError("two simulations have the same id")
-        if not 0 < content["runs_per_sim"] <= 10_000_000:
-            raise ValueError(f"runs_per_sim is {content['runs_per_sim']}")
+        if not 0 < content["runs_per_sim"] * max(len(content["simulations"]), 1) <= _MOST_RUNS:
+            raise ValueError(f"runs_per_sim is {content['runs_per_sim']}, of {len(content['simulations'])} simulations")
         values = {name: content[name] for name in (*kinds, "provenance")}
         return cls(**values, simulations=tuple(content["simulations"]))
 
@@ -252,22 +255,13 @@ class BatchFolder:
 
     @property
     def starts_file(self) -> Path:
-        """A line for each run that was started: where those who watch look what to read again. A hint, no record."""
+        """One line per started run: tells watchers what to read again. A hint, not a record."""
         return self.path / "starts.log"
 
     def begin_starts(self) -> None:
         """Make the list of starts, if there is none."""
         with suppress(OSError):
             os.close(os.open(self.starts_file, os.O_WRONLY | os.O_CREAT | _NO_SURPRISE, 0o666))
-
-    def note_start(self, folder: RunFolder) -> None:
-        """Note that a run is about to start, if such a list is kept; a failure is no reason not to run it."""
-        with suppress(OSError):
-            descriptor = os.open(self.starts_file, os.O_WRONLY | os.O_APPEND | _NO_SURPRISE)
-            try:
-                os.write(descriptor, f"{folder.simulation_id}{os.sep}{folder.path.name}\n".encode())
-            finally:
-                os.close(descriptor)
 
     def read_starts(self, offset: int) -> tuple[list[str], int]:
         """Return what was noted behind ``offset`` (``simulation_id/run folder``), and where to go on.
@@ -367,6 +361,20 @@ class BatchFolder:
         """Forget an answered request."""
         with suppress(OSError):  # missing, or no file at all
             self.stop_request.unlink()
+
+
+def note_start(run: RunFolder) -> None:
+    """Note that a run of a batch is about to start, if such a list is kept; a failure is no reason not to run it.
+
+    Noted before the move: who reads the note reads the state of that run again until it sees the move.
+    """
+    parent = run.path.parent
+    with suppress(OSError):
+        descriptor = os.open(f"{parent.parent}{os.sep}starts.log", os.O_WRONLY | os.O_APPEND | _NO_SURPRISE)
+        try:
+            os.write(descriptor, f"{parent.name}{os.sep}{run.path.name}\n".encode())
+        finally:
+            os.close(descriptor)
 
 
 def _batches_in(folder: Path) -> list[str]:

@@ -33,6 +33,9 @@ COLOURS = {
 #: More runs than this are shown by simulation, not one by one.
 MAX_RUNS_SHOWN = 200
 
+#: Bytes of a log that are shown, at most: its end.
+_MAX_LOG = 1 << 24
+
 #: Longest line of a log that is shown whole.
 _MAX_LINE = 5000
 
@@ -83,7 +86,9 @@ def print_log(folder: RunFolder, log_type: str) -> None:
     if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
         print(f"({path.name} is no regular file; it is not read)")
         return
-    text = plain(folder.read_log(log_type)).rstrip("\n")
+    if path.exists() and (rest := path.stat().st_size - _MAX_LOG) > 0:
+        print(f"(the first {rest:,} bytes of {path} are not shown)")
+    text = plain(folder.read_log(log_type, limit=_MAX_LOG)).rstrip("\n")
     print(text if text else f"({path.name} is empty)" if path.exists() else f"(no {path.name} yet)")
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 
 from . import checkpoint, progress
-from .batch_folder import BatchFolder
+from .batch_folder import note_start
 from .capture import descriptors_to_logs
 from .errors import InvalidTransition
 from .isolation import MemoryLimit, Meter, end_if_forked
@@ -79,6 +80,7 @@ def execute_run(
 def _refused(folder: RunFolder, reason: str) -> Outcome:
     """Note, if that is possible, that a run could not be started; the caller holds its lock."""
     with suppress(OSError, InvalidTransition):
+        note_start(folder)
         history = folder.read_history()
         begin = [(RunState.RUNNING, "")] if history.state is RunState.IN_QUEUE else []
         folder.move(history, *begin, (RunState.ERROR, reason))
@@ -135,9 +137,7 @@ def _attempt(
     measured, process = Measured(), os.getpid()
     with capture(folder):
         host = socket.gethostname()
-        BatchFolder(folder.path.parent.parent).note_start(
-            folder
-        )  # before: who reads it finds this move or waits for it
+        note_start(folder)
         history = folder.move(history, (RunState.RUNNING, f"attempt={attempt} pid={os.getpid()} host={host}"))
         started = history.started
         meter = Meter()
@@ -219,13 +219,19 @@ class _ProgressFile:
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
+        self._process, self._writing = os.getpid(), threading.Lock()
         self._next = time.monotonic() + PROGRESS_INTERVAL_S
 
     def __call__(self, done: float, total: float) -> None:
-        if time.monotonic() >= self._next:
-            with suppress(OSError):
-                self._folder.write_bytes(self._folder.progress.name, f"{done} {total}\n".encode())
-            self._next = time.monotonic() + PROGRESS_INTERVAL_S
+        if time.monotonic() < self._next or os.getpid() != self._process:  # what forked children do says nothing
+            return
+        if self._writing.acquire(blocking=False):  # several threads of a run may report
+            try:
+                self._next = time.monotonic() + PROGRESS_INTERVAL_S
+                with suppress(OSError):
+                    self._folder.write_bytes(self._folder.progress.name, f"{done} {total}\n".encode())
+            finally:
+                self._writing.release()
 
 
 def _print_traceback(error: BaseException) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from types import FrameType
 
+from .batch_folder import note_start
 from .execution import adopt
 from .locking import LockHeld, is_held, take_lock
 from .record import RunRecord
@@ -285,6 +286,7 @@ def write_verdict(folder: RunFolder, task: Task, death: Death) -> Outcome:
     if lock is None:
         return Outcome(RunState.ERROR.value, f"{death.reason}; the folder of the run is gone", True)
     try:
+        note_start(folder)
         history = folder.read_history()
         if history.state is RunState.IN_QUEUE:  # it died before it could say that it runs
             history = folder.move(history, (RunState.RUNNING, f"attempt={history.attempts + 1}"))

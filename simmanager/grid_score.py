@@ -197,7 +197,7 @@ class _Lags:
         self.shorter_side = float(((self.centre + 1) * self.bin_size).min())
 
     def inner_radius(self) -> float:
-        """Return the radius at which the central peak has its first minimum or is no longer positive; NaN if nowhere."""
+        """Return the radius at which the central peak has its first minimum or is not positive any more, or NaN."""
         if not self.centre.all():  # one row or column of bins: there are no angles
             return np.nan
         known = np.isfinite(self.correlogram)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import decimal
 import faulthandler
+import functools
 import gc
 import logging
 import os
@@ -33,10 +35,50 @@ def seed_everything(seed: int) -> None:
     import numpy as np
 
     random.seed(seed)
+    if global_bit_generator() is not _usual_bit_generator():  # an earlier run has put another in its place
+        use_bit_generator(_usual_bit_generator())
     np.random.seed(seed)  # the global generator, which models without their own use
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.manual_seed(seed)
+
+
+def global_bit_generator() -> Any:
+    """Return the bit generator behind the functions of ``numpy.random``."""
+    import numpy.random as numpy_random
+
+    return numpy_random.mtrand.get_bit_generator()
+
+
+def use_bit_generator(generator: Any) -> None:
+    """Put a bit generator behind the functions of ``numpy.random``."""
+    import numpy.random as numpy_random
+
+    numpy_random.mtrand.set_bit_generator(generator)
+
+
+@functools.cache
+def _usual_bit_generator() -> Any:
+    """Return the bit generator that every run finds: of the kind that NumPy has by itself."""
+    from numpy.random import MT19937
+
+    current = global_bit_generator()
+    return current if isinstance(current, MT19937) else MT19937()
+
+
+def _limits() -> dict[int, tuple[int, int]]:
+    """Return the resource limits of this process."""
+    names = ("AS", "CORE", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
+    numbers = [getattr(resource, f"RLIMIT_{name}") for name in names if hasattr(resource, f"RLIMIT_{name}")]
+    return {number: resource.getrlimit(number) for number in numbers}
+
+
+def _decimal_context() -> dict[str, Any]:
+    """Return how this thread computes with ``decimal``, as the arguments of a context."""
+    context = decimal.getcontext()
+    names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
+    traps = [signal for signal, is_set in context.traps.items() if is_set]
+    return {**{name: getattr(context, name) for name in names}, "traps": traps}
 
 
 def _log_handlers() -> dict[str, list[logging.Handler]]:
@@ -69,7 +111,9 @@ class Snapshot:
         self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if hasattr(signal, "pthread_sigmask") else set()
         self.umask = os.umask(0o022)
         os.umask(self.umask)
-        self.floating_point = self._numpy_errors()
+        self.limits = _limits()
+        self.decimal = _decimal_context()
+        self.floating_point, self.printing = self._numpy_errors(), self._numpy_printing()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Snapshot) and vars(self) == vars(other)
@@ -78,6 +122,11 @@ class Snapshot:
     def _numpy_errors() -> dict[str, Any]:
         numpy = sys.modules.get("numpy")
         return dict(numpy.geterr()) if numpy is not None else {}
+
+    @staticmethod
+    def _numpy_printing() -> dict[str, Any]:
+        numpy = sys.modules.get("numpy")
+        return dict(numpy.get_printoptions()) if numpy is not None else {}
 
     def restore(self) -> None:
         """Put everything back as it was."""
@@ -96,6 +145,7 @@ class Snapshot:
         sys.excepthook, threading.excepthook, sys.displayhook = self.hooks
         self._restore_signals()
         os.umask(self.umask)
+        self._restore_limits()
         self._restore_libraries()
         gc.enable()
 
@@ -127,9 +177,19 @@ class Snapshot:
         logging.root.setLevel(self.level)
         logging.disable(self.disabled)
 
+    def _restore_limits(self) -> None:
+        for number, limits in self.limits.items():
+            if resource.getrlimit(number) != limits:
+                with contextlib.suppress(ValueError, OSError):  # a hard limit that was lowered stays
+                    resource.setrlimit(number, (limits[0], resource.getrlimit(number)[1]))
+
     def _restore_libraries(self) -> None:
+        if _decimal_context() != self.decimal:
+            decimal.setcontext(decimal.Context(**self.decimal))
         if self.floating_point and (numpy := sys.modules.get("numpy")) is not None:
             numpy.seterr(**self.floating_point)
+            if numpy.get_printoptions() != self.printing:
+                numpy.set_printoptions(**self.printing)
         if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
             pyplot.close("all")
 

@@ -13,6 +13,7 @@ from typing import Any
 from .batch_plan import BatchPlan
 from .document import SUFFIXES
 from .errors import SimulationError, UnknownName, suggest
+from .loading import loading
 from .simulation import SingleSim
 
 #: What is looked for in a file if no name is given.
@@ -93,8 +94,9 @@ def _execute(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     sys.path.insert(0, str(path.resolve().parent))
-    spec.loader.exec_module(module)
     cloudpickle.register_pickle_by_value(module)  # workers do not execute the file again
+    with loading(str(path)):
+        spec.loader.exec_module(module)
     return module
 
 

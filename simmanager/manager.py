@@ -32,6 +32,7 @@ from .batch_run import run_batch
 from .batch_view import BatchView
 from .compat import open_batch
 from .errors import SimulationError
+from .loading import refuse_while_loading
 from .provenance import provenance_of
 from .record import draw_seed
 from .run_folder import RunFolder
@@ -140,6 +141,7 @@ class SimulationManager(BatchView):
             print_status(self.status())
 
     def _make(self, overwrite: bool) -> None:
+        refuse_while_loading()
         simulations = [SingleSim.from_object(simulation) for simulation in self.simulation_list]
         self._batch_id = uuid.uuid4().hex
         entries = tuple(describe_simulation(simulation) for simulation in simulations)
@@ -262,10 +264,12 @@ class SimulationManager(BatchView):
         BatchBusy
             Another manager is running this batch.
         SimulationError
-            The parameters of a simulation that has finished runs were changed.
+            The parameters of a simulation that has finished runs were changed; or a file calls this while it is being
+            loaded for a batch.
         KeyboardInterrupt
             After Ctrl-C, when all is in order.
         """
+        refuse_while_loading()
         checked = check_options(options)
         jobs = count_jobs(n_jobs, checked)
         if not self._made:
@@ -321,6 +325,7 @@ class SimulationManager(BatchView):
         BatchBusy
             Another manager is running this batch.
         """
+        refuse_while_loading()
         simulation_id = self._id_of(simulation_index)
         checked = check_options(options)
         jobs = count_jobs(n_jobs, checked)
@@ -334,7 +339,8 @@ class SimulationManager(BatchView):
             gone = {RunState.ERROR, RunState.INTERRUPTED} | ({RunState.FINISHED} if include_finished else set())
             for run in self.status().simulation(simulation_id):
                 folder = RunFolder(run.path)
-                if run.state in gone and folder.run_id is not None:
+                kept = folder.read_history().state is RunState.FINISHED and not include_finished
+                if run.state in gone and folder.run_id is not None and not kept:
                     replace_run(folder)
             make_missing_runs(self._folder, simulation_id, self.runs_per_sim)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}

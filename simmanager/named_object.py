@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from .errors import SimulationError, UnknownName, suggest
+from .loading import loading
 
 
 def named_object(name: str, folder: Path) -> Any:
@@ -50,7 +51,8 @@ def _import(name: str, folder: Path) -> ModuleType:
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     try:
-        module = importlib.import_module(name)
+        with loading(f"The module {name!r}"):
+            module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if missing != name and not name.startswith(f"{missing}."):

@@ -249,6 +249,13 @@ class RunFolder:
                 _remove(leftover)
             raise
 
+    def keep_extras(self, *names: str) -> None:
+        """Give files that a saver wrote beside the one it was asked for ("<path>_weights.npy") their own names, too."""
+        for entry in os.listdir(self.path):  # noqa: PTH208 - a hot path
+            name = entry.removeprefix(SCRATCH)
+            if name != entry and name.startswith(names) and name not in RESULTS:
+                _put_in_place(self._at + entry, self._at + name)
+
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write a small file whole or not at all."""
         self.write(name, lambda scratch: _write_new(scratch, content))

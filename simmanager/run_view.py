@@ -11,6 +11,7 @@ from .batch_folder import BatchFolder
 from .display import duration, plain
 from .errors import BatchNotFound, SimManagerError, UnknownName, suggest
 from .provenance import Difference, commit_text, differences
+from .record import number_of
 from .run_folder import RunFolder
 from .status import RunStatus, read_status
 
@@ -146,7 +147,8 @@ def _dict(record: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _seconds(value: Any) -> str | None:
-    return duration(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    seconds = number_of({"value": value}, "value")
+    return None if seconds is None else duration(seconds)
 
 
 def _lines(content: Mapping[str, Any]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import Any
 from . import checkpoint
 from .errors import SimManagerError, SimulationError
 from .isolation import end_if_forked, seed_everything
+from .loading import loading
 from .metrics import Measured, as_number, check_metrics
 from .pickling import dump
 from .run_folder import RESULTS, RunFolder
@@ -83,7 +84,8 @@ def load_recipe(path: Path, content: bytes | None = None) -> dict[str, Any]:
         The file is missing, damaged or incomplete, or a module that it needs cannot be imported.
     """
     try:
-        recipe = pickle.loads(read_recipe(path) if content is None else content)
+        with loading("A module of this simulation"):
+            recipe = pickle.loads(read_recipe(path) if content is None else content)
     except SimulationError:
         raise
     except (ImportError, AttributeError):
@@ -138,6 +140,8 @@ def save_results(folder: RunFolder, agent: Any, env: Any, history: Mapping[str, 
     for name, (what, saver) in zip(RESULTS, savers.items(), strict=True):
         try:
             folder.write(name, saver)
+            if name in ("agent", "arena"):
+                folder.keep_extras(name)
         except OSError as error:
             raise SimManagerError(f"The {what} could not be saved: {error.strerror or error}.") from error
         except (pickle.PicklingError, TypeError, AttributeError) as error:

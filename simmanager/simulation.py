@@ -34,6 +34,9 @@ _PARAMS = ("agent_params", "env_params", "training_loop_params")
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
+#: Bits of the longest integer that is shown in decimal digits.
+_MAX_BITS = 1000
+
 #: Where ``run_sim`` saves by default, in the working directory.
 DEFAULT_PATH = "results_sim"
 
@@ -313,7 +316,16 @@ class SingleSim:
 
 
 def readable(value: Any, depth: int = 0) -> Any:
-    """Return a parameter value as something that JSON can hold and a person can read."""
+    """Return a parameter value as something that JSON can hold and a person can read; never raises."""
+    try:
+        return _readable(value, depth)
+    except Exception:  # of the value's own methods
+        return f"<{type(value).__name__}>"
+
+
+def _readable(value: Any, depth: int) -> Any:
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:  # more digits than Python likes to print
+        return _cut(hex(value), 200, hex(value))
     if value is None or isinstance(value, (bool, int, str)):
         return value if not isinstance(value, str) or len(value) <= 1000 else _cut(value, 1000, value)
     if isinstance(value, float):
@@ -326,7 +338,7 @@ def readable(value: Any, depth: int = 0) -> Any:
         return sorted((readable(item, depth + 1) for item in value), key=repr)
     size = getattr(value, "size", None)  # a method in torch
     if hasattr(value, "tolist") and isinstance(size, int) and size <= 100:
-        return readable(value.tolist(), depth + 1)
+        return readable(value.tolist(), depth + 1) if depth < 5 else _shown(value)
     if isinstance(value, type) or hasattr(value, "__qualname__"):
         return _name_of(value)
     text = _shown(value)

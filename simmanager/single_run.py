@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .capture import prints_to_logs
 from .execution import execute_run
+from .isolation import global_bit_generator, use_bit_generator
 from .record import draw_seed
 from .run_folder import RunFolder
 from .task import Task
@@ -74,11 +75,13 @@ def _random_state_kept() -> Iterator[None]:
     """Seeding a run must not change the numbers that the caller's own code draws after it."""
     import numpy as np
 
+    generator = global_bit_generator()
     states = random.getstate(), np.random.get_state()
     try:
         yield
     finally:
         random.setstate(states[0])
+        use_bit_generator(generator)
         np.random.set_state(states[1])
 
 

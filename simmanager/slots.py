@@ -21,7 +21,7 @@ from typing import Any
 
 from .errors import SimManagerError
 from .isolation import peak_memory_mb, usage_peak_mb
-from .process_group import TOKEN, end_members, signal_group
+from .process_group import TOKEN, Process, end_members, members, signal_group
 from .provenance import working_directory
 from .task import Outcome, Task, as_message
 from .worker import MARK
@@ -97,7 +97,7 @@ class WorkerSettings:
     def world(self) -> dict[str, Any]:
         """Return the first message to a new worker."""
         return {
-            "sys_path": sys.path if self.sys_path is None else self.sys_path,
+            "sys_path": [str(entry) for entry in (sys.path if self.sys_path is None else self.sys_path)],
             "cwd": working_directory() if self.cwd is None else self.cwd,
             "argv": sys.argv if self.argv is None else self.argv,
             "environ": {"PYTHONPATH": os.environ.get("PYTHONPATH")},
@@ -308,12 +308,14 @@ class Worker:
 
     def kill(self, grace_s: float) -> None:
         """End the worker and all that it started: SIGTERM, a grace, SIGKILL; then reap it."""
+        known = []
         if not self.has_ended():
+            known = [Process.of(pid) for pid in members(self.pid, self._token)]  # whom it leaves nobody can tell later
             signal_group(self.pid, signal.SIGTERM)
             self._wait_for_end(grace_s)
             signal_group(self.pid, signal.SIGKILL)
             self._wait_for_end(5.0)
-        end_members(self.pid, self._token, grace_s)
+        end_members(self.pid, self._token, grace_s, known)
         self._close()
 
     def retire(self, patience_s: float = 2.0) -> None:

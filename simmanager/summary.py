@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 #: Points of a curve that a summary keeps.
 MAX_POINTS = 1000
 
+#: Arrays of a summary, at most: curves of further history keys are left out.
+MAX_ARRAYS = 9_000
+
+#: Arrays of one history key, at most.
+_OF_ONE_KEY = 3
+
 #: How a value that is an array becomes one number.
 REDUCTION = "mean absolute value"
 
@@ -76,13 +82,15 @@ def summarise(history: Mapping[str, Any]) -> dict[str, Any]:
 
     curves: dict[str, Any] = {}
     for key, values in history.items():
+        if len(curves) > MAX_ARRAYS - _OF_ONE_KEY:
+            break
         if not isinstance(key, str) or not _can_be_a_name(key):
             continue
         try:
             length = len(values)
             few = length <= MAX_POINTS
             picked = np.arange(length) if few else np.linspace(0, length - 1, MAX_POINTS).round().astype(int)
-            array = np.asarray(values) if isinstance(values, np.ndarray) else None
+            array = np.asarray(_filled(values)) if isinstance(values, np.ndarray) else None
             rows = take(array, picked) if array is not None else np.asarray([values[i] for i in picked])
             if not (np.issubdtype(rows.dtype, np.number) or rows.dtype == bool):
                 continue
@@ -95,6 +103,15 @@ def summarise(history: Mapping[str, Any]) -> dict[str, Any]:
         except (TypeError, ValueError, KeyError, IndexError):
             continue
     return curves
+
+
+def _filled(values: Any) -> Any:
+    """Return an array with NaN where it is masked: what is under a mask is no value."""
+    import numpy as np
+
+    if not isinstance(values, np.ma.MaskedArray) or values.dtype.kind not in "biuf":
+        return values
+    return np.ma.filled(values.astype(float), np.nan)
 
 
 def model_arrays(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -280,3 +280,14 @@ def test_in_jupyter_a_bar_is_updated_in_place(monkeypatch, clock):
 
 def test_html_of_a_notebook_is_escaped():
     assert "&lt;script&gt;" in shown._jupyter_text("<script>", 0.5).data
+
+
+def test_of_a_huge_log_the_end_is_shown(tmp_path, monkeypatch, capsys):
+    from simmanager import display
+
+    monkeypatch.setattr(display, "_MAX_LOG", 100)
+    folder = RunFolder(tmp_path)
+    folder.error_log.write_text("first\n" + "x" * 200 + "\nlast\n")
+    display.print_log(folder, "error")
+    shown = capsys.readouterr().out
+    assert shown.startswith("(the first 112 bytes of") and shown.endswith("last\n") and "first\n" not in shown

@@ -1,10 +1,12 @@
 """What a run changed in its worker is put back; what it left behind is found."""
 
 import contextlib
+import decimal
 import gc
 import logging
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -16,7 +18,15 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from simmanager.isolation import Meter, Snapshot, left_behind, peak_memory_mb, seed_everything
+from simmanager.isolation import (
+    Meter,
+    Snapshot,
+    global_bit_generator,
+    left_behind,
+    peak_memory_mb,
+    seed_everything,
+    use_bit_generator,
+)
 
 
 @contextlib.contextmanager
@@ -152,6 +162,39 @@ def test_numpys_error_handling_is_put_back():
     with put_back():
         np.seterr(all="raise")
     assert np.geterr() == before
+
+
+def test_how_numpy_prints_is_put_back():
+    with put_back():
+        np.set_printoptions(precision=1)
+    assert str(np.array([1 / 3])) == "[0.33333333]"
+
+
+def test_the_context_of_decimal_is_put_back():
+    with put_back():
+        decimal.getcontext().prec = 3
+        decimal.getcontext().traps[decimal.Inexact] = True
+    assert str(decimal.Decimal(1) / 3) == "0.3333333333333333333333333333"
+
+
+def test_resource_limits_are_put_back():
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with put_back():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, before[1]))
+    assert resource.getrlimit(resource.RLIMIT_FSIZE) == before
+
+
+def test_another_bit_generator_of_an_earlier_run_changes_no_number():
+    state, generator = np.random.get_state(), global_bit_generator()
+    try:
+        seed_everything(3)
+        expected = np.random.random()
+        use_bit_generator(np.random.PCG64(1))
+        seed_everything(3)
+        assert np.random.random() == expected
+    finally:
+        use_bit_generator(generator)
+        np.random.set_state(state)
 
 
 def test_the_umask_is_put_back():

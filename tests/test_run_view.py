@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,13 @@ def test_looking_at_a_run_loads_nothing_heavy(batch):
         "print({'numpy', 'joblib', 'cloudpickle', 'rich', 'matplotlib'} & set(sys.modules))"
     )
     assert done.stdout.splitlines()[-1] == "set()", done.stderr
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999", "true", '"x"'])
+def test_a_duration_that_is_no_number_is_not_shown(value, capsys):
+    manager = SimulationManager([toy_sim("a")], 1, "batch", seed=1)
+    manager.run_all(1, progress=False)
+    record = manager.runs[0].record
+    record.write_text(re.sub(r'"duration_s": [^,]*', f'"duration_s": {value}', record.read_text()))
+    assert main(["show", "batch", "a", "0"]) == 0
+    assert "seed" in capsys.readouterr().out

@@ -520,3 +520,30 @@ def test_a_set_reads_the_same_in_every_process(tmp_path):
         assert done.returncode == 0, done.stderr
         said.add(done.stdout)
     assert said == {"{'where': ['east', 'north', 'south', 5]}\n"}
+
+
+class Awkward:
+    shape = ()
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+
+class Endless:
+    size = 1
+
+    def tolist(self):
+        return self
+
+
+class Uncountable(list):
+    def __len__(self):
+        raise RuntimeError("no length")
+
+
+@pytest.mark.parametrize(
+    "value", [Awkward(), Endless(), Uncountable(), 10**5000], ids=lambda value: type(value).__name__
+)
+def test_whatever_a_parameter_is_it_can_be_described(value):
+    text = json.dumps(readable({"a": value}), allow_nan=False)
+    assert 5 < len(text) < 1000

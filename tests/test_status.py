@@ -420,7 +420,7 @@ class _Counting:
 
 
 def test_a_refresh_looks_only_at_what_was_started(monkeypatch):
-    from simmanager.batch_folder import BatchFolder
+    from simmanager.batch_folder import BatchFolder, note_start
     from simmanager.run_folder import RunFolder
     from simmanager.status_reader import StatusReader
 
@@ -433,7 +433,7 @@ def test_a_refresh_looks_only_at_what_was_started(monkeypatch):
     assert reader.read().counts["in_queue"] == 50
     assert looks.asked == []
     folder = RunFolder(manager.runs[7].path)
-    BatchFolder("batch").note_start(folder)
+    note_start(folder)
     assert reader.read().counts["in_queue"] == 50  # noted, not yet moved
     assert len(looks.asked) == 1
     folder.move(folder.read_history(), (RunState.RUNNING, "attempt=1 pid=1 host=x"), (RunState.ERROR, "boom"))
@@ -511,3 +511,44 @@ def test_a_state_log_that_goes_on_after_a_first_glance_is_read_to_its_end(waitin
     waiting.runs[0].state_log.write_bytes(begin + b"x" * (_GLANCE - len(begin) - 1) + b"\n" + again)
     run = waiting.status().runs[0]
     assert (run.state, run.attempt) == ("finished", 2)
+
+
+def test_a_verdict_on_a_run_that_never_began_is_seen_by_those_who_watch(tmp_path):
+    """Its worker died before it could say that it runs: nobody else notes that it has moved."""
+    from simmanager.batch_folder import BatchFolder
+    from simmanager.executor import write_verdict
+    from simmanager.slots import Death
+    from simmanager.status_reader import StatusReader
+    from simmanager.task import Task
+
+    manager = SimulationManager([toy_sim("a")], 2, "batch", seed=1)
+    manager.generate_sim_paths()
+    BatchFolder("batch").begin_starts()
+    reader = StatusReader("batch")
+    reader.read()
+    folder = manager.runs[0]
+    write_verdict(folder, Task(str(folder.path), "", 0), Death("killed by SIGKILL"))
+    assert reader.read().counts["error"] == 1
+
+
+def test_a_rerun_never_removes_what_has_finished_whatever_status_says(monkeypatch):
+    manager = SimulationManager([toy_sim("a")], 2, "batch", seed=1)
+    manager.run_all(1, progress=False)
+    before = manager.run_paths
+    wrong = [run._replace(state=RunState.ERROR) for run in manager.status().runs]
+    with monkeypatch.context() as patch:
+        patch.setattr(type(manager.status()), "simulation", lambda self, name: wrong)
+        manager.rerun_simulation("a", progress=False)
+    assert manager.run_paths == before
+
+
+@pytest.mark.parametrize("content", ["x" * 100, "\x00" * 100])
+def test_a_manifest_of_too_many_runs_is_damaged(waiting, content):
+    file = Path(waiting.results_path, "manager.json")
+    manifest = json.loads(file.read_text())
+    manifest["simulations"] *= 2
+    manifest["simulations"][-1] = {**manifest["simulations"][-1], "simulation_id": "other"}
+    manifest["runs_per_sim"] = 9_000_000
+    file.write_text(json.dumps(manifest))
+    status = read_status(waiting.results_path)
+    assert any("runs_per_sim is 9000000" in damage for damage in status.damage)

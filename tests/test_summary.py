@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from simmanager.errors import ParameterError
 from simmanager.summary import ITERATIONS, MAX_POINTS, RESERVED, SHAPE, model_arrays, summarise, write_summary
+from simmanager.summary_reader import curve_keys, read_summary
 
 
 def test_a_short_curve_is_kept_whole():
@@ -155,3 +156,15 @@ def test_an_array_of_a_wrong_shape_or_type_is_refused_by_name(name, array):
 def test_another_name_is_refused_with_those_that_exist(name):
     with pytest.raises(ParameterError, match="it may give maps:, extent:, trajectory:, walls:"):
         model_arrays({name: np.ones((1, 2, 2))})
+
+
+def test_what_is_masked_is_no_value():
+    curves = summarise({"x": np.ma.array([1.0, 1e20, 3.0], mask=[False, True, False])})
+    assert np.array_equal(curves["x"], [1.0, np.nan, 3.0], equal_nan=True)
+    assert np.isnan(summarise({"n": np.ma.array([[1, 2], [3, 4]], mask=[[True, True], [False, False]])})["n"][0])
+
+
+def test_a_history_of_very_many_keys_has_a_summary_that_can_be_read(tmp_path):
+    write_summary(tmp_path / "summary.npz", {f"key_{i}": [float(i)] for i in range(6000)})
+    curves = curve_keys(read_summary(tmp_path / "summary.npz"))
+    assert 4000 < len(curves) < 6000

@@ -6,13 +6,18 @@ import json
 import os
 import pickle
 import re
+import sys
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from manager_process import ENVIRONMENT, start_cli
 from our_processes import workers_alive
-from toys import failing_loop, hashes, python, toy_loop, toy_sim
+from toys import ToyAgent, failing_loop, hashes, python, toy_loop, toy_sim
 from trouble import (
     bad_sim,
     crash_once_loop,
@@ -21,11 +26,12 @@ from trouble import (
     is_alive,
     pause_in_c_loop,
     pid_loop,
+    runaway_loop,
     spin_loop,
     stubborn_loop,
 )
 
-from simmanager import ParameterError, RunState, SimulationManager, SingleSim
+from simmanager import ParameterError, RunState, SimulationManager, SingleSim, report_progress
 from simmanager.status import BatchStatus
 
 
@@ -45,7 +51,7 @@ def history_of(path: str) -> Any:
 # Timeouts ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("loop", [spin_loop, pause_in_c_loop, stubborn_loop, family_loop])
+@pytest.mark.parametrize("loop", [spin_loop, pause_in_c_loop, stubborn_loop, family_loop, runaway_loop])
 def test_a_run_that_never_ends_is_ended_with_all_that_it_started(loop, tmp_path):
     before = workers_alive()
     status = run([toy_sim("stuck", loop, folder=str(tmp_path)), toy_sim("good")], runs=1, timeout=1.0)
@@ -59,6 +65,26 @@ def test_a_run_that_never_ends_is_ended_with_all_that_it_started(loop, tmp_path)
     assert written["duration_s"] > 0
     if loop is spin_loop:
         assert "spin_loop" in Path(stuck.path, "error.log").read_text(), "the traceback shows where it hung"
+
+
+def test_what_a_finished_run_leaves_behind_is_ended_wherever_it_hides(tmp_path):
+    """Neither their session nor their environment tells whose they are, but their parent does."""
+    before = workers_alive(), children_of_init()
+    status = run([toy_sim("runaway", runaway_loop, folder=str(tmp_path), hang=False), toy_sim("good")], n_jobs=1)
+    assert status.all_finished
+    assert (workers_alive(), children_of_init()) == before
+
+
+def children_of_init() -> set[int]:
+    """Return the Python processes that nobody but init looks after."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError, IndexError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if fields[1] == "1" and b"time.sleep(600)" in (entry / "cmdline").read_bytes():
+                    found.add(int(entry.name))
+    return found
 
 
 def test_the_time_of_a_run_counts_from_its_own_start(tmp_path):
@@ -292,3 +318,50 @@ def test_a_worker_that_is_killed_before_it_is_ready_does_not_end_the_batch(tmp_p
     monkeypatch.setenv("PYTHONPATH", f"{site}:{ENVIRONMENT['PYTHONPATH']}")
     assert run([toy_sim("toy")], runs=3, n_jobs=2).all_finished
     assert (tmp_path / "marker").exists(), "one was killed"
+
+
+def chatty_loop(agent: Any, env: Any, seconds: float = 2.5) -> Any:
+    """Report progress from several threads and a forked child at once."""
+    end = time.monotonic() + seconds
+
+    def report() -> None:
+        while time.monotonic() < end:
+            report_progress(1, 2)
+
+    if os.fork() == 0:
+        report()
+        os._exit(0)
+    threads = [threading.Thread(target=report) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.wait()
+    return agent, env, {"x": [1.0]}
+
+
+def test_progress_may_be_reported_from_anywhere():
+    status = run([toy_sim("chatty", chatty_loop)], runs=2)
+    assert status.all_finished, [one.reason for one in status.runs]
+    assert not [path for one in status.runs for path in Path(one.path).iterdir() if "progress" in path.name]
+
+
+def test_files_that_a_model_saves_beside_its_own_are_kept():
+    class SavesTwoFiles(ToyAgent):
+        def save_agent(self, path: str) -> None:
+            Path(path).write_bytes(pickle.dumps("the rest"))
+            np.save(path + "_weights.npy", np.arange(3.0))
+
+    sim = toy_sim()
+    sim.agent_class = SavesTwoFiles
+    (one,) = run([sim]).runs
+    assert np.load(Path(one.path, "agent_weights.npy")).tolist() == [0, 1, 2]
+    assert not list(Path(one.path).glob(".part-*"))
+    SimulationManager(existing_simulation="b").rerun_simulation(0, include_finished=True, progress=False)
+    (again,) = SimulationManager(existing_simulation="b").status().runs
+    assert Path(again.path, "agent_weights.npy").exists()
+
+
+def test_an_import_path_with_a_path_object_is_no_error(monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path, Path("somewhere")])
+    assert run([toy_sim()]).all_finished

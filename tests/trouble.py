@@ -315,6 +315,22 @@ def family_loop(agent: Any, env: Any, folder: str = ".", **_: Any) -> Any:
         time.sleep(0.01)
 
 
+def runaway_loop(agent: Any, env: Any, folder: str = ".", hang: bool = True, **_: Any) -> Any:
+    """Start processes that leave the session and know nothing of the environment, and end or never end."""
+    program = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    grandchild = (
+        f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {program!r}], start_new_session=True)"
+    )
+    for code in (program, grandchild):
+        child = subprocess.Popen([sys.executable, "-c", code], env={"PATH": "/usr/bin:/bin"}, start_new_session=True)
+        if code is grandchild:
+            child.wait()
+    _announce(folder, "started")
+    while hang:
+        time.sleep(0.01)
+    return agent, env, {"x": [1.0]}
+
+
 def crash_once_loop(agent: Any, env: Any, marker: str = "", how: str = "SIGKILL") -> Any:
     """Misbehave the first time, be good the second."""
     path = Path(marker)
