@@ -6,10 +6,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 #: Environment variable that marks a worker and all that it starts.
 TOKEN = "SIMMANAGER_WORKER"
@@ -17,46 +15,15 @@ TOKEN = "SIMMANAGER_WORKER"
 #: Seconds between two looks whether a group is gone.
 _TICK_S = 0.01
 
+#: Seconds after which what cannot be killed is left alone.
+_PATIENCE_S = 5.0
 
-class Process(NamedTuple):
-    """A process that is told from a later one with its number.
-
-    Parameters
-    ----------
-    pid : int
-        Its number.
-    started : bytes
-        When it started, in the words of the system.
-    """
-
-    pid: int
-    started: bytes
-
-    @classmethod
-    def of(cls, pid: int) -> Process:
-        """Return the process that has this number now."""
-        return cls(pid, _stat(pid)[1])
-
-    def lives(self) -> bool:
-        """Return whether it has not ended yet."""
-        state, started = _stat(self.pid)
-        return state not in (b"", b"Z", b"X") and started == self.started
-
-
-def _stat(pid: int) -> tuple[bytes, bytes]:
-    """Return the state and the time of start of a process; empty if there is none."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return fields[0], fields[19]
-    except (OSError, IndexError):
-        return b"", b""
+#: So many looks in a row must find nothing: what forks while it is looked for may be missed by one.
+_QUIET = 3
 
 
 def members(leader: int, token: str) -> list[int]:
-    """Return the living processes of a worker's group, session or mark, and its descendants (Linux only), not itself.
-
-    As long as the worker lives, whatever it started descends from it: it adopts orphans. Once it is dead, those that
-    left its session and cleared their environment cannot be told from others' any more.
+    """Return the living processes of a worker's group, session or mark, without the worker itself (Linux only).
 
     Parameters
     ----------
@@ -68,53 +35,86 @@ def members(leader: int, token: str) -> list[int]:
     if sys.platform != "linux":
         return []
     mark = f"{TOKEN}={token}".encode()
-    found, parents = [], {}
+    found = []
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit() or int(entry.name) in (leader, os.getpid()):
             continue
         with suppress(OSError, IndexError, ValueError):
-            state, parent, group, session = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()[:4]
+            state, _, group, session = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()[:4]
             if state in (b"Z", b"X"):
                 continue
-            parents[int(entry.name)] = int(parent)
             ours = leader in (int(group), int(session))
             if ours or mark in Path(entry.path, "environ").read_bytes().split(b"\0"):
                 found.append(int(entry.name))
-    return list(dict.fromkeys([*found, *(pid for pid in parents if _descends(pid, leader, parents))]))
+    return found
 
 
-def _descends(pid: int, leader: int, parents: Mapping[int, int]) -> bool:
-    seen = set()
-    while pid in parents and pid not in seen:
-        seen.add(pid)
-        pid = parents[pid]
-    return pid == leader
+def end_descendants(leader: int, grace_s: float) -> None:
+    """End all that descends from a living worker, wherever it hides: SIGTERM, a grace, SIGKILL (Linux only).
 
-
-def end_members(leader: int, token: str, grace_s: float, known: Iterable[Process] = ()) -> None:
-    """End all that a worker started: SIGTERM, a grace, SIGKILL. The worker itself is dead, or not meant.
-
-    Parameters
-    ----------
-    leader, token
-        As for `members`.
-    grace_s : float
-        Seconds between the two signals.
-    known : iterable of Process
-        What descended from the worker when it still lived.
+    The worker adopts orphans, so neither a session of its own nor a cleared environment takes a process away from it;
+    and the kernel's lists of children are read faster than a process can fork and exit to escape. A worker that does
+    not call this itself should be stopped, so that it starts nothing new.
     """
-
-    def living() -> list[int]:
-        return list(dict.fromkeys([*members(leader, token), *(one.pid for one in known if one.lives())]))
-
-    _send(living(), signal.SIGTERM)
+    if sys.platform != "linux":
+        return
+    dead: set[int] = set()
+    _send(_descendants(leader, dead), signal.SIGTERM)
     deadline = time.monotonic() + grace_s
-    while (alive := living()) and time.monotonic() < deadline:
+    while _descendants(leader, dead) and time.monotonic() < deadline:
+        time.sleep(_TICK_S)
+    deadline, quiet = time.monotonic() + _PATIENCE_S, 0
+    while quiet < _QUIET and time.monotonic() < deadline:
+        alive = _descendants(leader, dead)
+        _send(alive, signal.SIGKILL)
+        quiet = 0 if alive else quiet + 1
+
+
+def _descendants(leader: int, dead: set[int]) -> list[int]:
+    """Return the living descendants of a process; children that have ended, but not been reaped, are noted as dead."""
+    found, todo = [], [leader]
+    while todo:
+        for child in reversed(_children(todo.pop())):  # the youngest first: the others have had time to move on
+            if child in dead:
+                continue
+            if _lives(child):
+                found.append(child)
+                todo.append(child)
+            else:
+                dead.add(child)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - what forks to escape is followed without delay
+    except OSError:
+        return []
+    return [int(word) for thread in threads for word in _read(f"/proc/{pid}/task/{thread}/children").split()]
+
+
+def _lives(pid: int) -> bool:
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2][1:2] not in (b"", b"Z", b"X")
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+            return file.readall()
+    except OSError:
+        return b""
+
+
+def end_members(leader: int, token: str, grace_s: float) -> None:
+    """End all that a worker started: SIGTERM, a grace, SIGKILL. The worker itself is dead, or not meant."""
+    _send(members(leader, token), signal.SIGTERM)
+    deadline = time.monotonic() + grace_s
+    while (alive := members(leader, token)) and time.monotonic() < deadline:
         time.sleep(_TICK_S)
     while alive:  # a process that forks faster than we look cannot win: each round kills all that are there
         _send(alive, signal.SIGKILL)
         time.sleep(_TICK_S)
-        alive = living() if time.monotonic() < deadline + 5 else []
+        alive = members(leader, token) if time.monotonic() < deadline + 5 else []
 
 
 def signal_group(leader: int, number: int) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 from .errors import SimManagerError
 from .isolation import peak_memory_mb, usage_peak_mb
-from .process_group import TOKEN, Process, end_members, members, signal_group
+from .process_group import TOKEN, end_descendants, end_members, signal_group
 from .provenance import working_directory
 from .task import Outcome, Task, as_message
 from .worker import MARK
@@ -308,15 +308,21 @@ class Worker:
 
     def kill(self, grace_s: float) -> None:
         """End the worker and all that it started: SIGTERM, a grace, SIGKILL; then reap it."""
-        known = []
         if not self.has_ended():
-            known = [Process.of(pid) for pid in members(self.pid, self._token)]  # whom it leaves nobody can tell later
+            self._stop()  # or it would go on when what it waits for is gone
+            end_descendants(self.pid, grace_s)
             signal_group(self.pid, signal.SIGTERM)
+            signal_group(self.pid, signal.SIGCONT)
             self._wait_for_end(grace_s)
             signal_group(self.pid, signal.SIGKILL)
             self._wait_for_end(5.0)
-        end_members(self.pid, self._token, grace_s, known)
+        end_members(self.pid, self._token, grace_s)
         self._close()
+
+    def _stop(self) -> None:
+        if hasattr(signal, "SIGSTOP"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, signal.SIGSTOP)
 
     def retire(self, patience_s: float = 2.0) -> None:
         """Let an idle worker go: it ends by itself when its input ends; what it left is ended too."""

@@ -130,10 +130,11 @@ def main() -> None:
 
 def _end_leftovers() -> None:
     """End what a run left alive; an orphan has nobody else to do it."""
-    from .process_group import TOKEN, end_members
+    from .process_group import TOKEN, end_descendants, end_members
 
     if os.name == "posix":  # helpers (multiprocessing's resource tracker) clean up when their pipe ends
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    end_descendants(os.getpid(), grace_s=0.5)
     end_members(os.getpid(), os.environ.get(TOKEN, ""), grace_s=0.5)
 
 

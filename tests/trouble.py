@@ -331,6 +331,22 @@ def runaway_loop(agent: Any, env: Any, folder: str = ".", hang: bool = True, **_
     return agent, env, {"x": [1.0]}
 
 
+def escaping_loop(agent: Any, env: Any, folder: str = ".", hang: bool = True, **_: Any) -> Any:
+    """Start processes that fork, leave the session and exit, again and again, and end or never end."""
+    for _ in range(4):
+        if os.fork() == 0:
+            os.environ.clear()
+            while True:
+                os.setsid()
+                if os.fork():
+                    os._exit(0)
+                time.sleep(0.003)
+    _announce(folder, "started")
+    while hang:
+        time.sleep(0.01)
+    return agent, env, {"x": [1.0]}
+
+
 def crash_once_loop(agent: Any, env: Any, marker: str = "", how: str = "SIGKILL") -> Any:
     """Misbehave the first time, be good the second."""
     path = Path(marker)
