@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from .batch_folder import BatchFolder, Manifest
 from .batch_making import as_stored, check_all, check_runs, make_missing_runs, pickled, runs_of
 from .errors import BatchNotWritable, ParameterError, SimManagerError, SimulationError
 from .metrics import differ_only_in_new_metrics
+from .provenance import FROZEN_CODE, code_taken_along
 from .run_folder import SCRATCH, RunFolder
 from .simulation import SingleSim, describe_simulation
 from .state import RunState
@@ -156,6 +157,7 @@ def _commit(
         return
     recipes = pickled((*changed, *added))
     new = {str(simulation.simulation_id): describe_simulation(simulation) for simulation in (*changed, *added)}
+    new_entries = list(new.values())
     entries = [new.pop(entry["simulation_id"], entry) for entry in manifest.simulations]
     try:
         for name, content in recipes.items():
@@ -164,7 +166,7 @@ def _commit(
             target = folder.recipe(name) if name in new else _staged(folder, name)
             RunFolder(parent).write_bytes(target.name, content)
         path = import_path.joined(import_path.kept_in(manifest.provenance), import_path.own_import_path())
-        provenance = {**manifest.provenance, import_path.KEY: path}
+        provenance = {**manifest.provenance, import_path.KEY: path, **frozen_code(new_entries, manifest.provenance)}
         folder.write_manifest(replace(manifest, simulations=(*entries, *new.values()), provenance=provenance))
         for simulation in changed:
             name = str(simulation.simulation_id)
@@ -173,6 +175,22 @@ def _commit(
         if isinstance(error, SimManagerError):
             raise
         raise BatchNotWritable(f"{folder.path} cannot be written ({error.strerror or error}).") from error
+
+
+def frozen_code(entries: Iterable[dict[str, Any]], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what manager.json says about code that travels with the recipes: simulation_id -> `code_taken_along`.
+
+    Parameters
+    ----------
+    entries : iterable of dict
+        The simulations that are pickled now.
+    before : mapping, optional
+        The provenance so far; what it says of other simulations stays.
+    """
+    frozen = {entry["simulation_id"]: code_taken_along(entry) for entry in entries}
+    kept = (before or {}).get(FROZEN_CODE)
+    together = {**(kept if isinstance(kept, dict) else {}), **frozen}
+    return {FROZEN_CODE: {name: taken for name, taken in together.items() if taken}}
 
 
 def finish_changes(folder: BatchFolder) -> None:

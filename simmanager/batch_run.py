@@ -10,9 +10,9 @@ import sys
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .batch_folder import BatchFolder
+from .batch_folder import BatchFolder, Manifest
 from .capture import errors_to_log
 from .display import Progress, console, headline, plain
 from .errors import SimManagerError
@@ -20,7 +20,7 @@ from .events import Announcer, Event
 from .execution import execute_run
 from .executor import Executor, stop_on_signals
 from .locking import network_file_system
-from .provenance import changes_since, provenance_of
+from .provenance import FROZEN_CODE, changed_files, changes_since, provenance_of
 from .run_folder import RunFolder
 from .run_options import RunOptions
 from .run_queue import RunQueue
@@ -118,9 +118,12 @@ def _announce_end(folder: BatchFolder, announcer: Announcer) -> None:
 
 def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]) -> list[Task]:
     """Return a task for each run that is due."""
-    simulations = folder.read_manifest().simulations
-    common = provenance_of(simulations, options.threads_per_run)
-    provenance = {entry["simulation_id"]: {**common, "simulation": entry} for entry in simulations}
+    manifest = folder.read_manifest()
+    common, frozen = provenance_of(manifest.simulations, options.threads_per_run), _frozen_code(manifest)
+    provenance = {
+        entry["simulation_id"]: {**common, **frozen.get(entry["simulation_id"], {}), "simulation": entry}
+        for entry in manifest.simulations
+    }
     recipes = {name: str(folder.recipe(name)) for name in provenance}
     tasks = []
     for run in due:
@@ -138,6 +141,12 @@ def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, e
             )
         )
     return tasks
+
+
+def _frozen_code(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """Return simulation_id -> files and commits of the code that travels in its pickle, as they were then."""
+    kept = manifest.provenance.get(FROZEN_CODE)
+    return {name: taken for name, taken in kept.items() if isinstance(taken, dict)} if isinstance(kept, dict) else {}
 
 
 def remove_leftovers(folder: BatchFolder) -> None:
@@ -175,6 +184,14 @@ def _announce_changes(folder: BatchFolder, tasks: list[Task], progress: Progress
     changes = changes_since(folder.read_manifest().provenance, tasks[0].provenance) if tasks else []
     for change in changes[:10]:
         progress.say(f"note: this batch goes on with another program than it was begun with: {change}", "yellow")
+    frozen = _frozen_code(folder.read_manifest())
+    stale = {task.simulation_id: changed_files(frozen.get(task.simulation_id, {})) for task in tasks}
+    for name, files in [(name, files) for name, files in stale.items() if files][:10]:
+        progress.say(
+            f"note: {plain(', '.join(files))} changed since simulation {name} was made; its runs use the code as it "
+            f"was. The new code: simmanager rerun {plain(str(folder.path))} {name} --from {plain(files[0])}",
+            "yellow",
+        )
 
 
 def _event(kind: str, task: Task, state: str, fraction: float | None = None, reason: str = "") -> Event:

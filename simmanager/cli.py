@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cli_parser import build_parser
-from .errors import BatchNotFound, SimManagerError
+from .cli_parser import build_parser, parse
+from .errors import BatchNotFound, SimManagerError, UnknownName, suggest
 
 if TYPE_CHECKING:
     from .status import BatchStatus, RunStatus
@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
         from .completion import answer_shell
 
         answer_shell(parser)
-    arguments = parser.parse_args(argv)
+    arguments = parse(parser, sys.argv[1:] if argv is None else argv)
     try:
         code = VERBS[arguments.verb](arguments)
         sys.stdout.flush()  # here, so that a pipe that is closed is seen here
@@ -168,9 +168,12 @@ def cmd_logs(arguments: argparse.Namespace) -> int:
     for run in runs:
         folder = RunFolder(run.path)
         log = folder.log(arguments.type)
-        if everything and not (log.is_file() and log.stat().st_size):
+        told = arguments.type != "error" or run.reason in folder.read_log("error", limit=10_000)
+        reason = "" if told else run.reason  # of a run that was killed or timed out, say
+        if everything and not reason and not (log.is_file() and log.stat().st_size):
             continue
-        print(f"==> {plain(run.simulation_id)} run {run.run_id}: {run.state.value} <==")
+        why = f": {plain(reason)}" if reason else ""
+        print(f"==> {plain(run.simulation_id)} run {run.run_id}: {run.state.value}{why} <==")
         print_log(folder, arguments.type)
         shown += 1
     if not shown:
@@ -260,14 +263,28 @@ def cmd_rerun(arguments: argparse.Namespace) -> int:
     manager = SimulationManager(existing_simulation=arguments.path)
     if arguments.simulation not in manager.simulation_ids:
         manager.rerun_simulation(arguments.simulation)  # raises, and lists those that exist
+    index = manager.simulation_ids.index(arguments.simulation)
+    if arguments.source:
+        manager.simulation_list[index] = _simulation_from(arguments.source, arguments.simulation)
     if arguments.set:
-        index = manager.simulation_ids.index(arguments.simulation)
         for assignment in arguments.set:
             set_parameter(manager.simulation_list[index], assignment)
     name, options = arguments.simulation, _options(arguments)
     return _executed(
         arguments, manager, lambda: manager.rerun_simulation(name, include_finished=arguments.all, **options)
     )
+
+
+def _simulation_from(target: str, simulation_id: str) -> Any:
+    """Return a simulation of a file, with its code as it is now."""
+    from .loader import load_simulations
+
+    _, simulations = load_simulations(target)
+    found = {str(simulation.simulation_id): simulation for simulation in simulations}
+    if simulation_id not in found:
+        near, listing = suggest(simulation_id, found), ", ".join(found)
+        raise UnknownName(f"{target} has no simulation {simulation_id!r}.{near} It has {listing}.")
+    return found[simulation_id]
 
 
 def cmd_stop(arguments: argparse.Namespace) -> int:

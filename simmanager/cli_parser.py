@@ -113,6 +113,12 @@ def build_parser() -> argparse.ArgumentParser:
     rerun.add_argument("simulation", metavar="SIM", help="simulation_id")
     rerun.add_argument("--all", action="store_true", help="replace its finished runs, too")
     rerun.add_argument(
+        "--from",
+        dest="source",
+        metavar="FILE.py",
+        help="take the simulation of this id from a file, with its code and parameters as they are now",
+    )
+    rerun.add_argument(
         "--set", action="append", default=[], metavar="GROUP.NAME=VALUE", help="e.g. agent_params.lr_td=0.001"
     )
     _add_options(rerun)
@@ -124,6 +130,15 @@ def build_parser() -> argparse.ArgumentParser:
     completion = _verb(verbs, "completion")
     completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help=f"one of {', '.join(SHELLS)}")
     return parser
+
+
+def parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
+    """Parse the words of a command line; options may stand between the others (``logs BATCH --type run SIM``)."""
+    (verbs,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    if words and words[0] in verbs.choices:
+        verb: argparse.ArgumentParser = verbs.choices[words[0]]
+        return verb.parse_intermixed_args(words[1:])
+    return parser.parse_args(words)
 
 
 def _verb(verbs: Any, name: str) -> argparse.ArgumentParser:

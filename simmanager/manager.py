@@ -10,6 +10,7 @@ from typing import Any
 from . import import_path
 from .batch_change import (
     finish_changes,
+    frozen_code,
     grow_batch,
     merge_simulations,
     more_runs,
@@ -143,6 +144,7 @@ class SimulationManager(BatchView):
     def _make(self, overwrite: bool) -> None:
         refuse_while_loading()
         simulations = [SingleSim.from_object(simulation) for simulation in self.simulation_list]
+        recipes = pickled(simulations)
         self._batch_id = uuid.uuid4().hex
         entries = tuple(describe_simulation(simulation) for simulation in simulations)
         manifest = Manifest(
@@ -152,9 +154,12 @@ class SimulationManager(BatchView):
             runs_per_sim=self.runs_per_sim,
             simulations=entries,
             created=utc_now(),
-            provenance={**provenance_of(entries), import_path.KEY: import_path.own_import_path()},
+            provenance={
+                **provenance_of(entries),
+                import_path.KEY: import_path.own_import_path(),
+                **frozen_code(entries),
+            },
         )
-        recipes = pickled(simulations)
         claim_folder(self._folder, overwrite=overwrite)
         with self._folder.held():
             make_batch_folder(self._folder, recipes, manifest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -16,6 +17,9 @@ _PATIENCE_S = 5.0
 
 #: Seconds for which an answer of git is good.
 _MOMENT_S = 2.0
+
+#: In the provenance of manager.json: the code of each simulation that travels in its pickle.
+FROZEN_CODE = "frozen_code"
 
 #: What is not looked at when two runs are compared: which they are, and what always differs.
 _ALWAYS_OTHER = ("format", "simulation_id", "run_id", "started", "ended", "duration_s", "cpu_s", "peak_mb", "pid")
@@ -173,6 +177,46 @@ def code_states(simulations: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]
     folders = sorted({folder for package in packages if (folder := _folder_of(package))})
     states = [{"folder": folder, **git_state(folder)} for folder in folders]
     return [state for state in states if "git_commit" in state]
+
+
+def code_taken_along(simulation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which code of a simulation travels in its pickle as it is now, whatever becomes of the files.
+
+    Parameters
+    ----------
+    simulation : mapping
+        As manager.json describes it.
+
+    Returns
+    -------
+    dict
+        ``code_files``: path -> SHA-256 of each file; ``code``: as `code_states`. Empty if workers import all of it.
+    """
+    modules = {str(simulation.get(field)).partition(":")[0] for field in ("agent_class", "env_class", "training_loop")}
+    paths = {getattr(sys.modules.get(name), "__file__", None) for name in modules if _travels(name)}
+    files = {str(Path(path).resolve()): sha for path in paths if path and (sha := file_hash(path))}
+    return {"code_files": files, "code": code_states([simulation])} if files else {}
+
+
+def _travels(module: str) -> bool:
+    pickler = sys.modules.get("cloudpickle")
+    by_value = pickler.list_registry_pickle_by_value() if pickler is not None else set()
+    parts = module.split(".")
+    return module == "__main__" or any(".".join(parts[: i + 1]) in by_value for i in range(len(parts)))
+
+
+def file_hash(path: str | Path) -> str:
+    """Return the SHA-256 of a file, "" if it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def changed_files(taken: Mapping[str, Any]) -> list[str]:
+    """Return the files in `code_taken_along` that are not as they were; those that are gone are left out."""
+    files = _inner(taken, "code_files")
+    return [path for path, sha in files.items() if (now := file_hash(str(path))) and now != sha]
 
 
 def _folder_of(package: str) -> str | None:

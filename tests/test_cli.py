@@ -542,3 +542,25 @@ def test_status_piped_into_head(executed):
 def test_a_hostile_folder_name_does_not_reach_the_terminal(capsys):
     assert main(["status", "no\x1b[2Jsuch\nfolder"]) == 2
     assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["logs", "{}", "--type", "run", "good", "0"],
+        ["logs", "--type", "run", "{}", "good", "0"],
+        ["show", "{}", "--json", "good", "0"],
+        ["results", "{}", "--csv", "good"],
+    ],
+    ids=" ".join,
+)
+def test_options_may_stand_between_other_words(words, executed, capsys):
+    assert main([word.format(executed) for word in words]) in (0, 1)
+    assert capsys.readouterr().out
+
+
+def test_logs_say_why_a_run_failed_even_if_it_wrote_nothing(failed, capsys):
+    run = next(run for run in read_status(failed).runs if run.state == "error")
+    Path(run.path, "error.log").write_text("")
+    assert main(["logs", str(failed)]) == 0
+    assert f"==> {run.simulation_id} run {run.run_id}: error: {run.reason} <==" in capsys.readouterr().out
