@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
@@ -174,7 +175,8 @@ def _announce(folder: BatchFolder, before: BatchStatus, tasks: list[Task], n_job
         return
     skipped = before.total - len(tasks)
     rest = f" ({skipped} others stay as they are)" if skipped else ""
-    progress.say(f"{len(tasks)} runs{rest}, {min(n_jobs, len(tasks))} at a time, in {plain(str(folder.path))}")
+    runs = "1 run" if len(tasks) == 1 else f"{len(tasks)} runs"
+    progress.say(f"{runs}{rest}, {min(n_jobs, len(tasks))} at a time, in {plain(str(folder.path))}")
     if kind := network_file_system(folder.path):
         progress.say(f"note: this is a {kind} file system; run a batch from one machine at a time only.", "yellow")
 
@@ -227,7 +229,7 @@ class _Supervision:
         self._total = len(queue)
         self._executor, self._stop = executor, executor.stop
         self._durations: list[float] = []
-        self._done = 0
+        self._done, self._last_end = 0, time.monotonic()
         self._said = ""
 
     def run(self) -> None:
@@ -252,7 +254,7 @@ class _Supervision:
                 self._announcer.send(_event("progress", task, RunState.RUNNING.value, fraction))
 
     def _on_end(self, task: Task, outcome: Outcome) -> None:
-        self._done += 1
+        self._done, self._last_end = self._done + 1, time.monotonic()
         if self._announcer.wanted:
             self._at_hand.pop(task.folder, None)
             self._announcer.send(_event("ended", task, outcome.state, None, outcome.reason))
@@ -272,7 +274,8 @@ class _Supervision:
             self._say_stopping(self._stop.reason)
         left = self._total - self._done
         mean = sum(self._durations) / len(self._durations) if self._durations else None
-        self._progress.tick(self._running, mean * left / max(self._running, 1) if mean else None)
+        since = time.monotonic() - self._last_end
+        self._progress.tick(self._running, max(mean * left / max(self._running, 1) - since, 0.0) if mean else None)
 
     def _say_stopping(self, why: str) -> None:
         if self._stop.is_now():

@@ -143,7 +143,7 @@ one curve.
         (
             ("simmanager results tonight", "a table"),
             ("simmanager results tonight SR --csv > runs.csv", "the runs of one simulation, for a spreadsheet"),
-            ("simmanager results tonight --key grid_score --csv", "a learning curve of every run"),
+            ("simmanager results tonight --key state_td_error --csv", "a learning curve of every run"),
         ),
         "no run failed or was interrupted so far",
         "a run failed or was interrupted",

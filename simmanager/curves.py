@@ -135,7 +135,7 @@ class Map:
     values : ndarray, (n_maps, n_y, n_x)
         ``values[k, 0, 0]`` is at the lowest x and y: ``imshow(values[k], origin="lower", extent=extent)``.
     extent : tuple of float
-        x_min, x_max, y_min, y_max in m: the outer edges of the map.
+        x_min, x_max, y_min, y_max in the unit of the arena: the outer edges of the map.
     """
 
     name: str
@@ -154,11 +154,11 @@ class Trajectory:
     Parameters
     ----------
     positions : ndarray, (n_points, 2)
-        x and y in m, in the order of time; n_points <= 1000.
+        x and y in the unit of the arena, in the order of time; n_points <= 1000.
     extent : tuple of float
-        x_min, x_max, y_min, y_max of the room in m.
+        x_min, x_max, y_min, y_max of the room in the unit of the arena.
     walls : ndarray, (n_walls, 2, 2)
-        Start and end of each wall, x and y in m.
+        Start and end of each wall, x and y in the unit of the arena.
     steps : ndarray of int, (n_points,)
         Index of each position in the whole trajectory, over which they are spread evenly.
     """

@@ -142,7 +142,7 @@ def run_spans(run: RunStatus, *, name: str | None = None) -> Spans:
 
 def headline_spans(status: BatchStatus) -> Spans:
     """Return the counts, the fraction done and the time left, in one line."""
-    line = [(f"{status.total} runs: ", "")]
+    line = [(f"{status.total} {'run' if status.total == 1 else 'runs'}: ", "")]
     for keyword, number in status.counts.items():
         if number:
             line.append((", " if len(line) > 1 else "", ""))

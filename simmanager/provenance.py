@@ -277,7 +277,8 @@ def changes_since(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
     words += _change_of_commit("the working directory", before, now)
     words += _change_of_commit("simmanager", _inner(before, "simmanager"), _inner(now, "simmanager"))
     old = {str(entry.get("folder")): entry for entry in _entries(before)}
-    for entry in _entries(now):
+    here = working_directory()
+    for entry in (entry for entry in _entries(now) if entry.get("folder") != here):  # told already
         words += _change_of_commit(str(entry.get("folder")), old.get(str(entry.get("folder")), {}), entry)
     return words
 

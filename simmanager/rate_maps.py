@@ -22,11 +22,11 @@ def occupancy(
     Parameters
     ----------
     positions : array, (n_samples, 2)
-        x and y in m, one for each time step; those outside the limits, and NaN, do not count.
+        x and y in the unit of the arena, one for each time step; those outside the limits, and NaN, do not count.
     n_bins : int or (int, int)
         Bins in x and in y; one number for both.
     limits : array
-        [[x_min, x_max], [y_min, y_max]] in m, as ``arena_limits``, or x_min, x_max, y_min, y_max, as an extent.
+        [[x_min, x_max], [y_min, y_max]] as ``arena_limits``, or x_min, x_max, y_min, y_max as an extent.
     dt_s : float
         Time step in s. Default 1.
 
@@ -62,17 +62,17 @@ def rate_map(
     Parameters
     ----------
     positions : array, (n_samples, 2)
-        x and y in m, one for each time step; those outside the limits, and NaN, do not count.
+        x and y in the unit of the arena, one for each time step; those outside the limits, and NaN, do not count.
     n_bins : int or (int, int)
         Bins in x and in y; one number for both.
     limits : array
-        [[x_min, x_max], [y_min, y_max]] in m, as ``arena_limits``, or x_min, x_max, y_min, y_max, as an extent.
+        [[x_min, x_max], [y_min, y_max]] as ``arena_limits``, or x_min, x_max, y_min, y_max as an extent.
     rates : array, (n_samples,), optional
         Rate of the cell at each sample, in any unit; the map is its mean. NaN and infinities do not count.
     spikes : array, (n_samples,), optional
         Spikes of the cell in each time step; the map is in spikes per s. Give either ``rates`` or ``spikes``.
     smoothing_m : float
-        Standard deviation of the Gaussian in m, at least 0. Default 0: no smoothing.
+        Standard deviation of the Gaussian in the unit of the arena, at least 0. Default 0: no smoothing.
     dt_s : float
         Time step in s, for ``spikes``. Default 1.
 

@@ -222,6 +222,8 @@ class Results(Sequence[RunResult]):
             known = self.keys
             if key not in known and self._finished():
                 listing = f"There are: {', '.join(known)}." if known else "There are none."
+                if key in self.metric_names:
+                    listing = f"It is a metric (metric={key!r}). {listing}"
                 raise UnknownName(f"No curve {key!r}.{suggest(str(key), known)} {listing}")
         return found
 

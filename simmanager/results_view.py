@@ -33,21 +33,38 @@ def print_results(results: Results) -> None:
 
 
 def simulations_table(results: Results) -> Table:
-    """Return a row for each simulation: how many runs are finished, and the parameters in which they differ."""
-    varying = _shown_parameters(results)
-    table = _table("simulation", "finished", *varying)
+    """Return a row for each simulation: how many runs are finished, in which parameters they differ, mean metrics."""
+    varying, metrics = _shown_parameters(results), results.metric_names
+    table = _table("simulation", "finished", *varying, *(f"mean {name}" for name in metrics))
     for name in results.simulation_ids:
         counts = results.counts(name)
         finished = f"{counts[RunState.FINISHED]} of {results.total(name)} runs"
-        table.add_row(plain(name), finished, *(_value(values.get(name)) for values in varying.values()))
+        parameters = (_value(values.get(name)) for values in varying.values())
+        table.add_row(plain(name), finished, *parameters, *(_mean(results, name, metric) for metric in metrics))
     return table
 
 
+def _mean(results: Results, simulation_id: str, metric: str) -> str:
+    values = [run.metrics[metric] for run in results.of(simulation_id) if metric in run.metrics]
+    return f"{sum(values) / len(values):.4g}" if values else ""
+
+
 def _shown_parameters(results: Results) -> dict[str, dict[str, Any]]:
-    """Return the first parameters that all simulations have and in which they differ."""
+    """Return the parameters in which simulations differ, first those that tell simulations of one kind apart."""
     varying = results.varying_parameters()
-    shared = [name for name, values in varying.items() if len(values) == len(results.simulation_ids)]
-    return {name: varying[name] for name in shared[:_MAX_PARAMETERS]}
+    classes: dict[Any, list[str]] = {}
+    for name in results.simulation_ids:
+        parameters = results.parameters(name)
+        kind = tuple(str(parameters.get(part)) for part in ("agent_class", "env_class", "training_loop"))
+        classes.setdefault(kind, []).append(name)
+
+    def told_apart(parameter: str) -> int:
+        values = varying[parameter]
+        return sum(len({repr(values.get(name)) for name in names}) > 1 for names in classes.values())
+
+    shared = {name: len(values) == len(results.simulation_ids) for name, values in varying.items()}
+    useful = sorted((name for name in varying if told_apart(name) or shared[name]), key=lambda name: -told_apart(name))
+    return {name: varying[name] for name in useful[:_MAX_PARAMETERS]}
 
 
 def runs_table(results: Results) -> Table:

@@ -121,10 +121,10 @@ def model_arrays(given: Mapping[str, Any]) -> dict[str, Any]:
     show without loading the model:
 
     - ``"maps:<name>"``: (n_maps, n_y, n_x), the lowest x and y first; the first 16 are kept, as float32;
-      ``"extent:<name>"``: x_min, x_max, y_min, y_max of their outer edges in m;
-    - ``"trajectory:"``: (n_points, 2), x and y in m after each step; 1,000 evenly spaced ones are kept;
-    - ``"walls:"``: (n_walls, 2, 2), start and end of each in m;
-    - ``"extent:"``: x_min, x_max, y_min, y_max of the room in m.
+      ``"extent:<name>"``: x_min, x_max, y_min, y_max of their outer edges;
+    - ``"trajectory:"``: (n_points, 2), x and y after each step; 1,000 evenly spaced ones are kept;
+    - ``"walls:"``: (n_walls, 2, 2), start and end of each;
+    - ``"extent:"``: x_min, x_max, y_min, y_max of the room. All lengths are in the unit of the arena.
 
     Raises
     ------

@@ -48,8 +48,8 @@ def test_a_row_is_a_simulation_and_a_column_a_run(batch):
     grid = plot_rate_maps(batch({"a": [maps(0), maps(1)], "b": [maps(5), maps(6)]}), axes=axes(2, 2))
     assert [[ax.images[0].get_array()[0, 0] for ax in row] for row in grid] == [[0, 1], [5, 6]]
     assert [ax.get_title() for ax in grid[0]] == ["run 0", "run 1"]
-    assert [ax.get_ylabel() for ax in grid[:, 0]] == ["a\ny (m)", "b\ny (m)"]
-    assert {ax.get_xlabel() for ax in grid[-1]} == {"x (m)"}
+    assert [ax.get_ylabel() for ax in grid[:, 0]] == ["a\ny", "b\ny"]
+    assert {ax.get_xlabel() for ax in grid[-1]} == {"x"}
 
 
 def test_a_map_lies_where_its_room_is_lowest_row_down(batch):

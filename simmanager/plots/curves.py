@@ -92,6 +92,7 @@ def plot_curves(
     tidy(ax)
     ax.margins(x=0.01)
     ax.set_xlabel("iteration", fontsize=NORMAL)
+    ax.locator_params(axis="x", integer=True)
     ax.set_ylabel(_quantity(key, found.values(), window), fontsize=NORMAL)
     legend(ax, handles, labels, words(statistic, level, estimates.values()))
     return ax

@@ -107,14 +107,14 @@ class Panels:
     def label(self, parts: Sequence[str] = ("",)) -> None:
         """Write simulations, runs, their parts and the axes with their unit at the edges of the grid."""
         for ax, simulation_id in zip(self.grid[:, 0], self.simulations, strict=True):
-            ax.set_ylabel(f"{drawable(simulation_id, _LONGEST)}\ny (m)", fontsize=NORMAL)
+            ax.set_ylabel(f"{drawable(simulation_id, _LONGEST)}\ny", fontsize=NORMAL)
         for column, ax in enumerate(self.grid[0]):
             run_id, part = self.run_ids[column // self._n_parts], parts[column % self._n_parts]
             ax.set_title(f"run {run_id}{part}", fontsize=NORMAL)
         for ax in self.grid[:, 1:].flat:
             ax.tick_params(labelleft=False)
         for ax in self.grid[-1]:
-            ax.set_xlabel("x (m)", fontsize=NORMAL)
+            ax.set_xlabel("x", fontsize=NORMAL)
         root_of(self.grid.flat[0]).align_ylabels(list(self.grid[:, 0]))
         if self._axes is None:
             self._say_what_is_left_out()
@@ -131,7 +131,7 @@ class Panels:
 
 
 def frame(ax: Axes, extent: tuple[float, float, float, float], *, margin: float = 0.0) -> None:
-    """Give a panel the limits of a room in m, two ticks on each axis, and equal scales.
+    """Give a panel the limits of a room, two ticks on each axis, and equal scales.
 
     Parameters
     ----------
