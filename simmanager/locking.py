@@ -19,6 +19,9 @@ else:
 #: Seconds between two tries for a lock that a poller may hold for a moment.
 POLL_INTERVAL = 0.002
 
+#: Further seconds to wait if nobody holds a lock, but many processes look at it all the time.
+_LOOKERS_S = 10.0
+
 #: File systems on which native locks may not exclude other machines.
 _NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "9p", "afs", "ceph", "glusterfs")
 
@@ -75,7 +78,7 @@ def take_lock(path: Path | str, timeout: float) -> Lock:
     path : path-like
         The lock file; it is made if missing and never deleted.
     timeout : float
-        Seconds to wait for it.
+        Seconds to wait for whoever holds it. (Pollers, who hold it for microseconds, are waited for in any case.)
 
     Raises
     ------
@@ -105,12 +108,23 @@ def _take_flock(path: Path | str, timeout: float) -> _Flock:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return _Flock(descriptor)
             except (BlockingIOError, PermissionError):
-                if time.monotonic() >= deadline:
+                now = time.monotonic()
+                if now >= deadline and (now >= deadline + _LOOKERS_S or not _only_lookers(descriptor)):
                     raise LockHeld(f"{path} is held by another process.") from None
                 time.sleep(POLL_INTERVAL)
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def _only_lookers(descriptor: int) -> bool:
+    """Return whether nobody holds a lock exclusively: those who look at it are no reason to give up."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return True
 
 
 def is_held(path: Path | str) -> bool:

@@ -355,6 +355,7 @@ class SimulationManager(BatchView):
 
     def _check_that_it_loads(self, simulation_id: str) -> None:
         """Raise if the workers could not load a simulation: runs are not replaced by some that are bound to fail."""
+        self._folder.own_simulation(simulation_id)
         try:
             self._load_all([simulation_id])
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from .display import console, duration, plain, state_text
@@ -46,6 +47,7 @@ def simulations_table(results: Results) -> Table:
 
 def _mean(results: Results, simulation_id: str, metric: str) -> str:
     values = [run.metrics[metric] for run in results.of(simulation_id) if metric in run.metrics]
+    values = [value for value in values if not math.isnan(value)]
     return f"{sum(values) / len(values):.4g}" if values else ""
 
 

@@ -210,12 +210,12 @@ def test_status_exits_with_0_if_nothing_failed(capsys):
 
 def test_status_of_one_run_and_of_a_neighbours_folder(executed, tmp_path, capsys):
     assert main(["status", read_status(executed).runs[0].path]) == 0
-    assert "1 runs: 1 finished" in capsys.readouterr().out
+    assert "1 run: 1 finished" in capsys.readouterr().out
     run = tmp_path / "theirs" / "sr" / "run_0_22-11-2024_14-15-33-591"
     run.mkdir(parents=True)
     (run / "state.log").write_text("error")
     assert main(["status", "theirs"]) == 1
-    assert "1 runs: 1 error" in capsys.readouterr().out
+    assert "1 run: 1 error" in capsys.readouterr().out
 
 
 def test_status_of_a_broken_batch_shows_what_there_is(failed, capsys):

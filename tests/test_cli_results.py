@@ -37,8 +37,8 @@ def words(line):
 def test_a_table_shows_simulations_runs_metrics_and_errors(batch, capsys):
     assert main(["results", "batch"]) == EXIT_FAILED
     lines = capsys.readouterr().out.splitlines()
-    assert words(lines[0]) == ["simulation", "finished", "agent_params.lr"]
-    assert words(lines[1]) == ["first", "2", "of", "3", "runs", "0.1"]
+    assert words(lines[0]) == ["simulation", "finished", "agent_params.lr", "mean", "score", "mean", "grid"]
+    assert words(lines[1]) == ["first", "2", "of", "3", "runs", "0.1", "0.1235"]  # of those that are numbers
     assert words(lines[2]) == ["second", "0", "of", "3", "runs", "[1,", "2]"]
     assert words(lines[4]) == ["simulation", "run", "state", "duration", "peak", "MB", "score", "grid", "error"]
     assert words(lines[5]) == ["first", "0", "finished", "1.50", "s", "40", "0.1235", "failed"]

@@ -198,7 +198,7 @@ def test_a_log_is_printed_harmlessly_or_said_to_be_empty_or_missing(tmp_path, ca
 
 def test_print_status_goes_to_stdout(capsys):
     print_status(batch_of(a_run()))
-    assert "1 runs: 1 finished" in capsys.readouterr().out
+    assert "1 run: 1 finished" in capsys.readouterr().out
 
 
 # Progress ------------------------------------------------------------------------------------------------------

@@ -1,13 +1,16 @@
 """Locks: seen from a real second process, freed by its death, undisturbed by those who look."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 
 import pytest
 
+from simmanager import locking
 from simmanager.locking import LockHeld, is_held, network_file_system, take_lock
 
 HOLD = """
@@ -159,6 +162,27 @@ def test_a_forked_child_neither_keeps_the_lock_nor_frees_it(tmp_path):
         os.waitpid(child, 0)
         os.close(reading)
         os.close(writing)
+
+
+def test_somebody_who_looks_is_no_reason_to_give_up(tmp_path, monkeypatch):
+    """Many pollers, slowed down on a busy machine, hold a lock for longer than its taker would wait for a manager."""
+    path = tmp_path / "x.lock"
+    path.touch()
+    looking = os.open(path, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    threading.Timer(0.2, os.close, [looking]).start()
+    take_lock(path, timeout=0).release()
+    holder = os.open(path, os.O_RDWR)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    with pytest.raises(LockHeld):
+        take_lock(path, timeout=0)
+    os.close(holder)
+    monkeypatch.setattr(locking, "_LOOKERS_S", 0.05)
+    looking = os.open(path, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    with pytest.raises(LockHeld):
+        take_lock(path, timeout=0)
+    os.close(looking)
 
 
 def test_a_local_file_system_is_not_taken_for_a_network_one(tmp_path):
