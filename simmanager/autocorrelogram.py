@@ -92,7 +92,7 @@ def spatial_autocorrelogram(rate_map: npt.ArrayLike, min_overlap: int = MIN_OVER
         return np.full((2 * rates.shape[0] - 1, 2 * rates.shape[1] - 1), np.nan)
     n, total, squares, products = _lagged_sums(standard, seen)
     shared = np.maximum(n, 1)
-    # Shifting one way what was shifted the other way: the sums of the other part are those of the opposite lag.
+    # The sums over the other copy's part of the overlap are those at the opposite lag.
     mean, other_mean = total / shared, total[::-1, ::-1] / shared
     variance = squares / shared - mean**2
     other_variance = variance[::-1, ::-1]

@@ -312,12 +312,8 @@ def _run_on_slots(
         raise StoppedBySignal(128 + stop.by_signal)
     if stop.mode:
         progress.say(f"stopped early: {stop.reason}", "yellow")
-    _raise_if_no_worker(stop.reason)
-
-
-def _raise_if_no_worker(reason: str) -> None:
-    if reason.startswith("A worker process could not be started"):
-        raise SimManagerError(reason)
+    if stop.error is not None:
+        raise SimManagerError(str(stop.error)) from stop.error
 
 
 def finish(folder: BatchFolder, progress: Progress, *, show: bool) -> BatchStatus:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .cli_parser import build_parser, parse
-from .errors import BatchNotFound, SimManagerError, UnknownName, suggest
+from .errors import SimManagerError, UnknownName, suggest
 
 if TYPE_CHECKING:
     from .status import BatchStatus, RunStatus
-    from .status_reader import StatusReader
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -123,7 +121,9 @@ def cmd_status(arguments: argparse.Namespace) -> int:
     from .status import read_status
 
     if arguments.watch:
-        return _exit_code(_watch(Path(arguments.path)), running_is_fine=True)
+        from .cli_follow import watch
+
+        return _exit_code(watch(Path(arguments.path)), running_is_fine=True)
     status = read_status(arguments.path)
     if arguments.json:
         import json
@@ -162,7 +162,10 @@ def cmd_logs(arguments: argparse.Namespace) -> int:
 
     runs = _chosen_runs(arguments)
     if arguments.follow:
-        return _follow(runs, arguments)
+        from .cli_follow import follow_logs
+
+        follow_logs(arguments.path, arguments.type, [run.path for run in runs])
+        return EXIT_OK
     everything = arguments.simulation is None
     shown = 0
     for run in runs:
@@ -352,85 +355,3 @@ def _chosen_runs(arguments: argparse.Namespace) -> list[RunStatus]:
         ids = ", ".join(str(run.run_id) for run in runs)
         raise UnknownName(f"Simulation {arguments.simulation!r} has no run {arguments.run}; its runs are {ids}.")
     return chosen
-
-
-def _follow(runs: list[RunStatus], arguments: argparse.Namespace) -> int:
-    """Print what runs write as they write it, until all of them have ended."""
-    from .display import plain
-    from .run_folder import RunFolder
-    from .state import open_regular
-    from .status import read_status
-
-    positions = dict.fromkeys((run.path for run in runs), 0)
-    last_path = ""
-    while True:
-        status = read_status(arguments.path)
-        states = {run.path: run.state for run in status.runs}
-        over = _is_over(status) or all(states.get(path) not in ("in_queue", "running") for path in positions)
-        for path, position in positions.items():
-            try:
-                with os.fdopen(open_regular(RunFolder(path).log(arguments.type)), "rb") as file:
-                    file.seek(position)
-                    text = file.read().decode("utf-8", "replace")
-                    positions[path] = file.tell()
-            except OSError:
-                continue
-            if text and len(positions) > 1 and path != last_path:
-                print(f"==> {plain(path)} <==")
-            last_path = path if text else last_path
-            print(plain(text), end="", flush=True)
-        if over:
-            return EXIT_OK
-        time.sleep(0.3)
-
-
-def _watch(path: Path) -> BatchStatus:
-    """Show the status until the batch ends; Ctrl-C ends the looking, not the batch."""
-    from .display import console, status_view
-    from .status_reader import StatusReader
-
-    screen, reader = console(), StatusReader(path)
-    status = reader.read()
-    if not screen.is_terminal:
-        return _watch_in_lines(reader)
-    from rich.live import Live
-
-    def view() -> Any:
-        rows = screen.size.height - 6
-        simulations = len({run.simulation_id for run in status.runs})
-        return status_view(status, max_runs=max(rows - simulations, 0))
-
-    with Live(view(), console=screen, auto_refresh=False, transient=True) as live:
-        while not _is_over(status):
-            time.sleep(0.5)
-            status = _read_again(reader, status)
-            live.update(view(), refresh=True)
-    screen.print(status_view(status))
-    return status
-
-
-def _watch_in_lines(reader: StatusReader) -> BatchStatus:
-    from .display import plain
-
-    status, last = reader.read(), ""
-    while True:
-        if str(status) != last:
-            last = str(status)
-            print(plain(last), flush=True)
-        if _is_over(status):
-            return status
-        time.sleep(1.0)
-        status = _read_again(reader, status)
-
-
-def _read_again(reader: StatusReader, status: BatchStatus) -> BatchStatus:
-    try:
-        return reader.read()
-    except BatchNotFound:
-        if not Path(status.path).exists():
-            raise
-        return status
-
-
-def _is_over(status: BatchStatus) -> bool:
-    return not status.manager_alive and status.counts["running"] == 0

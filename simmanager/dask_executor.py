@@ -38,7 +38,7 @@ _HANDED_AGAIN = 3
 #: Seconds after which idle processes on a worker end by themselves, should the manager have died.
 _IDLE_S = 5.0
 
-#: Starts the answer of a machine that does not see the folder of the batch.
+#: Part of the reason that a machine gives which does not see the folder of the batch.
 _BLIND = "does not see"
 
 

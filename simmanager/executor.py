@@ -48,11 +48,18 @@ class Stop:
         self.mode = ""
         self.reason = ""
         self.by_signal = 0
+        #: What makes it impossible to go on, if that is why.
+        self.error: Exception | None = None
 
     def finish(self, reason: str) -> None:
         """Start nothing new."""
         if not self.mode:
             self.mode, self.reason = "finish", reason
+
+    def fail(self, error: Exception) -> None:
+        """Start nothing new, since it cannot be done."""
+        self.error = self.error or error
+        self.finish(str(error))
 
     def now(self, reason: str) -> None:
         """End running runs, too."""
@@ -215,7 +222,7 @@ def supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
     try:
         return _supervise(job, slots, stop)
     except WorkerLost as error:
-        stop.finish(str(error))
+        stop.fail(error)
         return Outcome(RunState.IN_QUEUE.value, str(error))
     except Exception as error:
         return Outcome(

@@ -19,6 +19,9 @@ else:
 #: Seconds between two tries for a lock that a poller may hold for a moment.
 POLL_INTERVAL = 0.002
 
+#: Lowest number of a descriptor that holds a lock, where that is allowed.
+_FIRST_DESCRIPTOR = 600
+
 #: Further seconds to wait if nobody holds a lock, but many processes look at it all the time.
 _LOOKERS_S = 10.0
 
@@ -100,7 +103,7 @@ def take_lock(path: Path | str, timeout: float) -> Lock:
 
 
 def _take_flock(path: Path | str, timeout: float) -> _Flock:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+    descriptor = _out_of_reach(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644))
     deadline = time.monotonic() + timeout
     try:
         while True:
@@ -115,6 +118,16 @@ def _take_flock(path: Path | str, timeout: float) -> _Flock:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def _out_of_reach(descriptor: int) -> int:
+    """Give a descriptor a high number: programs that become daemons close the first few hundred."""
+    try:
+        high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_DESCRIPTOR)
+    except OSError:  # not so many are allowed here
+        return descriptor
+    os.close(descriptor)
+    return high
 
 
 def _only_lookers(descriptor: int) -> bool:

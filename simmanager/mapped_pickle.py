@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, ClassVar
 #: Bytes from which on an array stays in the file.
 MAP_ABOVE = 64 << 10
 
-#: Bytes of other things than large arrays, with which the plain way is the faster one.
+#: With more bytes than this beside the large arrays, `pickle.load` is faster.
 _MAX_PLAIN = 256 << 10
 
 #: The unpickler of the standard library that is written in Python, which joblib builds upon, too.

@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import SimulationError
 
-#: Numbers that every run has, under which it can be compared like by a metric.
+#: Fields of run.json by which runs can be compared as by metrics.
 RECORD_METRICS = ("duration_s", "cpu_s", "peak_mb")
 
 #: Characters of the longest name of a metric.

@@ -81,7 +81,7 @@ class PickleWriter:
         before, header = self._held[:-_HEADER], self._held[-_HEADER:]
         if header[:1] == pickle.BYTEARRAY8:
             n_bytes = -(self._size + len(self._held) + 3) % ALIGNMENT
-            # A bytes object that whoever loads this takes and drops.
+            # Padding: a bytes object that the unpickler pushes and pops again.
             padding = pickle.SHORT_BINBYTES + bytes((n_bytes, *bytes(n_bytes))) + pickle.POP
             self._held = before + padding + header
         self.flush()

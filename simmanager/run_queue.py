@@ -12,10 +12,10 @@ from .task import Outcome, Task
 #: Runs are taken several at a time while the longest of their simulation took less than this, in seconds.
 SHORT_S = 0.01
 
-#: What is left of the longest after each further run: the first run of a simulation imports its modules.
+#: Decay, per finished run, of the longest duration remembered: a slow first run (imports) is forgotten.
 _FORGET = 0.9
 
-#: How many, at most, are added to the first.
+#: Most further runs that are handed over in one message.
 AT_ONCE = 31
 
 

@@ -144,7 +144,7 @@ class Worker:
         self._input, self._output = self._process.stdin, self._process.stdout
         self._exit_code: int | None = None
         self._peak_mb: float | None = None
-        #: The manager's memory, if the system counts it as a peak of the worker: below it the count tells nothing.
+        #: Peak inherited from the manager across exec, MB; a lower peak of the worker cannot be measured by the system.
         self._inherited_mb = 0.0
         self._own_mb = 0.0
         self._cpu_before = 0.0
@@ -342,8 +342,8 @@ class Worker:
                 raise TimeoutError  # in the kernel, uninterruptible: nobody can end it now, do not wait for ever
             _, status, self._usage = os.wait4(self.pid, 0)
             self._process.returncode = os.waitstatus_to_exitcode(status)
-            # Since a run starts with a fresh peak, this is the peak of the run, where it is above what was inherited;
-            # else it is known to be what was last seen, at least.
+            # The system's count is the peak of this run if it is above the inherited one; else the last value seen is
+            # a lower bound.
             peak = usage_peak_mb(self._usage)
             self._peak_mb = max(peak if peak > self._inherited_mb else self._own_mb, self._peak_mb or 0.0)
         self._process.poll()

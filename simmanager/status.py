@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 from .errors import UnknownName, suggest
 from .state import RunState
 
-_GONE = "its process is gone"
-
 
 class RunStatus(NamedTuple):
     """One run, as its folder shows it.

@@ -19,7 +19,7 @@ from .run_folder import RunFolder
 from .state import RunState, StateHistory, parse_file, read_content, read_history, seconds_between, utc_now
 from .status import BatchStatus, RunStatus, summarise_runs
 
-#: A folder that changed longer ago than this (ns) has a time that a next change cannot have, too.
+#: Age (ns) from which the time of change of a folder is trusted: a later change must get another one.
 _SETTLED_NS = 2_000_000_000
 
 #: Seconds after which a refresh looks at every run that is not finished, whatever the list of starts says.

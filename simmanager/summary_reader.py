@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 #: Bytes of the longest summary that is read; ours have some ten thousand.
 MAX_BYTES = 64_000_000
 
-#: Greater iterations are no iterations; with any stride they stay far from the end of 64 bits.
+#: Largest iteration that is accepted from a file: times any stride, it still fits 64 bits.
 _MAX_ITERATION = 2**31
 
 #: Arrays of the fullest summary that is read.

@@ -24,8 +24,8 @@ MARK = b"simmanager:"
 #: Seconds between two looks whether the manager still lives.
 _ORPHAN_TICK_S = 1.0
 
-#: Runs longer than this are followed by a garbage collection, so that the next starts clean, and by nothing else of
-#: the same message: what was handed over with them goes back, for a slot that is free.
+#: After a run longer than this (s): collect garbage, so that the next starts clean, and give back the rest of the
+#: message, so that a slot that is free can take it.
 _SHORT_S = 0.05
 
 

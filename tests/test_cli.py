@@ -365,6 +365,26 @@ def test_logs_follow_goes_on_until_the_runs_end(tmp_path):
         assert follow.wait(30) == 0
 
 
+def test_a_log_that_is_followed_is_read_on_into_the_next_attempt(tmp_path):
+    from simmanager.cli_follow import _FollowedLog
+
+    path = tmp_path / "run.log"
+    log = _FollowedLog(path)
+    assert log.news() == ""
+    path.write_bytes("first grü".encode()[:-1])  # half a character
+    assert log.news() == "first gr"
+    with path.open("ab") as file:
+        file.write("ü\n".encode()[1:])
+    assert log.news() == "ü\n"
+    assert log.news() == ""
+    path.rename(tmp_path / "old.log")  # set aside, so that its inode is not given to the next
+    path.write_text("second attempt, longer than the first\n")
+    assert log.news() == "second attempt, longer than the first\n"
+    os.truncate(path, 0)
+    path.write_text("again")
+    assert log.news() == "again"
+
+
 def test_logs_follow_of_what_has_ended_shows_all_of_it(executed):
     done = cli("logs", executed, "bad", "--follow")
     assert done.returncode == 0

@@ -9,6 +9,7 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from toys import python
 
 from simmanager import locking
 from simmanager.locking import LockHeld, is_held, network_file_system, take_lock
@@ -162,6 +163,26 @@ def test_a_forked_child_neither_keeps_the_lock_nor_frees_it(tmp_path):
         os.waitpid(child, 0)
         os.close(reading)
         os.close(writing)
+
+
+def test_a_program_that_closes_the_first_few_hundred_descriptors_keeps_its_lock(tmp_path):
+    program = (
+        "import os, sys\nfrom simmanager.locking import is_held, take_lock\n"
+        "lock = take_lock(sys.argv[1], 0)\nos.closerange(3, 512)\nprint(is_held(sys.argv[1]))\n"
+        "lock.release()\nprint(is_held(sys.argv[1]))"
+    )
+    done = python(program, tmp_path / "x.lock")
+    assert (done.returncode, done.stdout.split()) == (0, ["True", "False"]), done.stderr
+
+
+def test_where_few_descriptors_are_allowed_a_lock_has_a_low_one(tmp_path):
+    program = (
+        "import resource, sys\nfrom simmanager.locking import is_held, take_lock\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))\n"
+        "lock = take_lock(sys.argv[1], 0)\nprint(is_held(sys.argv[1]))"
+    )
+    done = python(program, tmp_path / "x.lock")
+    assert (done.returncode, done.stdout.split()) == (0, ["True"]), done.stderr
 
 
 def test_somebody_who_looks_is_no_reason_to_give_up(tmp_path, monkeypatch):

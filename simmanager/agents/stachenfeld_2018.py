@@ -134,7 +134,6 @@ class Stachenfeld2018(AgentCore):
 
     @gamma.setter
     def gamma(self, value: float) -> None:
-        # As arrays without dimensions, which NumPy multiplies with faster than with floats.
         self._gamma = float(check_number("discount", value, minimum=0, below=1))
         self._prepare()
 

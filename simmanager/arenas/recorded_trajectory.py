@@ -21,8 +21,8 @@ FloatArray = npt.NDArray[np.float64]
 class RecordedTrajectory(Simple2D):
     """Replays positions: each step leads to the next one, whatever the agent chooses.
 
-    For the tracked path of an animal, e.g. of Sargolini et al. 2006 or Hafting et al. 2008, or any other. What an agent
-    learns from is then its own, where it is, is not.
+    For the tracked path of an animal, e.g. of Sargolini et al. 2006 or Hafting et al. 2008, or any other. The agent
+    learns by its own rule, but does not choose where it goes.
 
     Parameters
     ----------

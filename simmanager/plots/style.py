@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: Okabe and Ito, "Color universal design", 2008, https://jfly.uni-koeln.de/color/.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
-#: As many of each as have no factor in common with the colours: 35 lines differ.
+#: 5 and 8 share no factor with the 7 colours, so that 35 lines differ.
 _LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     AxesArray = npt.NDArray[Any]
 
-#: Positions that are not of one step and the next are joined if they are closer than this part of the room (median).
+#: Thinned positions are joined by lines only if their median distance is below this fraction of the room.
 _NEAR = 0.05
 
 
