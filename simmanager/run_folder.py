@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from .errors import ResultsMissing, SimManagerError
 from .state import RunState, StateHistory, open_regular, read_history, read_regular, write_moves
+from .whole_file import put_in_place, remove_entry, sync, sync_entry, write_new
 
 _NAME = re.compile(r"run_(?P<run_id>\d+)_(?P<date>\d{2}-\d{2}-\d{4}_\d{2}-\d{2}-\d{2}-\d{3})", re.ASCII)
 
@@ -184,7 +185,7 @@ class RunFolder:
         try:
             os.mkdir(scratch)  # noqa: PTH102
         except FileExistsError:  # a killed process left it
-            _remove(scratch)
+            remove_entry(scratch)
             os.mkdir(scratch)  # noqa: PTH102
         write_moves(f"{scratch}{os.sep}state.log", StateHistory((), 0), (RunState.IN_QUEUE, ""))
         os.rename(scratch, self._at[: -len(os.sep)])  # noqa: PTH104
@@ -211,7 +212,7 @@ class RunFolder:
     def remove(self, name: str) -> None:
         """Remove a file of this folder, or what is in its place, if it is there."""
         if self.may_hold(name):
-            _remove(self._at + name)
+            remove_entry(self._at + name)
 
     def may_hold(self, name: str) -> bool:
         """Return False if `look` has seen that there is no such file."""
@@ -238,15 +239,15 @@ class RunFolder:
         try:
             writer(scratch)
             if self._durable:
-                _sync(Path(scratch))
-            _put_in_place(scratch, self._at + name)
+                sync(Path(scratch))
+            put_in_place(scratch, self._at + name)
             if self._present is not None:
                 self._present.add(name)
             if self._durable:
-                _sync_entry(self.path)
+                sync_entry(self.path)
         except BaseException:
             for leftover in self.path.glob(f"{SCRATCH}{name}*"):  # a saver may have added a file ending
-                _remove(leftover)
+                remove_entry(leftover)
             raise
 
     def keep_extras(self, *names: str) -> None:
@@ -254,11 +255,11 @@ class RunFolder:
         for entry in os.listdir(self.path):  # noqa: PTH208 - a hot path
             name = entry.removeprefix(SCRATCH)
             if name != entry and name.startswith(names) and name not in RESULTS:
-                _put_in_place(self._at + entry, self._at + name)
+                put_in_place(self._at + entry, self._at + name)
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write a small file whole or not at all."""
-        self.write(name, lambda scratch: _write_new(scratch, content))
+        self.write(name, lambda scratch: write_new(scratch, content))
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON file whole or not at all."""
@@ -289,7 +290,7 @@ class RunFolder:
         with os.scandir(self.path) as entries:
             leftovers = [entry.path for entry in entries if entry.name.startswith(SCRATCH)]
         for leftover in leftovers:
-            _remove(Path(leftover))
+            remove_entry(Path(leftover))
 
     # Reading ---------------------------------------------------------------------------------------------------
 
@@ -368,60 +369,3 @@ class RunFolder:
             return f"{self.path} holds no {target.name!r}; it does not look like the folder of a run."
         reason = f" ({history.last.detail})" if history.state in (RunState.ERROR, RunState.INTERRUPTED) else ""
         return f"The run in {self.path} has no {target.name!r}: its state is {history.last.state.value}{reason}."
-
-
-def _put_in_place(scratch: str, target: str) -> None:
-    try:
-        os.replace(scratch, target)  # noqa: PTH105 - a hot path
-    except FileNotFoundError:
-        raise SimManagerError(
-            f"Saving {Path(target).name!r} wrote no file at the path it was given (does it add a file ending?)."
-        ) from None
-    except OSError:
-        if not Path(target).is_dir() or Path(target).is_symlink():
-            raise
-        import shutil
-
-        shutil.rmtree(target)  # a folder is in the way
-        Path(scratch).replace(target)
-
-
-def _sync(path: Path) -> None:
-    """Force a file, or all of a folder, to the disk."""
-    for inner in path.rglob("*") if path.is_dir() else ():
-        _sync_entry(inner)
-    _sync_entry(path)
-
-
-def _sync_entry(path: Path) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return  # the saver wrote nothing: what follows says so
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _write_new(path: str, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o666)
-    try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
-    finally:
-        os.close(descriptor)
-
-
-def _remove(path: Path | str) -> None:
-    try:
-        os.unlink(path)  # noqa: PTH108 - a hot path
-    except FileNotFoundError:
-        return
-    except (IsADirectoryError, PermissionError):  # a folder (macOS says that it is not permitted)
-        if not Path(path).is_dir() or Path(path).is_symlink():
-            raise
-        import shutil
-
-        shutil.rmtree(path, ignore_errors=True)

@@ -78,7 +78,7 @@ MODELS = [name for name in SOURCES if name.partition(".")[0] in ("agents", "aren
 STATISTICS = ["statistics", "learning_curves", "autocorrelogram", "grid_score", "rate_maps", "spatial_tuning"]
 STATISTICS += ["comparison", "compared_runs"]
 RESULTS = ["results", "results_source", "run_result", "results_table", "summary_reader", "curves"]
-READERS = ["state", "run_folder", "record", "batch_folder", "locking", "status", "status_reader"]
+READERS = ["state", "run_folder", "whole_file", "record", "batch_folder", "locking", "status", "status_reader"]
 
 
 def test_the_graph_is_read_correctly():
@@ -188,7 +188,7 @@ def test_gymnasium_is_known_to_its_arena_alone_and_loaded_when_one_is_made():
 def test_rich_is_known_to_those_who_show_things():
     assert {name for name in SOURCES if "rich" in others(imports(name, late=True))} <= {
         "display",
-        "cli",
+        "cli_follow",
         "comparison_view",
         "results_view",
     }
