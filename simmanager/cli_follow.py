@@ -18,6 +18,9 @@ from .status_reader import StatusReader
 #: Seconds between two looks at the logs.
 _LOGS_TICK_S = 0.3
 
+#: Longest line of a log that is shown.
+_MAX_LINE = 5000
+
 #: Bytes of a log that are read at a time.
 _AT_ONCE = 1 << 20
 
@@ -43,8 +46,8 @@ def follow_logs(batch: str, log_type: str, runs: Sequence[str]) -> None:
         states = {run.path: run.state for run in status.runs}
         over = _is_over(status) or all(states.get(path) not in ("in_queue", "running") for path in logs)
         for path, log in logs.items():
-            while text := log.news():
-                if len(logs) > 1 and path != last_path:
+            while (text := log.news()) is not None:
+                if text and len(logs) > 1 and path != last_path:
                     print(f"==> {plain(path)} <==")
                 last_path = path
                 print(plain(text), end="", flush=True)
@@ -58,24 +61,33 @@ class _FollowedLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._inode, self._offset = -1, 0
+        self._inode, self._offset, self._column = -1, 0, 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may be written in two pieces
 
-    def news(self) -> str:
-        """Return some of what was written since the last look, "" if nothing was."""
+    def news(self) -> str | None:
+        """Return some of what was written since the last look, None if nothing was; overlong lines are cut."""
         try:
             descriptor = open_regular(self._path)
         except OSError:
-            return ""
+            return None
         with os.fdopen(descriptor, "rb") as file:
             found = os.fstat(descriptor)
             if found.st_ino != self._inode or found.st_size < self._offset:
-                self._inode, self._offset = found.st_ino, 0
+                self._inode, self._offset, self._column = found.st_ino, 0, 0
                 self._decoder.reset()
             file.seek(self._offset)
             content = file.read(_AT_ONCE)
         self._offset += len(content)
-        return self._decoder.decode(content)
+        return self._cut(self._decoder.decode(content)) if content else None
+
+    def _cut(self, text: str) -> str:
+        """Leave out what goes beyond the longest line that is shown, also where a line comes in pieces."""
+        pieces = text.split("\n")
+        for number, piece in enumerate(pieces):
+            before = 0 if number else self._column
+            pieces[number] = piece[: max(_MAX_LINE - before, 0)]
+            self._column = before + len(piece)
+        return "\n".join(pieces)
 
 
 def watch(path: Path) -> BatchStatus:

@@ -16,8 +16,11 @@ import pytest
 from our_processes import SESSION, workers_alive
 
 matplotlib.use("Agg")
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background; programs under test inherit it
+# Started in the background, or with nohup: programs under test would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ[SESSION] = uuid.uuid4().hex
 
 

@@ -370,19 +370,31 @@ def test_a_log_that_is_followed_is_read_on_into_the_next_attempt(tmp_path):
 
     path = tmp_path / "run.log"
     log = _FollowedLog(path)
-    assert log.news() == ""
+    assert log.news() is None
     path.write_bytes("first grü".encode()[:-1])  # half a character
     assert log.news() == "first gr"
     with path.open("ab") as file:
         file.write("ü\n".encode()[1:])
     assert log.news() == "ü\n"
-    assert log.news() == ""
+    assert log.news() is None
     path.rename(tmp_path / "old.log")  # set aside, so that its inode is not given to the next
     path.write_text("second attempt, longer than the first\n")
     assert log.news() == "second attempt, longer than the first\n"
     os.truncate(path, 0)
     path.write_text("again")
     assert log.news() == "again"
+
+
+def test_a_line_that_is_followed_is_cut_however_it_comes(tmp_path, monkeypatch):
+    from simmanager import cli_follow
+
+    monkeypatch.setattr(cli_follow, "_AT_ONCE", 7)
+    monkeypatch.setattr(cli_follow, "_MAX_LINE", 10)
+    (tmp_path / "run.log").write_text("short\n" + "x" * 100 + "\n" + "12345678901\nend")
+    log, shown = cli_follow._FollowedLog(tmp_path / "run.log"), ""
+    while (text := log.news()) is not None:
+        shown += text
+    assert shown == "short\n" + "x" * 10 + "\n1234567890\nend"
 
 
 def test_logs_follow_of_what_has_ended_shows_all_of_it(executed):
