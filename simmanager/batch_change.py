@@ -12,7 +12,7 @@ from .batch_folder import BatchFolder, Manifest
 from .batch_making import as_stored, check_all, check_runs, make_missing_runs, pickled, runs_of
 from .errors import BatchNotWritable, ParameterError, SimManagerError, SimulationError
 from .metrics import differ_only_in_new_metrics
-from .provenance import FROZEN_CODE, code_taken_along
+from .provenance import FROZEN_CODE, code_taken_along, frozen_code_of
 from .run_folder import SCRATCH, RunFolder
 from .simulation import SingleSim, describe_simulation
 from .state import RunState
@@ -188,8 +188,7 @@ def frozen_code(entries: Iterable[dict[str, Any]], before: Mapping[str, Any] | N
         The provenance so far; what it says of other simulations stays.
     """
     frozen = {entry["simulation_id"]: code_taken_along(entry) for entry in entries}
-    kept = (before or {}).get(FROZEN_CODE)
-    together = {**(kept if isinstance(kept, dict) else {}), **frozen}
+    together = {**frozen_code_of(before or {}), **frozen}
     return {FROZEN_CODE: {name: taken for name, taken in together.items() if taken}}
 
 

@@ -11,9 +11,9 @@ import time
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .batch_folder import BatchFolder, Manifest
+from .batch_folder import BatchFolder
 from .capture import errors_to_log
 from .display import Progress, console, headline, plain
 from .errors import SimManagerError
@@ -21,7 +21,7 @@ from .events import Announcer, Event
 from .execution import execute_run
 from .executor import Executor, stop_on_signals
 from .locking import network_file_system
-from .provenance import FROZEN_CODE, changed_files, changes_since, provenance_of
+from .provenance import changed_files, changes_since, frozen_code_of, provenance_of
 from .run_folder import RunFolder
 from .run_options import RunOptions
 from .run_queue import RunQueue
@@ -120,7 +120,7 @@ def _announce_end(folder: BatchFolder, announcer: Announcer) -> None:
 def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]) -> list[Task]:
     """Return a task for each run that is due."""
     manifest = folder.read_manifest()
-    common, frozen = provenance_of(manifest.simulations, options.threads_per_run), _frozen_code(manifest)
+    common, frozen = provenance_of(manifest.simulations, options.threads_per_run), frozen_code_of(manifest.provenance)
     provenance = {
         entry["simulation_id"]: {**common, **frozen.get(entry["simulation_id"], {}), "simulation": entry}
         for entry in manifest.simulations
@@ -142,12 +142,6 @@ def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, e
             )
         )
     return tasks
-
-
-def _frozen_code(manifest: Manifest) -> dict[str, dict[str, Any]]:
-    """Return simulation_id -> files and commits of the code that travels in its pickle, as they were then."""
-    kept = manifest.provenance.get(FROZEN_CODE)
-    return {name: taken for name, taken in kept.items() if isinstance(taken, dict)} if isinstance(kept, dict) else {}
 
 
 def remove_leftovers(folder: BatchFolder) -> None:
@@ -183,11 +177,14 @@ def _announce(folder: BatchFolder, before: BatchStatus, tasks: list[Task], n_job
 
 def _announce_changes(folder: BatchFolder, tasks: list[Task], progress: Progress) -> None:
     """Say so if runs would be made with other versions or another commit than the batch was begun with."""
-    changes = changes_since(folder.read_manifest().provenance, tasks[0].provenance) if tasks else []
-    for change in changes[:10]:
+    if not tasks:
+        return
+    made_with = folder.read_manifest().provenance
+    for change in changes_since(made_with, tasks[0].provenance)[:10]:
         progress.say(f"note: this batch goes on with another program than it was begun with: {change}", "yellow")
-    frozen = _frozen_code(folder.read_manifest())
-    stale = {task.simulation_id: changed_files(frozen.get(task.simulation_id, {})) for task in tasks}
+    frozen = frozen_code_of(made_with)
+    due = dict.fromkeys(task.simulation_id for task in tasks)
+    stale = {name: changed_files(frozen[name]) for name in due if name in frozen}
     for name, files in [(name, files) for name, files in stale.items() if files][:10]:
         progress.say(
             f"note: {plain(', '.join(files))} changed since simulation {name} was made; its runs use the code as it "

@@ -171,8 +171,9 @@ def cmd_logs(arguments: argparse.Namespace) -> int:
     for run in runs:
         folder = RunFolder(run.path)
         log = folder.log(arguments.type)
-        told = arguments.type != "error" or run.reason in folder.read_log("error", limit=10_000)
-        reason = "" if told else run.reason  # of a run that was killed or timed out, say
+        reason = run.reason if arguments.type == "error" else ""
+        if reason and reason in folder.read_log("error", limit=10_000):
+            reason = ""  # the log says so itself; it does not if the run was killed or timed out
         if everything and not reason and not (log.is_file() and log.stat().st_size):
             continue
         why = f": {plain(reason)}" if reason else ""

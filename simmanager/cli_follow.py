@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .display import MAX_LINE, console, plain, status_view
 from .errors import BatchNotFound
 from .run_folder import RunFolder
 from .state import open_regular
@@ -17,9 +18,6 @@ from .status_reader import StatusReader
 
 #: Seconds between two looks at the logs.
 _LOGS_TICK_S = 0.3
-
-#: Longest line of a log that is shown.
-_MAX_LINE = 5000
 
 #: Bytes of a log that are read at a time.
 _AT_ONCE = 1 << 20
@@ -37,8 +35,6 @@ def follow_logs(batch: str, log_type: str, runs: Sequence[str]) -> None:
     runs : sequence of str
         The folders of the runs.
     """
-    from .display import plain
-
     logs = {path: _FollowedLog(RunFolder(path).log(log_type)) for path in runs}
     last_path = ""
     while True:
@@ -85,15 +81,13 @@ class _FollowedLog:
         pieces = text.split("\n")
         for number, piece in enumerate(pieces):
             before = 0 if number else self._column
-            pieces[number] = piece[: max(_MAX_LINE - before, 0)]
+            pieces[number] = piece[: max(MAX_LINE - before, 0)]
             self._column = before + len(piece)
         return "\n".join(pieces)
 
 
 def watch(path: Path) -> BatchStatus:
     """Show the status until the batch ends; Ctrl-C ends the looking, not the batch."""
-    from .display import console, status_view
-
     screen, reader = console(), StatusReader(path)
     status = reader.read()
     if not screen.is_terminal:
@@ -115,8 +109,6 @@ def watch(path: Path) -> BatchStatus:
 
 
 def _watch_in_lines(reader: StatusReader) -> BatchStatus:
-    from .display import plain
-
     status, last = reader.read(), ""
     while True:
         if str(status) != last:

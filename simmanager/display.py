@@ -37,7 +37,7 @@ MAX_RUNS_SHOWN = 200
 _MAX_LOG = 1 << 24
 
 #: Longest line of a log that is shown whole.
-_MAX_LINE = 5000
+MAX_LINE = 5000
 
 # Escape sequences, control characters but tab and newline, and marks that change the direction of text.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
@@ -49,7 +49,7 @@ def plain(text: str) -> str:
     text = _CONTROL.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
     lines = text.split("\n")
     return "\n".join(
-        line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}… ({len(line)} characters)" for line in lines
+        line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}… ({len(line)} characters)" for line in lines
     )
 
 

@@ -206,9 +206,10 @@ class _Lags:
         sums = np.bincount(rings, self.correlogram[known])
         profile = sums[n > 0] / n[n > 0]
         radii = np.flatnonzero(n > 0)
-        gone, rises = (profile[1:] <= 0).nonzero()[0] + 1, np.maximum((np.diff(profile) >= 0).nonzero()[0], 1)
-        ends = np.concatenate((gone[:1], rises[:1]))
-        return float(radii[ends.min()]) if len(ends) else np.nan
+        gone = np.flatnonzero(profile[1:] <= 0) + 1
+        minima = np.maximum(np.flatnonzero(np.diff(profile) >= 0), 1)  # the ring before the one that rises
+        ends = [*gone[:1], *minima[:1]]
+        return float(radii[min(ends)]) if ends else np.nan
 
     def score(self, annulus: tuple[float, float] | None) -> tuple[float, float, float]:
         """Return the grid score and the inner and outer radius of the annulus that gave it."""

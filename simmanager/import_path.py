@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .provenance import working_directory
+
 #: Under this name in the provenance of manager.json.
 KEY = "import_path"
 
@@ -16,7 +18,7 @@ def own_import_path() -> list[str]:
     """Return the folders in ``sys.path`` that hold neither Python's own modules nor installed ones, absolute."""
     python = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
     python |= {folder / "lib-dynload" for folder in python}
-    folders = [Path(entry or ".").absolute() for entry in sys.path if isinstance(entry, str)]
+    folders = [Path(folder) for folder in _absolute_path()]
     return [
         str(folder)
         for folder in dict.fromkeys(folders)
@@ -24,6 +26,11 @@ def own_import_path() -> list[str]:
         and folder.resolve() not in python
         and not {"site-packages", "dist-packages"} & {*folder.parts}
     ]
+
+
+def _absolute_path() -> list[str]:
+    here = working_directory()  # which may have been deleted
+    return [str(Path(here, entry)) for entry in sys.path if isinstance(entry, str)]
 
 
 def joined(*paths: Iterable[str]) -> list[str]:
@@ -42,5 +49,5 @@ def adopt(provenance: Mapping[str, Any]) -> None:
 
     What this process finds now has precedence; folders that are gone are left out.
     """
-    present = {str(Path(entry or ".").absolute()) for entry in sys.path if isinstance(entry, str)}
+    present = set(_absolute_path())
     sys.path += [folder for folder in kept_in(provenance) if folder not in present and Path(folder).is_dir()]

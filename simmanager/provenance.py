@@ -198,6 +198,12 @@ def code_taken_along(simulation: Mapping[str, Any]) -> dict[str, Any]:
     return {"code_files": files, "code": code_states([simulation])} if files else {}
 
 
+def frozen_code_of(provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what the provenance of a manifest says of it: simulation_id -> `code_taken_along`, as it was then."""
+    kept = _inner(provenance, FROZEN_CODE)
+    return {str(name): dict(taken) for name, taken in kept.items() if isinstance(taken, Mapping)}
+
+
 def _travels(module: str) -> bool:
     pickler = sys.modules.get("cloudpickle")
     by_value = pickler.list_registry_pickle_by_value() if pickler is not None else set()

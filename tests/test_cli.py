@@ -389,7 +389,7 @@ def test_a_line_that_is_followed_is_cut_however_it_comes(tmp_path, monkeypatch):
     from simmanager import cli_follow
 
     monkeypatch.setattr(cli_follow, "_AT_ONCE", 7)
-    monkeypatch.setattr(cli_follow, "_MAX_LINE", 10)
+    monkeypatch.setattr(cli_follow, "MAX_LINE", 10)
     (tmp_path / "run.log").write_text("short\n" + "x" * 100 + "\n" + "12345678901\nend")
     log, shown = cli_follow._FollowedLog(tmp_path / "run.log"), ""
     while (text := log.news()) is not None:

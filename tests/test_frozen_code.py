@@ -90,3 +90,13 @@ def test_modules_that_workers_import_are_not_frozen():
     manager = SimulationManager([toy_sim()], 1, "toy", seed=1)
     manager.run_all(1, progress=False)
     assert "code_files" not in json.loads(manager.runs[0].record.read_text())["provenance"]
+
+
+def test_files_are_hashed_once_for_each_simulation_not_for_each_run(batch, monkeypatch, capsys):
+    from simmanager import batch_run
+
+    asked = []
+    monkeypatch.setattr(batch_run, "changed_files", lambda taken: asked.append(taken) or [])
+    SimulationManager(existing_simulation=batch).extend(20)
+    SimulationManager(existing_simulation=batch).run_all(1)
+    assert len(asked) == 2

@@ -125,3 +125,16 @@ def test_a_killed_manager_of_the_command_line_is_followed_by_a_plain_resume(home
     assert killed.returncode == -signal.SIGKILL
     done = simmanager("resume", "batch", "--jobs", "1")
     assert (done.returncode, "3 finished" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+def test_a_working_directory_that_was_deleted_is_no_error(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path)])
+    os.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    try:
+        assert str(tmp_path) in import_path.own_import_path()
+        import_path.adopt({import_path.KEY: [str(tmp_path)]})
+    finally:
+        os.chdir(tmp_path)
+    assert sys.path == ["", str(tmp_path)]
