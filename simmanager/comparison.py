@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -13,8 +12,7 @@ from .compared_runs import RunValues, Value, pair, values_of
 from .comparison_record import Comparison, Difference, SimulationSummary
 from .errors import ParameterError, ParameterTypeError, UnknownName, suggest
 from .metrics import RECORD_METRICS
-from .results import Results
-from .results_source import results_of
+from .results_source import Source, results_of
 from .statistics import (
     LEVEL,
     N_RESAMPLES,
@@ -30,17 +28,13 @@ from .statistics import (
 
 if TYPE_CHECKING:
     from .learning_curves import Direction
-    from .manager import SimulationManager
-
-#: What can be compared: results, or where they come from.
-Batch: TypeAlias = "Results | SimulationManager | PathLike[str] | str"
 
 #: More pairs than this are not compared unless a baseline is named.
 MAX_PAIRS = 500
 
 
 def compare(
-    batch: Batch,
+    batch: Source,
     key: str | None = None,
     metric: str | None = None,
     simulations: str | Iterable[str] | None = None,

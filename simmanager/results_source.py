@@ -1,19 +1,27 @@
-"""What is compared, drawn or told on a page: results, a manager, or the folder of a batch."""
+"""What is compared, drawn or told on a page: results, whatever has some, or the folder of a batch."""
 
 from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeAlias
 
 from .errors import ParameterTypeError
 from .results import Results, read_results
 
-if TYPE_CHECKING:
-    from .manager import SimulationManager
+
+class HasResults(Protocol):
+    """What gives the results of a batch when it is asked: a `SimulationManager`."""
+
+    def results(self) -> Results:
+        """Return the results as they are now."""
 
 
-def results_of(source: Results | SimulationManager | PathLike[str] | str) -> Results:
+#: Where results come from: they themselves, what has some, or the path of a batch.
+Source: TypeAlias = Results | HasResults | PathLike[str] | str
+
+
+def results_of(source: Source) -> Results:
     """Return the results that are meant.
 
     Parameters

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from os import PathLike
 from typing import TYPE_CHECKING
 
 from ..parameters import check_integer
-from ..results_source import results_of
+from ..results_source import Source, results_of
 from .estimate import Estimate, estimate, words
 from .style import NORMAL, axes_of, drawable, legend, look, say, tidy
 from .wording import nothing_to_draw, runs_in_words
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
     from ..curves import Curves
-    from ..manager import SimulationManager
-    from ..results import Results
     from ..statistics import Statistic
 
     FloatArray = npt.NDArray[np.float64]
@@ -31,7 +28,7 @@ _N_MARKERS = 8
 
 
 def plot_curves(
-    results: Results | SimulationManager | PathLike[str] | str,
+    results: Source,
     key: str,
     simulations: str | Iterable[str] | None = None,
     *,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..results_source import results_of
+from ..results_source import Source, results_of
 from .estimate import Estimate, estimate, words
 from .style import GREY, NORMAL, axes_of, drawable, legend, look, say, tidy
 from .wording import nothing_to_draw, quantity, runs_in_words
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from matplotlib.axes import Axes
 
-    from ..manager import SimulationManager
-    from ..results import Results
     from ..statistics import Statistic
 
     FloatArray = npt.NDArray[np.float64]
@@ -30,7 +27,7 @@ _BELOW = 0.28
 
 
 def plot_metric(
-    results: Results | SimulationManager | PathLike[str] | str,
+    results: Source,
     metric: str,
     simulations: str | Iterable[str] | None = None,
     *,

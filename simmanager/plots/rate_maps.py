@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from itertools import groupby
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ParameterError, UnknownName, suggest
 from ..parameters import check_integer
-from ..results_source import results_of
+from ..results_source import Source, results_of
 from .panels import Panels, frame
 from .style import MISSING, NORMAL, SMALL, drawable
 from .wording import nothing_to_draw
@@ -20,14 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
     from ..curves import Map
-    from ..manager import SimulationManager
     from ..results import Results
 
     AxesArray = npt.NDArray[Any]
 
 
 def plot_rate_maps(
-    results: Results | SimulationManager | PathLike[str] | str,
+    results: Source,
     name: str | None = None,
     simulations: str | Iterable[str] | None = None,
     runs: int | Iterable[int] | None = None,

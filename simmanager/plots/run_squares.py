@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..results_source import results_of
+from ..results_source import Source, results_of
 from ..state import RunState
 from .style import GREY, NORMAL, STATE_LOOKS, axes_of, drawable, inches, legend, say
 from .wording import number_of_runs
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    from ..manager import SimulationManager
     from ..results import Results
 
 #: Squares of one simulation in a line, at most.
@@ -39,7 +37,7 @@ _SIGNS: dict[str, list[list[tuple[float, float]]]] = {
 }
 
 
-def plot_status(results: Results | SimulationManager | PathLike[str] | str, *, ax: Axes | None = None) -> Axes:
+def plot_status(results: Source, *, ax: Axes | None = None) -> Axes:
     """Draw a square for each run, coloured by its state: what has finished, what failed, what waits.
 
     Each state has a sign of its own as well: finished is a full square, in queue an empty one, running has a triangle,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..results_source import results_of
+from ..results_source import Source, results_of
 from .estimate import Estimate, estimate, words
 from .scale import Scale
 from .style import MISSING, NORMAL, PALETTE, SMALL, axes_of, contrasting, drawable, inches, legend, root_of, say, tidy
@@ -16,7 +15,6 @@ from .wording import joined, nothing_to_draw, number, quantity
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..manager import SimulationManager
     from ..results import Results
     from ..statistics import Statistic
 
@@ -25,7 +23,7 @@ _CELL = (0.6, 0.34)
 
 
 def plot_sweep(
-    results: Results | SimulationManager | PathLike[str] | str,
+    results: Source,
     metric: str,
     parameter: str,
     parameter_2: str | None = None,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..results_source import results_of
+from ..results_source import Source, results_of
 from ..state import RunState
 from .lanes import Bar, Lanes, lanes_of
 from .style import GREY, NORMAL, SMALL, STATE_LOOKS, axes_of, contrasting, drawable, inches, legend, say, shade
@@ -16,8 +15,6 @@ from .wording import number_of_runs
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..manager import SimulationManager
-    from ..results import Results
 
 #: Half the height of a bar; lanes are 1 apart.
 _HALF = 0.39
@@ -38,7 +35,7 @@ _MAX_NAMED = 21
 _DIGIT, _TEXT_HEIGHT = 0.09, 0.15
 
 
-def plot_timeline(results: Results | SimulationManager | PathLike[str] | str, *, ax: Axes | None = None) -> Axes:
+def plot_timeline(results: Source, *, ax: Axes | None = None) -> Axes:
     """Draw when each run was executed and in which slot: idle cores and slow runs are seen.
 
     The slots are as many as runs were ever executed at once on a host; colours are simulations, the numbers are run

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..results_source import results_of
+from ..results_source import Source, results_of
 from .panels import Panels, frame
 from .style import NORMAL, SMALL
 from .wording import nothing_to_draw
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.collections import Collection
 
     from ..curves import Trajectory
-    from ..manager import SimulationManager
-    from ..results import Results
 
     AxesArray = npt.NDArray[Any]
 
@@ -27,7 +24,7 @@ _NEAR = 0.05
 
 
 def plot_trajectories(
-    results: Results | SimulationManager | PathLike[str] | str,
+    results: Source,
     simulations: str | Iterable[str] | None = None,
     runs: int | Iterable[int] | None = None,
     *,

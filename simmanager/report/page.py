@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..display import plain
 from ..errors import BatchNotWritable, PackageMissing, ParameterError
-from ..results_source import results_of
+from ..results_source import Source, results_of
 from ..run_folder import RunFolder
 from ..state import utc_now
 from .contents import (
@@ -30,7 +30,6 @@ from .sections import Section, draw_sections
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from ..manager import SimulationManager
     from ..results import Results
 
 #: Name of the page in the folder of a batch.
@@ -46,7 +45,7 @@ _TITLES = {
 _ICONS = {"error": "#b3261e", "interrupted": "#855300", "running": "#0b5cad", "in_queue": "#595f69"}
 
 
-def render_report(batch: Results | SimulationManager | PathLike[str] | str, *, refresh_s: int | None = None) -> str:
+def render_report(batch: Source, *, refresh_s: int | None = None) -> str:
     """Return the page about a batch as text.
 
     Parameters
@@ -68,7 +67,7 @@ def render_report(batch: Results | SimulationManager | PathLike[str] | str, *, r
 
 
 def write_report(
-    batch: Results | SimulationManager | PathLike[str] | str,
+    batch: Source,
     output: str | PathLike[str] | None = None,
     *,
     refresh_s: int | None = None,
