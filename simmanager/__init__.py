@@ -25,9 +25,9 @@ _PUBLIC = {
     "compare": "comparison",
     "reproduce": "reproduction",
     "Event": "events",
-    "report_progress": "progress",
-    "save_checkpoint": "checkpoint",
-    "load_checkpoint": "checkpoint",
+    "report_progress": "current_run",
+    "save_checkpoint": "current_run",
+    "load_checkpoint": "current_run",
     "default_training_loop": "training_loops",
     "episode_based_training_loop": "training_loops",
     "reinforcement_learning_loop": "reinforcement_learning",
@@ -53,9 +53,10 @@ _PUBLIC = {
 __all__ = [*_PUBLIC, "__version__"]  # pyright: ignore
 
 if TYPE_CHECKING:
-    from .checkpoint import load_checkpoint as load_checkpoint
-    from .checkpoint import save_checkpoint as save_checkpoint
     from .comparison import compare as compare
+    from .current_run import load_checkpoint as load_checkpoint
+    from .current_run import report_progress as report_progress
+    from .current_run import save_checkpoint as save_checkpoint
     from .errors import BatchBusy as BatchBusy
     from .errors import BatchDamaged as BatchDamaged
     from .errors import BatchExists as BatchExists
@@ -75,7 +76,6 @@ if TYPE_CHECKING:
     from .manager import SimulationManager as SimulationManager
     from .one_shot import OneShot as OneShot
     from .parameter_sweep import sweep as sweep
-    from .progress import report_progress as report_progress
     from .reinforcement_learning import reinforcement_learning_loop as reinforcement_learning_loop
     from .reproduction import reproduce as reproduce
     from .results import Results as Results

@@ -11,9 +11,9 @@ import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 
-from . import checkpoint, progress
 from .batch_folder import note_start
 from .capture import descriptors_to_logs
+from .current_run import CurrentRun, executing
 from .errors import InvalidTransition
 from .isolation import MemoryLimit, Meter, end_if_forked
 from .locking import LockHeld, take_lock
@@ -142,17 +142,15 @@ def _attempt(
         started = history.started
         meter = Meter()
         try:
-            progress.listen(_ProgressFile(folder))
-            with MemoryLimit(task.memory_limit_mb):
-                measured = simulate(folder, task, loaded)
+            run = CurrentRun(folder.path, task.seed, attempt, _ProgressFile(folder))
+            with executing(run), MemoryLimit(task.memory_limit_mb):
+                measured = simulate(folder, task, run, loaded)
             end_if_forked(process)
         except BaseException as raised:
             end_if_forked(process, raised)
             error = raised
             _print_traceback(raised)
         finally:
-            progress.listen(None)
-            checkpoint.use_store(None)
             folder.remove("progress")
         return _verdict(folder, task, history, error, measured, meter, started), error
 

@@ -7,9 +7,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .current_run import current_run
 from .errors import SimulationError, suggest
 from .metrics import check_metrics
 from .parameters import parameter_names
+from .record import draw_seed
 from .simulation import SingleSim
 
 if TYPE_CHECKING:
@@ -179,7 +181,8 @@ class FunctionCall:
             It returned something else than a dict with names.
         """
         if SEED not in params and SEED in _named(self.function):
-            params[SEED] = _seed_of_this_run()
+            run = current_run()
+            params[SEED] = draw_seed() if run is None else run.seed
         returned = self.function(**params)
         if not isinstance(returned, Mapping) or not all(isinstance(name, str) for name in returned):
             raise SimulationError(
@@ -250,17 +253,6 @@ def _check_params(function: Any, params: Mapping[str, Any], simulation_id: str |
     missing = [name for name in needed if name not in params and name != SEED]
     if missing:
         raise SimulationError(f"{owner} needs {', '.join(missing)}: give it in params.")
-
-
-def _seed_of_this_run() -> int:
-    """Return the seed with which the run seeded ``numpy.random``, from which nothing was drawn since.
-
-    It is the first word of the generator's state (MT19937 as NumPy's legacy seeding fills it, frozen by NEP 19).
-    """
-    import numpy as np
-
-    state: Any = np.random.get_state()
-    return int(state[1][0])
 
 
 def _name_of(function: Any) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .checkpoint import load_checkpoint, save_checkpoint
+from .current_run import load_checkpoint, report_progress, save_checkpoint
 from .errors import ParameterError
 from .parameters import check_integer, parameter_names
-from .progress import report_progress
 from .recording import HistoryRecorder
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import checkpoint
+from .checkpoint_store import CheckpointStore
+from .current_run import CurrentRun
 from .errors import SimManagerError, SimulationError
 from .isolation import end_if_forked, seed_everything
 from .loading import loading
@@ -24,7 +25,7 @@ from .summary import model_arrays, write_summary
 from .task import Task
 
 
-def simulate(folder: RunFolder, task: Task, loaded: Callable[[bytes], None] | None = None) -> Measured:
+def simulate(folder: RunFolder, task: Task, run: CurrentRun, loaded: Callable[[bytes], None] | None = None) -> Measured:
     """Load the recipe, build agent and arena, train, save, measure. Raises whatever goes wrong.
 
     Returns
@@ -38,7 +39,7 @@ def simulate(folder: RunFolder, task: Task, loaded: Callable[[bytes], None] | No
     if loaded is not None:
         loaded(content)
     folder.write_bytes("param.dict", content)
-    checkpoint.use_store(checkpoint.CheckpointStore(folder, task.checkpoint_every_s, content))
+    run.checkpoints = CheckpointStore(folder, task.checkpoint_every_s, content)
     seed_everything(task.seed)
     process = os.getpid()
     _say("---> Initializing models")

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .checkpoint import load_checkpoint, save_checkpoint
+from .current_run import load_checkpoint, report_progress, save_checkpoint
 from .parameters import check_integer, check_number
-from .progress import report_progress
 from .recording import HistoryRecorder
 
 History = dict[str, npt.NDArray[Any]]

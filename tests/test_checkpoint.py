@@ -205,13 +205,13 @@ class NeedsAFile:
 
 @pytest.mark.parametrize("trouble", ["state", "generators"])
 def test_what_cannot_be_restored_is_told_and_leaves_the_generators_as_they_were(tmp_path, monkeypatch, capsys, trouble):
-    from simmanager import checkpoint
+    from simmanager import checkpoint_store
 
-    store = checkpoint.CheckpointStore(RunFolder(tmp_path), 1e-9, b"recipe")
+    store = checkpoint_store.CheckpointStore(RunFolder(tmp_path), 1e-9, b"recipe")
     if trouble == "generators":
         half = {"random": random.Random(5).getstate(), "numpy": "no state of NumPy"}
         with monkeypatch.context() as patch:
-            patch.setattr(checkpoint, "_generators", lambda: half)
+            patch.setattr(checkpoint_store, "_generators", lambda: half)
             store.save("fine")
     else:
         store.save(NeedsAFile())

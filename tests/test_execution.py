@@ -294,11 +294,11 @@ def test_a_recipe_that_cannot_be_used_is_an_error_of_the_run(content, words, tmp
 
 
 def test_progress_is_not_listened_to_after_the_run(tmp_path):
-    from simmanager import progress
+    from simmanager.current_run import current_run
 
     folder, task = make(tmp_path, toy_sim(loop=loop_that_reports))
     assert execute(task)[0].state == "finished"
-    assert progress._listener is None
+    assert current_run() is None
     assert not folder.progress.exists()
 
 

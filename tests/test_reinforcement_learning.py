@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from toys import hashes
 
-from simmanager import SimulationManager, SingleSim, progress
+from simmanager import SimulationManager, SingleSim
 from simmanager.agents import QLearning
 from simmanager.arenas import GymnasiumArena
+from simmanager.current_run import CurrentRun, executing
 from simmanager.errors import ParameterError, ParameterTypeError
 from simmanager.reinforcement_learning import reinforcement_learning_loop
 
@@ -99,11 +100,9 @@ def test_in_an_arena_without_episodes_they_have_a_length():
 
 def test_progress_is_told_in_episodes():
     told = []
-    progress.listen(lambda done, total: told.append((done, total)))
-    try:
+    run = CurrentRun(Path(), seed=1, tell_progress=lambda done, total: told.append((done, total)))
+    with executing(run):
         reinforcement_learning_loop(Modest(), Script(), 2)
-    finally:
-        progress.listen(None)
     assert told == [(0, 2), (1, 2), (1, 2), (1, 2), (2, 2), (2, 2)]
 
 

@@ -1,9 +1,11 @@
 """The loops: what is called when, and what is recorded."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from simmanager import progress
+from simmanager.current_run import CurrentRun, executing
 from simmanager.errors import ParameterError, ParameterTypeError
 from simmanager.training_loops import default_training_loop, episode_based_training_loop
 
@@ -101,12 +103,10 @@ def test_numbers_of_steps_that_make_no_sense_are_refused(name):
 
 def test_progress_is_reported_up_to_the_end():
     reports = []
-    progress.listen(lambda done, total: reports.append((done, total)))
-    try:
+    run = CurrentRun(Path(), seed=1, tell_progress=lambda done, total: reports.append((done, total)))
+    with executing(run):
         both = Recorder()
         default_training_loop(both, both, 1000)
-    finally:
-        progress.listen(None)
     assert reports[0] == (1, 1000) and reports[-1] == (1000, 1000)
     assert 4 <= len(reports) <= 10
     assert reports == sorted(reports)

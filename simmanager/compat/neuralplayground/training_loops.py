@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...progress import report_progress
+from ...current_run import report_progress
 from ...training_loops import default_training_loop as default_training_loop
 from ...training_loops import episode_based_training_loop as episode_based_training_loop
 

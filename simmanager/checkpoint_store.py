@@ -1,4 +1,4 @@
-"""A long run need not start again: what a training loop saves now and then, and finds when it is started again."""
+"""The checkpoint of a run on disk: what its training loop saved last, and the random generators at that time."""
 
 from __future__ import annotations
 
@@ -12,41 +12,6 @@ from typing import Any
 
 from .pickling import PickleWriter
 from .run_folder import RunFolder
-
-#: The checkpoints of the run that is executed now; None outside of a run, and where they are off.
-_store: CheckpointStore | None = None
-
-
-def save_checkpoint(state: Any) -> None:
-    """Save the state of a training loop, to go on from there if the run is interrupted.
-
-    Free outside of a run and when checkpoints are off (``run_all(checkpoint_every_s=...)`` turns them on); otherwise at
-    most one file is written every ``checkpoint_every_s`` seconds, however often this is called. The global random
-    generators (``random``, ``numpy.random``, torch if loaded) are saved with it.
-
-    Parameters
-    ----------
-    state : object
-        All that the loop needs to go on, in one object (agent, environment, history, counters), so that what they share
-        stays shared. It is saved with cloudpickle. Not ``None``.
-    """
-    if _store is not None:
-        _store.save(state)
-
-
-def load_checkpoint() -> Any:
-    """Return what the last `save_checkpoint` of this run saved, with the random generators as they were, or None.
-
-    None outside of a run, in the first attempt, and where the checkpoint is damaged or was made with other parameters
-    (error.log says so).
-    """
-    return None if _store is None else _store.load()
-
-
-def use_store(store: CheckpointStore | None) -> None:
-    """Install the checkpoints of the coming run, or remove them with None."""
-    global _store
-    _store = store
 
 
 class CheckpointStore:
