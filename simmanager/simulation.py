@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import BatchExists, ParameterTypeError, RecipeError, SimManagerError, SimulationError, suggest
+from .errors import ParameterTypeError, RecipeError, SimManagerError, SimulationError, suggest
 from .metrics import check_metrics, describe_metrics
 from .run_folder import RunFolder
 
@@ -237,10 +237,10 @@ class SingleSim:
         Exception
             Whatever the simulation raises; it is in error.log and state.log, too.
         """
-        from .single_run import run_single
+        from .run_here import run_here
 
         self.check(with_id=False)
-        run_single(self, Path(save_path or DEFAULT_PATH), seed)
+        run_here(self.recipe(), Path(save_path or DEFAULT_PATH), seed)
 
     def save_params(self, save_path: str | Path) -> None:
         """Save the parameters of the simulation as ``param.dict`` in a folder."""
@@ -362,21 +362,6 @@ def describe_simulation(sim: SingleSim) -> dict[str, Any]:
     if sim.metrics:
         entry["metrics"] = describe_metrics(sim.metrics)
     return entry
-
-
-def refuse_folder(path: Path) -> None:
-    """Raise if ``path`` exists and is neither empty nor a run.
-
-    Raises
-    ------
-    BatchExists
-        Says what to do.
-    """
-    if not path.is_symlink() and not path.exists():
-        return
-    if RunFolder(path).looks_like_a_run() or (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
-        return
-    raise BatchExists(f"{path} holds something else than a run; give another save_path, or move it away.")
 
 
 def _name_of(thing: Any) -> str | None:

@@ -8,26 +8,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .capture import prints_to_logs
 from .execution import execute_run
 from .isolation import global_bit_generator, use_bit_generator
+from .parameters import check_integer
 from .record import draw_seed
-from .run_folder import RunFolder
+from .run_folder import RunFolder, refuse_folder
 from .task import Task
 
-if TYPE_CHECKING:
-    from .simulation import SingleSim
 
-
-def run_single(sim: SingleSim, path: Path, seed: int | None) -> None:
+def run_here(recipe: bytes, path: Path, seed: int | None) -> None:
     """Run a simulation in this process; its results are at ``path`` when it returns or raises.
 
     Parameters
     ----------
-    sim : SingleSim
-        A complete simulation.
+    recipe : bytes
+        The pickled simulation.
     path : Path
         Folder for the results; an older run there is replaced when this one has ended.
     seed : int or None
@@ -40,14 +37,10 @@ def run_single(sim: SingleSim, path: Path, seed: int | None) -> None:
     Exception
         Whatever the simulation raises.
     """
-    from .parameters import check_integer
-    from .simulation import refuse_folder
-
     seed = draw_seed() if seed is None else check_integer("seed", seed, minimum=0, maximum=2**32 - 1)
     path = path.absolute()
     _recover(path)
     refuse_folder(path)
-    recipe = sim.recipe()
     replaces = path.is_dir() and any(path.iterdir())
     target = _sibling(path, "new") if replaces else path
     target.parent.mkdir(parents=True, exist_ok=True)
