@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,13 +18,13 @@ from .run_folder import RunFolder, refuse_folder
 from .task import Task
 
 
-def run_here(recipe: bytes, path: Path, seed: int | None) -> None:
+def run_here(recipe: Callable[[], bytes], path: Path, seed: int | None) -> None:
     """Run a simulation in this process; its results are at ``path`` when it returns or raises.
 
     Parameters
     ----------
-    recipe : bytes
-        The pickled simulation.
+    recipe : callable
+        Returns the pickled simulation; asked once the folder is known to be fit.
     path : Path
         Folder for the results; an older run there is replaced when this one has ended.
     seed : int or None
@@ -41,6 +41,7 @@ def run_here(recipe: bytes, path: Path, seed: int | None) -> None:
     path = path.absolute()
     _recover(path)
     refuse_folder(path)
+    content = recipe()
     replaces = path.is_dir() and any(path.iterdir())
     target = _sibling(path, "new") if replaces else path
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +51,7 @@ def run_here(recipe: bytes, path: Path, seed: int | None) -> None:
         target.rmdir()
     RunFolder(target).create()
     with tempfile.NamedTemporaryFile(suffix=".pkl") as file, _random_state_kept():
-        file.write(recipe)
+        file.write(content)
         file.flush()
         outcome, error = execute_run(Task(str(target), file.name, seed), capture=prints_to_logs)
     if replaces:

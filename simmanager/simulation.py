@@ -240,7 +240,7 @@ class SingleSim:
         from .run_here import run_here
 
         self.check(with_id=False)
-        run_here(self.recipe(), Path(save_path or DEFAULT_PATH), seed)
+        run_here(self.recipe, Path(save_path or DEFAULT_PATH), seed)
 
     def save_params(self, save_path: str | Path) -> None:
         """Save the parameters of the simulation as ``param.dict`` in a folder."""
