@@ -29,9 +29,10 @@ from typing import Any
 import numpy as np
 
 from simmanager import SimulationManager, SingleSim
-from simmanager.process_group import TOKEN
-from simmanager.run_folder import RESULTS
-from simmanager.status import BatchStatus, read_status
+from simmanager.disk.run_folder import RESULTS
+from simmanager.status.reader import read_status
+from simmanager.status.status import BatchStatus
+from simmanager.worker.process_group import TOKEN
 
 #: Mean seconds between two blows (Poisson).
 BLOW_EVERY_S = 0.7
@@ -48,7 +49,7 @@ BLOWS = {
 #: Runs of a batch; a new one begins when all are finished.
 RUNS = {"quick": 40, "slow": 25, "bulky": 15}
 
-_MANAGER = "import sys; from simmanager.cli import main; sys.exit(main(sys.argv[1:]))"
+_MANAGER = "import sys; from simmanager.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
 
 # The simulation ------------------------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ from typing import Any
 
 from .agents import QLearning, Stachenfeld2018, Weber2018
 from .arenas import CircularArena, ConnectedRooms, GymnasiumArena, MergingRoom, Simple2D, example_recording
-from .reinforcement_learning import reinforcement_learning_loop
-from .simulation import SingleSim
-from .training_loops import default_training_loop, episode_based_training_loop
+from .simulation.single_sim import SingleSim
+from .training.loops import default_training_loop, episode_based_training_loop
+from .training.reinforcement_learning import reinforcement_learning_loop
 
 #: Place or grid cells that emerge from excitatory and inhibitory plasticity in a square room, 10,000 steps.
 #: Weber and Sprekeler, "Learning place cells, grid cells and invariances with excitatory and inhibitory

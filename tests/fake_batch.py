@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from simmanager.batch_folder import BatchFolder, Manifest
-from simmanager.record import RunRecord
-from simmanager.run_folder import RunFolder
-from simmanager.summary import model_arrays, write_summary
+from simmanager.disk.batch_folder import BatchFolder
+from simmanager.disk.manifest import Manifest
+from simmanager.disk.run_folder import RunFolder
+from simmanager.disk.run_record import RunRecord
+from simmanager.disk.summary import model_arrays, write_summary
 
 DATE = "22-11-2026_14-15-33-591"
 TIMES = [f"2026-11-22T14:15:{second:02d}.000Z" for second in range(60)]

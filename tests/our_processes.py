@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from simmanager.process_group import TOKEN
+from simmanager.worker.process_group import TOKEN
 
 #: Marks all processes of this test session: another session on the same machine has workers, too.
 SESSION = "SIMMANAGER_TEST_SESSION"

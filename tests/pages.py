@@ -12,10 +12,10 @@ import numpy as np
 from toys import ToyAgent, failing_loop, toy_sim
 
 from simmanager import SimulationManager
-from simmanager.results import Results
-from simmanager.run_result import RunResult
-from simmanager.state import RunState
-from simmanager.status import RunStatus, summarise_runs
+from simmanager.disk.state import RunState
+from simmanager.results.results import Results
+from simmanager.results.run_result import RunResult
+from simmanager.status.status import RunStatus, summarise_runs
 
 #: What a stranger would like the reader's browser to do.
 EVIL = '<img src=x onerror="alert(1)"></pre></script><script>alert(2)</script>'

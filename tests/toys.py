@@ -98,6 +98,11 @@ def hashes(
     return found
 
 
+#: PYTHONPATH for programs that import the toys, a test module or this checkout.
+_HERE = Path(__file__).resolve().parent
+TESTS_ON_PATH = ":".join(map(str, [_HERE.parent, _HERE, *sorted(path for path in _HERE.iterdir() if path.is_dir())]))
+
+
 def listing(folder: Path) -> dict[str, bytes | None]:
     """Return everything below a folder: path -> content (None for a folder)."""
     return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
@@ -109,8 +114,7 @@ def python(program: str, *words: str, environ: dict[str, str] | None = None, **o
     import subprocess
     import sys
 
-    here = Path(__file__).resolve().parent
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(here), str(here.parent))), **(environ or {})}
+    environ = {**os.environ, "PYTHONPATH": TESTS_ON_PATH, **(environ or {})}
     environ.pop("PYTHONUNBUFFERED", None)  # as a user has it: output to a pipe is buffered
     command = [sys.executable, "-c", program, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environ, check=False, **options)

@@ -20,7 +20,7 @@ import numpy as np
 from toys import ToyAgent, ToyArena, toy_loop
 
 from simmanager import SingleSim
-from simmanager.process_group import TOKEN
+from simmanager.worker.process_group import TOKEN
 
 #: Where user code can misbehave.
 PHASES = ("import", "load", "agent", "arena", "loop", "save_agent", "save_arena", "save_history", "after")

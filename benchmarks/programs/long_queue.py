@@ -21,7 +21,7 @@ def make(runs: int) -> None:
 
 def resume(limit_s: float) -> None:
     """Go on with it; ask it to stop after some seconds of runs, as ``simmanager stop`` does."""
-    from simmanager.batch_folder import BatchFolder
+    from simmanager.disk.batch_folder import BatchFolder
 
     manager = simmanager.SimulationManager(existing_simulation="batch")
     stop = threading.Timer(limit_s, lambda: BatchFolder("batch").request_stop(now=False))

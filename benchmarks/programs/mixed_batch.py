@@ -50,7 +50,7 @@ def run_alone(fields: dict[str, Any], folder: str) -> float:
 
 def with_simmanager(sims: list[Any], runs: int) -> tuple[float, list[float]]:
     """Run all once, so that durations are known; replace all but the first run of each; time the second run_all."""
-    from simmanager.batch_making import replace_run
+    from simmanager.batch.making import replace_run
 
     manager = simmanager.SimulationManager(sims, runs, "batch", seed=1)
     manager.run_all(N_JOBS, progress=False)

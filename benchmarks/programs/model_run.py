@@ -43,7 +43,7 @@ def save_models(agent: Any, env: Any) -> None:
 def save_history(package: str, history: Any) -> None:
     """Save the history as the manager of either package does."""
     if package == "simmanager":
-        from simmanager.pickling import dump
+        from simmanager.disk.pickling import dump
 
         dump(history, Path(HISTORY))
         return
@@ -73,7 +73,7 @@ def mapped(package: str) -> dict[str, float]:
     """Load with the history left in its file, which only simmanager can."""
     if package != "simmanager":
         return {}
-    from simmanager import mapped_pickle
+    from simmanager.disk import mapped_pickle
 
     return {"mapped_ms": seconds(partial(load, mapped_pickle.load))[0] * 1e3}
 

@@ -22,7 +22,7 @@ _MOVES = (
 def ours() -> dict[str, float]:
     """Measure read_status, and what --watch does after it."""
     from simmanager import read_status
-    from simmanager.status_reader import StatusReader
+    from simmanager.status.reader import StatusReader
 
     call_s, first = seconds(lambda: read_status("batch"))
     refresh = StatusReader("batch").read

@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 
 SCRIPT = """
 from simmanager import SimulationManager
-from simmanager.demo import demo_simulations
+from simmanager.cli.demo import demo_simulations
 custom, weber, stachenfeld = demo_simulations()
 broken = weber.copy(simulation_id="weber_broken", agent_params={**weber.agent_params, "etaexc": "fast"})
 stachenfeld = stachenfeld.copy(training_loop_params={"t_episode": 1000, "n_episode": 200})
@@ -30,7 +30,7 @@ SimulationManager([custom, broken, stachenfeld], 4, "tonight", seed=1).run_all(2
 COMPARED = """
 from simmanager import SimulationManager, sweep
 from simmanager.default_simulation import stachenfeld_in_2d
-from simmanager.grid_score import best_grid_score
+from simmanager.analysis.grid_score import best_grid_score
 learning_rates = sweep(
     stachenfeld_in_2d.copy(
         simulation_id="SR",
@@ -54,8 +54,8 @@ def picture_status() -> None:
     """Run a batch in another process and draw its status as a second terminal sees it in the middle."""
     from rich.console import Console
 
-    from simmanager.display import status_view
-    from simmanager.status import read_status
+    from simmanager.status.reader import read_status
+    from simmanager.status.tree import status_view
 
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..model_state import ModelState, one_name, own_generator
-from ..parameters import check_number, refuse_unknown
+from ..base.checks import check_number, refuse_unknown
+from ..base.public import public
+from ..training.model_state import ModelState, one_name, own_generator
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -18,6 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 MEMORY = 1000
 
 
+@public("simmanager.agents")
 class AgentCore(ModelState):
     """An agent that walks at random and learns nothing: the base of the others.
 
@@ -172,6 +174,7 @@ class AgentCore(ModelState):
         self._restore(restore_path)
 
 
+@public("simmanager.agents")
 class RandomAgent(AgentCore):
     """An agent that walks at random and remembers nothing.
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..base.public import public
+
 FloatArray = npt.NDArray[np.float64]
 
 #: Directions that are drawn at once.
@@ -23,6 +25,7 @@ def _arrow(x: float, y: float) -> FloatArray:
 _ARROWS = (_arrow(0, 1), _arrow(0, -1), _arrow(1, 0), _arrow(-1, 0))
 
 
+@public("simmanager.agents")
 @dataclass
 class ArrowWalk:
     """Steps up, down, right or left with equal probability, drawn by the thousand.

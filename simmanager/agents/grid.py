@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from ..base.public import public
+
 FloatArray = npt.NDArray[np.float64]
 
 #: Nearer to the middle between two grid points than this fraction of their distance counts as a tie.
@@ -15,6 +17,7 @@ _TIE = 1e-9
 _NO_TIE = 1 - _TIE
 
 
+@public("simmanager.agents")
 class Grid:
     """A regular grid over a room centred on (0, 0); its points are numbered ``ix * n_depth + iy``.
 

@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ParameterError, ParameterTypeError
-from ..model_state import check_pair
-from ..parameters import check_integer, check_number, refuse_unknown
+from ..base.checks import check_integer, check_number, refuse_unknown
+from ..base.errors import ParameterError, ParameterTypeError
+from ..base.public import public
+from ..training.model_state import check_pair
 from .agent_core import AgentCore
 
 State = tuple[int, ...]
 
 
+@public("simmanager.agents")
 class QLearning(AgentCore):
     """Keeps a table of the expected discounted return of each action in each state (tabular Q-learning).
 

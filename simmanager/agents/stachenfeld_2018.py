@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ParameterError
-from ..parameters import check_flag, check_integer, check_number, refuse_unknown
+from ..base.checks import check_flag, check_integer, check_number, refuse_unknown
+from ..base.errors import ParameterError
+from ..base.public import public
 from . import successor_matrix
 from .agent_core import MEMORY, AgentCore
 from .arrows import ArrowWalk
@@ -38,6 +39,7 @@ _POSITIONS = 4096
 _PREPARED = ("_column_list", "_gammas", "_rates", "_change", "_state_at")
 
 
+@public("simmanager.agents")
 class Stachenfeld2018(AgentCore):
     """Learns the successor representation of a rectangular room by temporal differences.
 

@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
+from ..base.public import public
 from .grid import Grid
 
 FloatArray = npt.NDArray[np.float64]
@@ -34,6 +35,7 @@ class InputCells(Protocol):
         ...
 
 
+@public("simmanager.agents")
 class GaussianCells:
     """Cells whose tuning is a sum of Gaussians with a diagonal covariance.
 

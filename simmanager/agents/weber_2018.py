@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ParameterError
-from ..model_state import check_pair
-from ..parameters import check_flag, check_integer, check_number, refuse_unknown
+from ..base.checks import check_flag, check_integer, check_number, refuse_unknown
+from ..base.errors import ParameterError
+from ..base.public import public
+from ..training.model_state import check_pair
 from .agent_core import AgentCore
 from .grid import Grid
 from .tuning_curves import GaussianCells, InputCells, TabulatedCells
@@ -32,6 +33,7 @@ _MARGIN = 0.2
 _SPREAD = 0.05
 
 
+@public("simmanager.agents")
 class Weber2018(AgentCore):
     """One output neuron that learns where to fire, driven by place-tuned excitation and inhibition.
 

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..model_state import ModelState, one_name
-from ..parameters import check_number, refuse_unknown
+from ..base.checks import check_number, refuse_unknown
+from ..base.public import public
+from ..training.model_state import ModelState, one_name
 
 
+@public("simmanager.arenas")
 class Environment(ModelState):
     """An arena that counts steps, and in which nothing else happens: the base of the others.
 

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ParameterError
-from ..parameters import check_integer, check_number, refuse_unknown
+from ..base.checks import check_integer, check_number, refuse_unknown
+from ..base.errors import ParameterError
+from ..base.public import public
 from .simple2d import Simple2D
 
 FloatArray = npt.NDArray[np.float64]
 
 
+@public("simmanager.arenas")
 def create_circular_wall(center: npt.ArrayLike, radius: float, n_walls: int = 100) -> list[FloatArray]:
     """Return straight walls that make a circle: the regular polygon whose corners lie on it.
 
@@ -45,6 +47,7 @@ def create_circular_wall(center: npt.ArrayLike, radius: float, n_walls: int = 10
     return [corners[i : i + 2].copy() for i in range(n_walls)]
 
 
+@public("simmanager.arenas")
 class CircularArena(Simple2D):
     """A round room around (0, 0), whose border is a regular polygon.
 

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ParameterError
-from ..parameters import check_number, refuse_unknown
+from ..base.checks import check_number, refuse_unknown
+from ..base.errors import ParameterError
+from ..base.public import public
 from .simple2d import Simple2D
 
 
+@public("simmanager.arenas")
 class ConnectedRooms(Simple2D):
     """Two equal rooms below a corridor, each with a door to it.
 

@@ -8,10 +8,12 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import UnknownName, suggest
-from ..recording import GrowingArray
+from ..base.errors import UnknownName, suggest
+from ..base.public import public
+from ..training.recording import GrowingArray
 
 
+@public("simmanager.arenas")
 class EpisodeHistory(Sequence[dict[str, Any]]):
     """The transitions of an arena with episodes; reads like a list of dicts.
 

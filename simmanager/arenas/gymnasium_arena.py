@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import PackageMissing, ParameterError, ParameterTypeError, SimManagerError
-from ..model_state import own_generator
-from ..parameters import check_flag
-from ..recording import GrowingArray
+from ..base.checks import check_flag
+from ..base.errors import PackageMissing, ParameterError, ParameterTypeError, SimManagerError
+from ..base.public import public
+from ..training.model_state import own_generator
+from ..training.recording import GrowingArray
 from .arena_core import Environment
 from .episode_history import EpisodeHistory
 
@@ -26,6 +27,7 @@ Array = npt.NDArray[Any]
 _LIVE = ("_env", "info")
 
 
+@public("simmanager.arenas")
 class GymnasiumArena(Environment):
     """A Gymnasium environment that begins its next episode by itself.
 

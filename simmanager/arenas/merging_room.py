@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ParameterError
-from ..parameters import check_number, refuse_unknown
+from ..base.checks import check_number, refuse_unknown
+from ..base.errors import ParameterError
+from ..base.public import public
 from .simple2d import Simple2D
 
 FloatArray = npt.NDArray[np.float64]
 
 
+@public("simmanager.arenas")
 class MergingRoom(Simple2D):
     """A room that a wall along y = 0 divides into A, below, and B, above, until the two are merged.
 

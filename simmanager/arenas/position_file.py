@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ParameterError, ParameterTypeError, UnknownName, suggest
+from ..base.errors import ParameterError, ParameterTypeError, UnknownName, suggest
 
 FloatArray = npt.NDArray[np.float64]
 

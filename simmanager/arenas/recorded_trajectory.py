@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ParameterError, ParameterTypeError
-from ..model_state import check_pair
-from ..parameters import check_flag, check_integer, check_number, refuse_unknown
+from ..base.checks import check_flag, check_integer, check_number, refuse_unknown
+from ..base.errors import ParameterError, ParameterTypeError
+from ..base.public import public
+from ..training.model_state import check_pair
 from .position_file import one_column, read_columns, two_columns
 from .simple2d import Simple2D
 
 FloatArray = npt.NDArray[np.float64]
 
 
+@public("simmanager.arenas")
 class RecordedTrajectory(Simple2D):
     """Replays positions: each step leads to the next one, whatever the agent chooses.
 
@@ -290,6 +292,7 @@ def _room(data: FloatArray, x_limits: Any, y_limits: Any) -> FloatArray:
     return limits
 
 
+@public("simmanager.arenas")
 def example_recording(
     n_positions: int = 10_000, sampling_rate: float = 50.0, room_size: float = 1.0, seed: int = 2006
 ) -> RecordedTrajectory:

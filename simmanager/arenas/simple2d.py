@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ParameterError, ParameterTypeError
-from ..model_state import check_pair, own_generator
-from ..parameters import check_number, refuse_unknown
-from ..recording import TransitionHistory
+from ..base.checks import check_number, refuse_unknown
+from ..base.errors import ParameterError, ParameterTypeError
+from ..base.public import public
+from ..training.model_state import check_pair, own_generator
+from ..training.recording import TransitionHistory
 from .arena_core import Environment
 from .walls import Rectangle, Segments, stop_in_rectangle
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float64]
 
 
+@public("simmanager.arenas")
 class Simple2D(Environment):
     """A rectangular room in which an agent moves by the steps it chooses and never leaves.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..parameters import check_integer
+from ..base.checks import check_integer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

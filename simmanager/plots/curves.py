@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..parameters import check_integer
-from ..results_source import Source, results_of
+from ..base.checks import check_integer
+from ..base.public import public
+from ..results.source import Source, results_of
 from .estimate import Estimate, estimate, words
 from .style import NORMAL, axes_of, drawable, legend, look, say, tidy
 from .wording import nothing_to_draw, runs_in_words
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    from ..curves import Curves
-    from ..statistics import Statistic
+    from ..analysis.bootstrap import Statistic
+    from ..results.values import Curves
 
     FloatArray = npt.NDArray[np.float64]
     BoolArray = npt.NDArray[np.bool_]
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _N_MARKERS = 8
 
 
+@public("simmanager.plots")
 def plot_curves(
     results: Source,
     key: str,
@@ -52,7 +54,7 @@ def plot_curves(
     simulations : str or iterable of str, optional
         All by default.
     statistic : {"mean", "iqm", "median"} or callable, default "mean"
-        Of the runs at each iteration; "iqm" is the interquartile mean. As in `simmanager.statistics`.
+        Of the runs at each iteration; "iqm" is the interquartile mean. As in `simmanager.analysis.bootstrap`.
     level : float, default 0.95
         Of the bootstrap interval over runs, 0 < level < 1.
     smooth : int, default 1

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ..statistics import Statistic
+    from ..analysis.bootstrap import Statistic
 
     FloatArray = npt.NDArray[np.float64]
     BoolArray = npt.NDArray[np.bool_]
@@ -41,7 +41,7 @@ def estimate(values: FloatArray, statistic: Statistic, level: float, ended: Bool
     values : ndarray, (n_runs, n_points)
         Infinities count as numbers: an interquartile mean or a median may be finite with them.
     statistic : {"mean", "median", "iqm"} or callable
-        As in `simmanager.statistics`.
+        As in `simmanager.analysis.bootstrap`.
     level : float
         0 < level < 1.
     ended : ndarray of bool, (n_runs, n_points), optional
@@ -54,8 +54,8 @@ def estimate(values: FloatArray, statistic: Statistic, level: float, ended: Bool
     """
     import numpy as np
 
-    from ..parameters import check_number
-    from ..statistics import bootstrap_interval, statistic_of
+    from ..analysis.bootstrap import bootstrap_interval, statistic_of
+    from ..base.checks import check_number
 
     function = statistic_of(statistic)
     check_number("level", level, above=0, below=1)

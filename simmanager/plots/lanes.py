@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ..run_result import RunResult
+from ..results.run_result import RunResult
 
 _Span = tuple[float, float, RunResult]
 

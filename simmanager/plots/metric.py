@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..results_source import Source, results_of
+from ..base.public import public
+from ..results.source import Source, results_of
 from .estimate import Estimate, estimate, words
 from .style import GREY, NORMAL, axes_of, drawable, legend, look, say, tidy
 from .wording import nothing_to_draw, quantity, runs_in_words
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from matplotlib.axes import Axes
 
-    from ..statistics import Statistic
+    from ..analysis.bootstrap import Statistic
 
     FloatArray = npt.NDArray[np.float64]
 
@@ -26,6 +27,7 @@ _SPREAD = 0.14
 _BELOW = 0.28
 
 
+@public("simmanager.plots")
 def plot_metric(
     results: Source,
     metric: str,
@@ -49,7 +51,7 @@ def plot_metric(
     simulations : str or iterable of str, optional
         All by default.
     statistic : {"mean", "iqm", "median"} or callable, default "mean"
-        Of the runs; "iqm" is the interquartile mean. As in `simmanager.statistics`.
+        Of the runs; "iqm" is the interquartile mean. As in `simmanager.analysis.bootstrap`.
     level : float, default 0.95
         Of the bootstrap interval over runs, 0 < level < 1.
     ax : matplotlib Axes, optional

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ParameterError, UnknownName
-from ..parameters import check_integer
-from ..state import RunState
+from ..base.checks import check_integer
+from ..base.errors import ParameterError, UnknownName
+from ..disk.state import RunState
 from .style import NORMAL, SMALL, STATE_LOOKS, drawable, root_of, say
 from .wording import number, number_of_runs
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from matplotlib.axes import Axes
 
-    from ..results import Results
+    from ..results.results import Results
 
     AxesArray = npt.NDArray[Any]
 

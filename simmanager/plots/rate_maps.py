@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ParameterError, UnknownName, suggest
-from ..parameters import check_integer
-from ..results_source import Source, results_of
+from ..base.checks import check_integer
+from ..base.errors import ParameterError, UnknownName, suggest
+from ..base.public import public
+from ..results.source import Source, results_of
 from .panels import Panels, frame
 from .style import MISSING, NORMAL, SMALL, drawable
 from .wording import nothing_to_draw
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-    from ..curves import Map
-    from ..results import Results
+    from ..results.results import Results
+    from ..results.values import Map
 
     AxesArray = npt.NDArray[Any]
 
 
+@public("simmanager.plots")
 def plot_rate_maps(
     results: Source,
     name: str | None = None,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..results_source import Source, results_of
-from ..state import RunState
+from ..base.public import public
+from ..disk.state import RunState
+from ..results.source import Source, results_of
 from .style import GREY, NORMAL, STATE_LOOKS, axes_of, drawable, inches, legend, say
 from .wording import number_of_runs
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    from ..results import Results
+    from ..results.results import Results
 
 #: Squares of one simulation in a line, at most.
 _PER_LINE = 50
@@ -37,6 +38,7 @@ _SIGNS: dict[str, list[list[tuple[float, float]]]] = {
 }
 
 
+@public("simmanager.plots")
 def plot_status(results: Source, *, ax: Axes | None = None) -> Axes:
     """Draw a square for each run, coloured by its state: what has finished, what failed, what waits.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..display import plain
-from ..state import RunState
+from ..base.text import plain
+from ..disk.state import RunState
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..results_source import Source, results_of
+from ..base.public import public
+from ..results.source import Source, results_of
 from .estimate import Estimate, estimate, words
 from .scale import Scale
 from .style import MISSING, NORMAL, PALETTE, SMALL, axes_of, contrasting, drawable, inches, legend, root_of, say, tidy
@@ -15,13 +16,14 @@ from .wording import joined, nothing_to_draw, number, quantity
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..results import Results
-    from ..statistics import Statistic
+    from ..analysis.bootstrap import Statistic
+    from ..results.results import Results
 
 #: Width and height in inches that the text of a cell takes.
 _CELL = (0.6, 0.34)
 
 
+@public("simmanager.plots")
 def plot_sweep(
     results: Source,
     metric: str,
@@ -49,7 +51,7 @@ def plot_sweep(
     parameter_2 : str, optional
         Another one, along y.
     statistic : {"mean", "iqm", "median"} or callable, default "mean"
-        Of the runs; "iqm" is the interquartile mean. As in `simmanager.statistics`.
+        Of the runs; "iqm" is the interquartile mean. As in `simmanager.analysis.bootstrap`.
     level : float, default 0.95
         Of the bootstrap interval over runs, 0 < level < 1.
     ax : matplotlib Axes, optional

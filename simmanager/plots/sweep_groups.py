@@ -6,13 +6,13 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ParameterError, UnknownName, suggest
+from ..base.errors import ParameterError, UnknownName, suggest
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ..results import Results
+    from ..results.results import Results
 
     FloatArray = npt.NDArray[np.float64]
 

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ..results_source import Source, results_of
-from ..state import RunState
+from ..base.public import public
+from ..disk.state import RunState
+from ..results.source import Source, results_of
 from .lanes import Bar, Lanes, lanes_of
 from .style import GREY, NORMAL, SMALL, STATE_LOOKS, axes_of, contrasting, drawable, inches, legend, say, shade
 from .wording import number_of_runs
@@ -35,6 +36,7 @@ _MAX_NAMED = 21
 _DIGIT, _TEXT_HEIGHT = 0.09, 0.15
 
 
+@public("simmanager.plots")
 def plot_timeline(results: Source, *, ax: Axes | None = None) -> Axes:
     """Draw when each run was executed and in which slot: idle cores and slow runs are seen.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..results_source import Source, results_of
+from ..base.public import public
+from ..results.source import Source, results_of
 from .panels import Panels, frame
 from .style import NORMAL, SMALL
 from .wording import nothing_to_draw
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import Collection
 
-    from ..curves import Trajectory
+    from ..results.values import Trajectory
 
     AxesArray = npt.NDArray[Any]
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _NEAR = 0.05
 
 
+@public("simmanager.plots")
 def plot_trajectories(
     results: Source,
     simulations: str | Iterable[str] | None = None,

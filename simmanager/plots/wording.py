@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..state import RunState
+from ..disk.state import RunState
 from .style import drawable
 
 if TYPE_CHECKING:
-    from ..curves import Curves, MetricValues
-    from ..results import Results
+    from ..results.results import Results
+    from ..results.values import Curves, MetricValues
 
 #: Fields of the record as people say them, with units.
 _RECORD_FIELDS = {

@@ -11,13 +11,13 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from ..batch_folder import BatchFolder
-from ..display import duration
-from ..errors import BatchDamaged, BatchNotFound
-from ..state import RunState
+from ..base.clock import duration
+from ..base.errors import BatchDamaged, BatchNotFound
+from ..disk.batch_folder import BatchFolder
+from ..disk.state import RunState
 
 if TYPE_CHECKING:
-    from ..results import Results, RunResult
+    from ..results.results import Results, RunResult
 
 #: States as the page orders them: what is done, what went wrong, what is still to come.
 STATES = tuple(

@@ -9,28 +9,20 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..display import plain
-from ..errors import BatchNotWritable, PackageMissing, ParameterError
-from ..results_source import Source, results_of
-from ..run_folder import RunFolder
-from ..state import utc_now
-from .contents import (
-    STATES,
-    count,
-    partly_shared,
-    provenance,
-    run_table,
-    shared,
-    simulations,
-    tiles,
-)
+from ..base.clock import utc_now
+from ..base.errors import BatchNotWritable, PackageMissing, ParameterError
+from ..base.public import public
+from ..base.text import plain
+from ..disk.run_folder import RunFolder
+from ..results.source import Source, results_of
+from .contents import STATES, count, partly_shared, provenance, run_table, shared, simulations, tiles
 from .problems import MAX_GROUPS, problems
 from .sections import Section, draw_sections
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from ..results import Results
+    from ..results.results import Results
 
 #: Name of the page in the folder of a batch.
 FILE_NAME = "report.html"
@@ -45,6 +37,7 @@ _TITLES = {
 _ICONS = {"error": "#b3261e", "interrupted": "#855300", "running": "#0b5cad", "in_queue": "#595f69"}
 
 
+@public("simmanager.report")
 def render_report(batch: Source, *, refresh_s: int | None = None) -> str:
     """Return the page about a batch as text.
 
@@ -66,6 +59,7 @@ def render_report(batch: Source, *, refresh_s: int | None = None) -> str:
     return template.render(_content(results), refresh_s=refresh_s)
 
 
+@public("simmanager.report")
 def write_report(
     batch: Source,
     output: str | PathLike[str] | None = None,
@@ -142,7 +136,7 @@ def put_page(target: Path, page: str) -> None:
 
 
 def _content(results: Results) -> dict[str, Any]:
-    from .. import __version__
+    from ..version import __version__
 
     status, found = results.status, problems(results)
     sections = draw_sections(results)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..display import plain
+from ..base.text import plain
 from .contents import Grid
 from .inline_svg import inline_svg
 

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..run_folder import RunFolder
-from ..state import RunState
+from ..disk.run_folder import RunFolder
+from ..disk.state import RunState
 
 if TYPE_CHECKING:
-    from ..results import Results, RunResult
+    from ..results.results import Results, RunResult
 
 #: Groups that the page shows, the largest first.
 MAX_GROUPS = 30

@@ -13,7 +13,7 @@ from .page_figure import PageFigure, draw
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..results import Results
+    from ..results.results import Results
 
 #: Curves, metrics, simulations in one figure, and rows and columns of panels that the page shows.
 MAX_CURVES, MAX_METRICS, MAX_LINES, MAX_ROWS, MAX_COLUMNS = 6, 6, 10, 6, 5
@@ -107,8 +107,8 @@ def _without(results: Results, simulation_ids: list[str]) -> str:
 
 def _comparison(results: Results, shown: list[str], **what: str) -> tuple[tuple[str, Grid], ...]:
     """Return the statistics of a curve or metric, and the differences between simulations, as tables."""
-    from ..comparison import compare
-    from ..comparison_view import difference_rows, heading, simulation_rows
+    from ..results.compare import compare
+    from ..results.comparison import difference_rows, heading, simulation_rows
 
     baseline = shown[0] if len(shown) * (len(shown) - 1) / 2 > MAX_DIFFERENCES else None
     comparison = compare(results, simulations=shown, statistic="mean", baseline=baseline, **what)  # type: ignore[arg-type]

@@ -6,13 +6,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..results import read_results
+from ..base.public import public
+from ..results.results import read_results
 from .page import put_page, render_report, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..status import BatchStatus
+    from ..status.status import BatchStatus
 
 #: Seconds between two pages, at least.
 INTERVAL_S = 5
@@ -21,6 +22,7 @@ INTERVAL_S = 5
 _SHARE = 0.1
 
 
+@public("simmanager.report")
 def watch_report(
     path: str | Path,
     output: str | Path | None = None,

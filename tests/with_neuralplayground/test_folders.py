@@ -9,10 +9,10 @@ from small import same, small_simulation
 from toys import listing
 
 import simmanager
-from simmanager.cli import main
+from simmanager.base.errors import BatchNotWritable, ResultsMissing
+from simmanager.cli.main import main
 from simmanager.compat import neuralplayground as npg_backend
-from simmanager.errors import BatchNotWritable, ResultsMissing
-from simmanager.results import read_results
+from simmanager.results.results import read_results
 
 
 @pytest.fixture

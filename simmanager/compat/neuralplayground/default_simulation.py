@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import suggest
-from ...simulation import FIELDS
-from .installed import load
+from ...base.errors import suggest
+from ...batch.neuralplayground_folder import load
+from ...simulation.description import FIELDS
 from .simulation_manager import SingleSim
 
 _MODULE = "backend.default_simulation"

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ... import manager, simulation
-from ...errors import BatchNotFound
-from ...run_folder import RunFolder
-from ...status import BatchStatus
-from .batch import PARAMETERS
+from ...base.errors import BatchNotFound
+from ...base.public import public
+from ...batch import manager
+from ...batch.neuralplayground_folder import PARAMETERS
+from ...disk.run_folder import RunFolder
+from ...simulation import single_sim
+from ...status.status import BatchStatus
 
 
-class SingleSim(simulation.SingleSim):
+@public("simmanager.compat.neuralplayground")
+class SingleSim(single_sim.SingleSim):
     """`simmanager.SingleSim`, called as NeuralPlayground's is."""
 
     def load_results(
@@ -54,6 +57,7 @@ class SingleSim(simulation.SingleSim):
         super().show_logs(results_path, log_type)
 
 
+@public("simmanager.compat.neuralplayground")
 class SimulationManager(manager.SimulationManager):
     """`simmanager.SimulationManager`, called as NeuralPlayground's is."""
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...run_folder import RunFolder
-from ...state import RunState
-from ...status import read_status
-from ...summary import write_summary
-from .installed import raise_if_missing
+from ...base.public import public
+from ...batch.neuralplayground_folder import raise_if_missing
+from ...disk.run_folder import RunFolder
+from ...disk.state import RunState
+from ...disk.summary import write_summary
+from ...status.reader import read_status
 
 
+@public("simmanager.compat.neuralplayground")
 def summarise_results(path: str | Path) -> int:
     """Write ``summary.npz`` into every finished run that has none, so that its curves can be read and drawn.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...current_run import report_progress
-from ...training_loops import default_training_loop as default_training_loop
-from ...training_loops import episode_based_training_loop as episode_based_training_loop
+from ...base.current_run import report_progress
+from ...base.public import public
+from ...training.loops import default_training_loop as default_training_loop
+from ...training.loops import episode_based_training_loop as episode_based_training_loop
 
 
+@public("simmanager.compat.neuralplayground")
 def tem_training_loop(agent: Any, env: Any, n_episode: int, params: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     """Walk ``params["n_rollout"]`` steps in a batch of arenas, then learn from them: ``n_episode`` times.
 

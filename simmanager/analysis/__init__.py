@@ -1,0 +1,52 @@
+"""Numbers from arrays: rate maps, grid scores, tuning, learning curves, statistics over runs. No file, no batch."""
+
+from .autocorrelogram import MIN_OVERLAP, spatial_autocorrelogram
+from .bootstrap import (
+    LEVEL,
+    N_RESAMPLES,
+    STATISTICS,
+    Estimate,
+    Statistic,
+    bootstrap_interval,
+    difference,
+    interquartile_mean,
+    mean,
+    median,
+    probability_interval,
+    probability_of_improvement,
+)
+from .grid_score import GridProperties, best_grid_score, grid_properties, grid_score
+from .learning_curves import area_under_curve, final_value, iterations_to_threshold
+from .rate_maps import occupancy, rate_map
+from .spatial_tuning import FIELD_THRESHOLD, SMALLEST_FIELD, border_score, sparsity, spatial_information
+
+__all__ = [
+    "FIELD_THRESHOLD",
+    "LEVEL",
+    "MIN_OVERLAP",
+    "N_RESAMPLES",
+    "SMALLEST_FIELD",
+    "STATISTICS",
+    "Estimate",
+    "GridProperties",
+    "Statistic",
+    "area_under_curve",
+    "best_grid_score",
+    "bootstrap_interval",
+    "border_score",
+    "difference",
+    "final_value",
+    "grid_properties",
+    "grid_score",
+    "interquartile_mean",
+    "iterations_to_threshold",
+    "mean",
+    "median",
+    "occupancy",
+    "probability_interval",
+    "probability_of_improvement",
+    "rate_map",
+    "sparsity",
+    "spatial_autocorrelogram",
+    "spatial_information",
+]

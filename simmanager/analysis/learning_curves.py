@@ -1,0 +1,143 @@
+"""Single numbers from learning curves: final value, area under the curve, iterations to a threshold."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.checks import check_number
+from ..base.errors import ParameterError
+from ..base.public import public
+
+FloatArray = npt.NDArray[np.float64]
+
+#: On which side of a threshold a curve has to arrive.
+Direction: TypeAlias = Literal["below", "above"]
+
+DIRECTIONS = ("below", "above")
+
+
+@public("simmanager.analysis")
+def final_value(values: npt.ArrayLike, n_points: npt.ArrayLike | None = None) -> FloatArray:
+    """Return the last value of each curve.
+
+    Parameters
+    ----------
+    values : array, (n_runs, n_points)
+        One curve for each run; NaN after the end of a shorter run.
+    n_points : array of int, (n_runs,), optional
+        Points of each run, so that a run that itself ended with NaN keeps it. By default NaN at the end of a curve
+        are taken for its end: the last value that is not NaN.
+
+    Returns
+    -------
+    ndarray, (n_runs,)
+        NaN for a run without points.
+
+    Raises
+    ------
+    ParameterError
+        The shape is another one.
+    """
+    curves = _curves(values)
+    if n_points is None:
+        known = ~np.isnan(curves)
+        places = np.arange(1, curves.shape[1] + 1)
+        ends = np.where(known, places, 0).max(axis=1, initial=0)
+    else:
+        ends = np.asarray(n_points)
+        if ends.shape != curves.shape[:1] or (ends < 0).any() or (ends > curves.shape[1]).any():
+            raise ParameterError(f"n_points must hold a number from 0 to {curves.shape[1]} for each of the runs.")
+    found = np.full(len(curves), np.nan)
+    some = ends > 0
+    found[some] = curves[some, ends[some] - 1]
+    return found
+
+
+@public("simmanager.analysis")
+def area_under_curve(iterations: npt.ArrayLike, values: npt.ArrayLike) -> FloatArray:
+    """Return the area under each curve by the trapezoid rule over iterations.
+
+    Points that are NaN are left out, so a gap is bridged by a straight line, and a run that ended early has the area
+    up to its end: compare areas only between runs of the same length.
+
+    Parameters
+    ----------
+    iterations : array, (n_points,)
+        Ascending.
+    values : array, (n_runs, n_points)
+        One curve for each run.
+
+    Returns
+    -------
+    ndarray, (n_runs,)
+        In units of value x iteration; NaN for a run with fewer than two points.
+
+    Raises
+    ------
+    ParameterError
+        The shapes do not belong together.
+    """
+    curves = _curves(values)
+    places = _places(iterations, curves)
+    areas = np.full(len(curves), np.nan)
+    for i, curve in enumerate(curves):
+        known = ~np.isnan(curve)
+        x, y = places[known], curve[known]
+        if len(y) >= 2:
+            with np.errstate(invalid="ignore"):  # inf - inf is NaN, as it should be
+                areas[i] = np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2)
+    return areas
+
+
+@public("simmanager.analysis")
+def iterations_to_threshold(
+    iterations: npt.ArrayLike, values: npt.ArrayLike, threshold: float, direction: Direction = "below"
+) -> FloatArray:
+    """Return the first iteration at which each curve is at or beyond a threshold.
+
+    Parameters
+    ----------
+    iterations : array, (n_points,)
+        Ascending.
+    values : array, (n_runs, n_points)
+        One curve for each run; NaN is on neither side.
+    threshold : float
+        In units of the values.
+    direction : {"below", "above"}
+        "below" (default): value <= threshold, for errors; "above": value >= threshold, for rewards.
+
+    Returns
+    -------
+    ndarray, (n_runs,)
+        NaN for a run that never gets there.
+
+    Raises
+    ------
+    ParameterError
+        The shapes do not belong together, the threshold is not finite, or there is no such direction.
+    """
+    curves = _curves(values)
+    places = _places(iterations, curves)
+    check_number("threshold", threshold)
+    if direction not in DIRECTIONS:
+        raise ParameterError(f"direction must be 'below' or 'above', not {direction!r}.")
+    there = curves <= threshold if direction == "below" else curves >= threshold
+    first = np.where(there, places, np.inf).min(axis=1, initial=np.inf)
+    return np.where(np.isfinite(first), first, np.nan)
+
+
+def _curves(values: npt.ArrayLike) -> FloatArray:
+    curves = np.asarray(values, dtype=np.float64)
+    if curves.ndim != 2:
+        raise ParameterError(f"values must have the shape (n_runs, n_points), not {curves.shape}.")
+    return curves
+
+
+def _places(iterations: npt.ArrayLike, curves: FloatArray) -> FloatArray:
+    places = np.asarray(iterations, dtype=np.float64)
+    if places.shape != curves.shape[1:]:
+        raise ParameterError(f"iterations must have the shape {curves.shape[1:]}, not {places.shape}.")
+    return places

@@ -1,0 +1,107 @@
+"""Every error that simmanager raises on purpose: one base, each child also the builtin a caller would catch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+from typing import Any
+
+
+class SimManagerError(Exception):
+    """Base of all errors of this package. The message says what is wrong and what to do next."""
+
+    __module__ = "simmanager"
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__module__ == __name__:
+            cls.__module__ = "simmanager"  # where users find them all
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.message = str(args[0]) if args else ""
+
+    def __str__(self) -> str:
+        """Return the plain message (``KeyError`` would show its ``repr``)."""
+        return self.message
+
+
+class ParameterError(SimManagerError, ValueError):
+    """A parameter has a value that is not allowed."""
+
+
+class ParameterTypeError(ParameterError, TypeError):
+    """A parameter is of the wrong type, is missing, or does not exist."""
+
+
+class SimulationError(SimManagerError, ValueError):
+    """A simulation is incomplete, or is not a simulation at all."""
+
+
+class BatchFileError(SimManagerError, ValueError):
+    """A batch file has a field that is unknown, missing or not allowed; the message begins with ``FILE:LINE:``."""
+
+
+class RecipeError(SimManagerError, TypeError):
+    """A simulation cannot be pickled, so it cannot be sent to a worker process."""
+
+
+class UnsafeName(SimManagerError, ValueError):
+    """An id that cannot become a folder name."""
+
+
+class UnknownName(SimManagerError, KeyError):
+    """A simulation, run, history key or the like that does not exist; the message lists those that do."""
+
+
+class BatchNotFound(SimManagerError, FileNotFoundError):
+    """There is no batch (or run) at that path."""
+
+
+class BatchExists(SimManagerError, FileExistsError):
+    """The folder holds a batch, or something else, already."""
+
+
+class BatchBusy(SimManagerError, RuntimeError):
+    """Another manager is running this batch."""
+
+
+class BatchDamaged(SimManagerError, OSError):
+    """A file of the batch cannot be read."""
+
+
+class BatchNotWritable(SimManagerError, OSError):
+    """The folder of the batch cannot be written."""
+
+
+class ResultsMissing(SimManagerError, FileNotFoundError):
+    """A run has no results to load; the message says in which state it is and what to do."""
+
+
+class PackageMissing(SimManagerError, ImportError):
+    """A package that only some functions need is not installed; the message says how to install it."""
+
+
+class InvalidTransition(SimManagerError, RuntimeError):
+    """A state that cannot follow the one a run is in."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the nearest known name, or ``""`` when none is near.
+
+    Parameters
+    ----------
+    name : str
+        What was given.
+    known : iterable of str
+        What exists.
+    """
+
+    def likeness(other: str) -> float:
+        straight = SequenceMatcher(None, name.lower(), other.lower()).ratio()
+        # Words in another order ("exc_eta" for "etaexc") have the same letters.
+        one, two = (sorted(text.lower().replace("_", "")) for text in (name, other))
+        return max(straight, SequenceMatcher(None, one, two).ratio() - 0.05)
+
+    best = max(known, key=likeness, default=None)
+    return f" Did you mean {best!r}?" if best is not None and likeness(best) >= 0.7 else ""

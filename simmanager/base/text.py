@@ -1,0 +1,41 @@
+"""Text that is shown: nothing in it that a terminal would obey, one line where one is meant."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+#: Longest line of a log that is shown whole.
+MAX_LINE = 5000
+
+
+# Escape sequences, control characters but tab and newline, and marks that change the direction of text.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    """Return text without anything that a terminal would obey; overlong lines are cut."""
+    text = _CONTROL.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    lines = text.split("\n")
+    return "\n".join(
+        line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}… ({len(line)} characters)" for line in lines
+    )
+
+
+#: Characters of a reason that a line of state.log keeps.
+DETAIL_LENGTH = 500
+
+
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def one_line(text: str, length: int = DETAIL_LENGTH) -> str:
+    """Return ``text`` as one line without control characters, cut to ``length`` characters."""
+    flat = _BREAKS.sub(" ", text.encode("utf-8", "replace").decode()).strip()  # no lone surrogates
+    return flat if len(flat) <= length else flat[: length - 1] + "…"

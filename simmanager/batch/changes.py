@@ -1,0 +1,204 @@
+"""How a batch changes: other parameters, more simulations, more runs. The caller holds the lock of the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..base import import_path
+from ..base.errors import BatchNotWritable, ParameterError, SimManagerError, SimulationError
+from ..base.metrics import differ_only_in_new_metrics
+from ..base.provenance import frozen_code
+from ..disk.batch_folder import BatchFolder
+from ..disk.manifest import Manifest
+from ..disk.run_folder import SCRATCH, RunFolder
+from ..disk.state import RunState
+from ..simulation.description import describe_simulation
+from ..simulation.single_sim import SingleSim
+from .making import as_stored, check_all, check_runs, make_missing_runs, pickled, runs_of
+
+
+def more_runs(now: int, wanted: Any) -> int:
+    """Return how many runs each simulation will have; fewer than now are refused.
+
+    Raises
+    ------
+    ParameterError
+        There are more already.
+    """
+    if wanted is None:
+        return now
+    number = check_runs(wanted)
+    if number < now:
+        raise ParameterError(
+            f"runs_per_sim is {now} already, and {number} is less: no run is removed. Give a number from {now}."
+        )
+    return number
+
+
+def merge_simulations(ours: Iterable[Any], given: Sequence[Any]) -> list[Any]:
+    """Return our simulations, those of the same id replaced by the given ones, and behind them the others given."""
+    rest = {simulation.simulation_id: simulation for simulation in given}
+    return [*(rest.pop(simulation.simulation_id, simulation) for simulation in ours), *rest.values()]
+
+
+def take_over_changes(folder: BatchFolder, simulations: Sequence[SingleSim]) -> None:
+    """Write changed parameters of simulations that have not run yet; refuse to mix them with finished runs.
+
+    Raises
+    ------
+    SimulationError
+        A simulation is not in the batch, or was changed but has finished runs.
+    """
+    manifest = folder.read_manifest()
+    check_all(list(simulations))
+    known = manifest.simulation_ids
+    for name in {str(simulation.simulation_id) for simulation in simulations}.difference(known):
+        raise SimulationError(
+            f"Simulation {name!r} is not in this batch, which has {', '.join(known)}. Add it: manager.add([sim])."
+        )
+    _commit(folder, manifest, _changed(folder, manifest, simulations))
+
+
+def take_over(folder: BatchFolder, simulation: SingleSim) -> None:
+    """Make the parameters of a simulation those of its coming runs, whatever has finished."""
+    simulation.check()
+    _commit(folder, folder.read_manifest(), [simulation])
+
+
+def grow_batch(folder: BatchFolder, simulations: Sequence[SingleSim], runs_per_sim: int | None = None) -> list[str]:
+    """Add simulations and runs to a batch; what is there stays.
+
+    Parameters
+    ----------
+    folder : BatchFolder
+        The batch.
+    simulations : list of SingleSim
+        Those that the batch has with the same parameters are left alone.
+    runs_per_sim : int, optional
+        Runs of each simulation, old and new; as many as now by default.
+
+    Returns
+    -------
+    list of str
+        The ids of those that are new.
+
+    Raises
+    ------
+    SimulationError
+        One has the id of a simulation with other parameters that has finished runs.
+    ParameterError
+        Fewer runs than there are.
+    RecipeError
+        A simulation cannot be pickled.
+    """
+    manifest = folder.read_manifest()
+    number = more_runs(manifest.runs_per_sim, runs_per_sim)
+    _check_together(manifest, simulations)
+    known = set(manifest.simulation_ids)
+    added = [simulation for simulation in simulations if simulation.simulation_id not in known]
+    changed = _changed(folder, manifest, simulations)
+    _commit(folder, replace(manifest, runs_per_sim=number), changed, added, always=number != manifest.runs_per_sim)
+    for simulation_id in folder.read_manifest().simulation_ids:
+        make_missing_runs(folder, simulation_id, number)
+    return [str(simulation.simulation_id) for simulation in added]
+
+
+def _check_together(manifest: Manifest, simulations: Sequence[SingleSim]) -> None:
+    """Raise if a simulation cannot be run, or its id is taken by another one in the batch."""
+    check_all(list(simulations))
+    known = {name.lower(): name for name in manifest.simulation_ids}  # some file systems take Sim and sim for the same
+    for simulation in simulations:
+        name = str(simulation.simulation_id)
+        twin = known.get(name.lower(), name)
+        if twin != name:
+            raise SimulationError(f"{name!r} and {twin!r}, which is in the batch, differ in upper and lower case only.")
+
+
+def _changed(folder: BatchFolder, manifest: Manifest, simulations: Sequence[SingleSim]) -> list[SingleSim]:
+    """Return those whose parameters are not those in the batch; one that has finished runs is refused.
+
+    Other metrics are no other parameters: finished runs stay, and lack the new ones.
+    """
+    entries = {entry["simulation_id"]: entry for entry in manifest.simulations}
+    changed = []
+    for simulation in simulations:
+        name = str(simulation.simulation_id)
+        entry = as_stored(describe_simulation(simulation))
+        if name not in entries or entry == entries[name]:
+            continue
+        mixable = differ_only_in_new_metrics(entries[name], entry)
+        if not mixable and any(run.read_history().state is RunState.FINISHED for run in runs_of(folder, name)):
+            raise SimulationError(
+                f"The parameters of simulation {name!r} were changed, but it has finished runs. Rerun it with "
+                f"rerun_simulation({name!r}, include_finished=True), or give the changed one another simulation_id."
+            )
+        changed.append(simulation)
+    return changed
+
+
+# On disk -------------------------------------------------------------------------------------------------------
+
+
+def _commit(
+    folder: BatchFolder,
+    manifest: Manifest,
+    changed: Sequence[SingleSim],
+    added: Sequence[SingleSim] = (),
+    *,
+    always: bool = False,
+) -> None:
+    """Write recipes and manifest so that a kill leaves the batch as it was, or as it is to be.
+
+    New recipes are put in place, changed ones beside the old ones; manager.json is replaced (this moment decides);
+    then the changed ones are put in place, and `finish_changes` does so if a kill comes first.
+    """
+    if not (changed or added or always):
+        return
+    recipes = pickled((*changed, *added))
+    new = {str(simulation.simulation_id): describe_simulation(simulation) for simulation in (*changed, *added)}
+    new_entries = list(new.values())
+    entries = [new.pop(entry["simulation_id"], entry) for entry in manifest.simulations]
+    try:
+        for name, content in recipes.items():
+            parent = folder.own_simulation(name)
+            parent.mkdir(exist_ok=True)
+            target = folder.recipe(name) if name in new else _staged(folder, name)
+            RunFolder(parent).write_bytes(target.name, content)
+        path = import_path.joined(import_path.kept_in(manifest.provenance), import_path.own_import_path())
+        provenance = {**manifest.provenance, import_path.KEY: path, **frozen_code(new_entries, manifest.provenance)}
+        folder.write_manifest(replace(manifest, simulations=(*entries, *new.values()), provenance=provenance))
+        for simulation in changed:
+            name = str(simulation.simulation_id)
+            _staged(folder, name).replace(folder.recipe(name))
+    except OSError as error:
+        if isinstance(error, SimManagerError):
+            raise
+        raise BatchNotWritable(f"{folder.path} cannot be written ({error.strerror or error}).") from error
+
+
+def finish_changes(folder: BatchFolder) -> None:
+    """Finish what a killed manager had begun: recipes that manager.json speaks of are put in place, others dropped."""
+    for entry in folder.read_manifest().simulations:
+        name = entry["simulation_id"]
+        staged = _staged(folder, name)
+        if not staged.is_file():
+            continue
+        folder.own_simulation(name)
+        if as_stored(describe_simulation(load_simulation(staged, name))) == entry:
+            staged.replace(folder.recipe(name))
+        else:
+            staged.unlink()
+
+
+def load_simulation(recipe: Path, simulation_id: str) -> SingleSim:
+    """Return the simulation of a recipe. This unpickles: only for your own folders."""
+    from ..worker.simulate import load_recipe
+
+    return SingleSim(**{**load_recipe(recipe), "simulation_id": simulation_id})
+
+
+def _staged(folder: BatchFolder, simulation_id: str) -> Path:
+    return folder.simulation(simulation_id) / f"{SCRATCH}next-simulation.pkl"

@@ -1,0 +1,197 @@
+"""How a batch comes to be: checks of what the user gave, folders made, replaced and removed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..base.checks import check_integer
+from ..base.errors import BatchDamaged, BatchExists, BatchNotFound, BatchNotWritable, SimManagerError, SimulationError
+from ..disk.batch_folder import BatchFolder
+from ..disk.manifest import Manifest, check_name
+from ..disk.run_folder import RunFolder
+from ..simulation.single_sim import SingleSim
+
+#: Names in a batch folder that no simulation may have.
+_RESERVED = ("manager.json", "batch.lock", "stop.request", "starts.log", "simulation.params", "figures", "report.html")
+
+
+def check_runs(runs_per_sim: Any) -> int:
+    """Return the number of runs of each simulation if it is allowed, else raise `ParameterError`."""
+    return check_integer("runs_per_sim", runs_per_sim, minimum=1, maximum=10_000_000)
+
+
+def check_seed(seed: Any) -> int:
+    """Return the seed of a batch if it is allowed, else raise `ParameterError`."""
+    return check_integer("seed", seed, minimum=0, maximum=2**63 - 1)
+
+
+def checked_list(simulation_list: Sequence[Any] | None) -> list[Any]:
+    """Return the list of simulations if all of them can be run, else raise `SimulationError` or `UnsafeName`."""
+    if simulation_list is None or isinstance(simulation_list, (str, bytes)) or not hasattr(simulation_list, "__iter__"):
+        raise SimulationError(
+            f"simulation_list must be a list of SingleSim objects, not {repr(simulation_list)[:100]}."
+        )
+    simulations = list(simulation_list)
+    if not simulations:
+        raise SimulationError("simulation_list is empty: give at least one SingleSim.")
+    check_all([SingleSim.from_object(simulation) for simulation in simulations])
+    return simulations
+
+
+def check_all(simulations: list[SingleSim]) -> None:
+    """Raise if a simulation is incomplete, or its id is unsafe or taken."""
+    seen: dict[str, str] = {}
+    for simulation in simulations:
+        simulation.check()
+        name = check_name("A simulation_id", simulation.simulation_id)
+        if name.lower() in _RESERVED:
+            raise SimulationError(f"{name!r} cannot be a simulation_id: a file of the batch has that name.")
+        if name.lower() in seen:  # some file systems take Sim and sim for the same folder
+            twin = seen[name.lower()]
+            raise SimulationError(
+                f"Two simulations have the id {twin!r}; give each its own (sim.copy(simulation_id=...))."
+            )
+        seen[name.lower()] = name
+
+
+def as_stored(entry: dict[str, Any]) -> Any:
+    """Return the entry of a simulation as it reads back from manager.json."""
+    return json.loads(json.dumps(entry))
+
+
+def pickled(simulations: Iterable[SingleSim]) -> dict[str, bytes]:
+    """Return the recipe of each simulation by its id, or raise if one cannot be run or pickled."""
+    simulations = list(simulations)
+    check_all(simulations)
+    return {str(simulation.simulation_id): simulation.recipe() for simulation in simulations}
+
+
+def make_batch_folder(folder: BatchFolder, recipes: Mapping[str, bytes], manifest: Manifest) -> None:
+    """Write recipes, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
+
+    Raises
+    ------
+    BatchExists
+        There is one.
+    BatchNotWritable
+        A file cannot be written.
+    """
+    if folder.manifest_file.exists():
+        raise BatchExists(f"{folder.path}: another manager has just made a batch there.")
+    try:
+        for simulation_id, content in recipes.items():
+            folder.write_recipe(simulation_id, content)
+        folder.write_manifest(manifest)
+    except OSError as error:
+        if isinstance(error, SimManagerError):
+            raise
+        raise BatchNotWritable(f"{folder.path} cannot be written ({error.strerror or error}).") from error
+
+
+def claim_folder(folder: BatchFolder, *, overwrite: bool) -> None:
+    """Make the folder of a new batch, or find it empty; an older batch there is removed if that is wanted.
+
+    Raises
+    ------
+    BatchExists
+        It holds another batch, or something else.
+    BatchBusy
+        The batch to overwrite is being run.
+    BatchNotWritable
+        It cannot be made.
+    """
+    path = folder.path
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        occupied = any(path.iterdir()) and not folder.holds_only_remains()
+    except (FileExistsError, NotADirectoryError):
+        raise BatchExists(f"{path} is a file, not a folder; choose another manager_id.") from None
+    except OSError as error:
+        raise BatchNotWritable(f"{path} cannot be made ({error.strerror or error}).") from error
+    if not occupied:
+        return
+    try:
+        manifest = folder.read_manifest()
+    except (BatchNotFound, BatchDamaged) as error:
+        raise BatchExists(
+            f"{path} holds something else than a batch ({error}); choose another manager_id, or move it away."
+        ) from None
+    if not overwrite:
+        raise BatchExists(
+            f"{path} already holds a batch. Go on with it: SimulationManager(existing_simulation={str(path)!r}), or "
+            f"'simmanager resume {path}'; add to it: 'simmanager run FILE --extend'; "
+            "keep it: choose another manager_id (--id); "
+            "replace it and lose its results: generate_sim_paths(overwrite=True)."
+        )
+    _remove_batch(folder, manifest)
+
+
+def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
+    with folder.held():
+        parents = [folder.own_simulation(simulation_id) for simulation_id in manifest.simulation_ids]
+        for parent in parents:
+            for run in runs_of(folder, parent.name):
+                remove_run(run)
+            folder.recipe(parent.name).unlink(missing_ok=True)
+            if parent.is_dir() and not any(parent.iterdir()):
+                parent.rmdir()
+        folder.starts_file.unlink(missing_ok=True)
+        folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again
+
+
+def runs_of(folder: BatchFolder, simulation_id: str) -> list[RunFolder]:
+    """Return the runs of a simulation that have a folder, by run id."""
+    return [RunFolder(path) for _, path in sorted(folder.run_folders(simulation_id).items())]
+
+
+def make_missing_runs(folder: BatchFolder, simulation_id: str, number: int) -> None:
+    """Make the folder of every run of a simulation that has none; the caller holds the lock of the batch.
+
+    Raises
+    ------
+    BatchDamaged
+        The folder of the simulation is a symbolic link.
+    BatchNotWritable
+        A folder cannot be made.
+    """
+    parent = folder.own_simulation(simulation_id)
+    try:
+        parent.mkdir(exist_ok=True)
+        there = folder.run_folders(simulation_id)
+        for run_id in range(number):
+            if run_id not in there:
+                RunFolder(parent / RunFolder.new_name(run_id)).create()
+    except OSError as error:
+        raise BatchNotWritable(f"{parent} cannot be written ({error.strerror or error}).") from error
+
+
+def replace_run(folder: RunFolder) -> None:
+    """Remove a run and make a new one with the same id, waiting in the queue.
+
+    Raises
+    ------
+    BatchDamaged
+        It cannot be shown to be a run of a batch.
+    BatchNotWritable
+        It cannot be removed.
+    """
+    remove_run(folder)
+    RunFolder(folder.path.parent / RunFolder.new_name(folder.run_id or 0)).create()
+
+
+def remove_run(folder: RunFolder) -> None:
+    """Remove the folder of a run, after a rename that takes it out of the batch at once."""
+    if folder.run_id is None or not folder.looks_like_a_run() or folder.path.parent.is_symlink():
+        raise BatchDamaged(
+            f"{folder.path} cannot be shown to be a run of this batch (no state.log in it, or a symbolic link); "
+            "it is left alone. Remove it yourself."
+        )
+    aside = folder.path.with_name(f".removed-{folder.path.name}")
+    try:
+        folder.path.rename(aside)
+    except OSError as error:
+        raise BatchNotWritable(f"{folder.path} cannot be removed ({error.strerror or error}).") from error
+    shutil.rmtree(aside, ignore_errors=True)

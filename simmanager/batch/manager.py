@@ -1,0 +1,362 @@
+"""SimulationManager: makes a batch, runs it, lets it grow, repairs it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..base import import_path
+from ..base.clock import utc_now
+from ..base.errors import SimulationError
+from ..base.load_guard import refuse_while_loading
+from ..base.provenance import frozen_code, provenance_of
+from ..base.public import public
+from ..disk.batch_folder import BatchFolder
+from ..disk.manifest import Manifest, check_name
+from ..disk.run_folder import RunFolder
+from ..disk.run_record import draw_seed
+from ..disk.state import RunState
+from ..dispatch.run_batch import run_batch
+from ..dispatch.run_options import check_options, count_jobs
+from ..simulation.description import describe_simulation
+from ..simulation.single_sim import SingleSim
+from ..status.status import BatchStatus
+from ..worker.simulate import describe
+from .changes import finish_changes, grow_batch, merge_simulations, more_runs, take_over, take_over_changes
+from .making import (
+    check_all,
+    check_runs,
+    check_seed,
+    checked_list,
+    claim_folder,
+    make_batch_folder,
+    make_missing_runs,
+    pickled,
+    replace_run,
+)
+from .neuralplayground_folder import open_batch
+from .view import BatchView
+
+
+@public("simmanager")
+class SimulationManager(BatchView):
+    """A batch of simulations, each run several times.
+
+    Parameters
+    ----------
+    simulation_list : list of SingleSim
+        What to run; anything with the same attributes is accepted, too (NeuralPlayground's ``SingleSim``).
+    runs_per_sim : int, default 5
+        Runs of each simulation.
+    manager_id : str, default "default_comparison"
+        Name of the batch and of its folder.
+    verbose : bool, default False
+        Print more about what is made.
+    existing_simulation : path-like, optional
+        Open the batch in this folder, finished or running; the other arguments are ignored then. The folders from
+        which its modules were imported when it was made are appended to ``sys.path``. A folder that NeuralPlayground
+        made is unpickled at once (only for your own folders), and can be looked at, not continued.
+    seed : int, optional
+        Seed of the batch, 0 <= seed < 2**63; drawn if not given, and kept in manager.json.
+    results_dir : path-like, default "."
+        Where the folder of the batch is made.
+
+    Raises
+    ------
+    SimulationError
+        The list is empty, or an element is no simulation or incomplete.
+    UnsafeName
+        An id cannot be a folder name.
+    ParameterError
+        ``runs_per_sim`` or ``seed`` is not allowed.
+    BatchNotFound
+        ``existing_simulation`` holds no batch.
+
+    Notes
+    -----
+    Nothing is written before `generate_sim_paths` or `run_all`.
+    """
+
+    def __init__(
+        self,
+        simulation_list: Sequence[Any] | None = None,
+        runs_per_sim: int = 5,
+        manager_id: str = "default_comparison",
+        verbose: bool = False,
+        existing_simulation: str | Path | None = None,
+        *,
+        seed: int | None = None,
+        results_dir: str | Path = ".",
+    ) -> None:
+        self.verbose = verbose
+        self._simulation_list: list[Any] | None = None
+        if existing_simulation is not None:
+            self._folder, self._simulation_list = open_batch(Path(existing_simulation).absolute())
+            manifest = self._folder.read_manifest()
+            import_path.adopt(manifest.provenance)
+            self.manager_id, self.runs_per_sim, self.seed = manifest.manager_id, manifest.runs_per_sim, manifest.seed
+            self._batch_id: str = manifest.batch_id
+            self._made = True
+            return
+        self._simulation_list = checked_list(simulation_list)
+        self.runs_per_sim = check_runs(runs_per_sim)
+        self.manager_id = check_name("manager_id", manager_id)
+        self.seed = draw_seed() if seed is None else check_seed(seed)
+        self._folder = BatchFolder(Path(results_dir).absolute() / manager_id)
+        self._batch_id = uuid.uuid4().hex
+        self._made = False
+        if verbose:
+            print(self)
+
+    # Making it -------------------------------------------------------------------------------------------------
+
+    def generate_sim_paths(self, overwrite: bool = False) -> None:
+        """Make the folders of the batch, with every run in the queue. Safe to call twice.
+
+        Parameters
+        ----------
+        overwrite : bool, default False
+            Replace a batch that is there already; its results are lost.
+
+        Raises
+        ------
+        BatchExists
+            The folder holds another batch, or something else.
+        BatchBusy
+            The batch to overwrite is being run.
+        RecipeError
+            A simulation cannot be pickled; names the part.
+        BatchNotWritable
+            The folder cannot be made.
+        """
+        if not self._made or overwrite:
+            self._make(overwrite)
+        if self.verbose:
+            from ..status.tree import print_status
+
+            print_status(self.status())
+
+    def _make(self, overwrite: bool) -> None:
+        refuse_while_loading()
+        simulations = [SingleSim.from_object(simulation) for simulation in self.simulation_list]
+        recipes = pickled(simulations)
+        self._batch_id = uuid.uuid4().hex
+        entries = tuple(describe_simulation(simulation) for simulation in simulations)
+        manifest = Manifest(
+            manager_id=self.manager_id,
+            batch_id=self._batch_id,
+            seed=self.seed,
+            runs_per_sim=self.runs_per_sim,
+            simulations=entries,
+            created=utc_now(),
+            provenance={
+                **provenance_of(entries),
+                import_path.KEY: import_path.own_import_path(),
+                **frozen_code(entries),
+            },
+        )
+        claim_folder(self._folder, overwrite=overwrite)
+        with self._folder.held():
+            make_batch_folder(self._folder, recipes, manifest)
+            self._made = True
+            for simulation_id in recipes:
+                make_missing_runs(self._folder, simulation_id, self.runs_per_sim)
+
+    def add(self, simulations: Sequence[Any], runs_per_sim: int | None = None) -> list[str]:
+        """Add simulations to the batch; what it has stays, finished runs above all. Call `run_all` to run them.
+
+        Parameters
+        ----------
+        simulations : list of SingleSim
+            A simulation that the batch has with the same parameters is left alone, with the code that it was made
+            with. One that it has with other parameters takes their place, as long as no run of it has finished.
+        runs_per_sim : int, optional
+            As for `extend`; as many as now by default.
+
+        Returns
+        -------
+        list of str
+            The ids of those that are new.
+
+        Raises
+        ------
+        SimulationError
+            One is incomplete, or has the id of a simulation with other parameters that has finished runs: rerun that.
+        RecipeError
+            One cannot be pickled; names the part.
+        BatchBusy
+            A manager is running this batch.
+        """
+        return self._grow(checked_list(simulations), runs_per_sim)
+
+    def extend(self, runs_per_sim: int) -> None:
+        """Give every simulation more runs; those that are there stay. Call `run_all` to run the new ones.
+
+        Parameters
+        ----------
+        runs_per_sim : int
+            How many runs each simulation will have in all.
+
+        Raises
+        ------
+        ParameterError
+            There are more already: no run is removed.
+        BatchBusy
+            A manager is running this batch.
+        """
+        self._grow([], check_runs(runs_per_sim))
+
+    def _grow(self, simulations: list[Any], runs_per_sim: int | None) -> list[str]:
+        if not self._made:
+            merged = merge_simulations(self.simulation_list, simulations)
+            check_all(list(map(SingleSim.from_object, merged)))
+            added = [simulation.simulation_id for simulation in merged[len(self.simulation_list) :]]
+            self.runs_per_sim = more_runs(self.runs_per_sim, runs_per_sim)
+            self._simulation_list = merged
+            return added
+        with self._folder.held():
+            self._read_again()
+            added = grow_batch(self._folder, list(map(SingleSim.from_object, simulations)), runs_per_sim)
+            if self._simulation_list is not None:
+                self._simulation_list = merge_simulations(self._simulation_list, simulations)
+            self._read_again()
+        return added
+
+    def _read_again(self) -> None:
+        """Take note of what has been added to the batch since; the caller holds its lock."""
+        finish_changes(self._folder)
+        manifest = self._folder.read_manifest()
+        self.runs_per_sim = manifest.runs_per_sim
+        if self._simulation_list is not None:
+            known = {SingleSim.from_object(simulation).simulation_id for simulation in self._simulation_list}
+            self._simulation_list += self._load_all([name for name in manifest.simulation_ids if name not in known])
+
+    # Running it ------------------------------------------------------------------------------------------------
+
+    def run_all(
+        self, n_jobs: int = -1, *, in_process: bool = False, progress: bool = True, **options: Any
+    ) -> BatchStatus:
+        """Run all that is not finished; call it again to go on after an interruption.
+
+        Failed runs stay as they are, for you to look at, until `rerun_simulation` (or ``retry_errors=True``).
+
+        Parameters
+        ----------
+        n_jobs : int, default -1
+            Runs at a time; -1: one on each core.
+        in_process : bool, default False
+            Run one after the other in this process, for a debugger: the first error is raised.
+        progress : bool, default True
+            Show how far it is.
+        **options
+            See `RunOptions`: timeout, retries, retry_errors, memory_limit_mb, fail_fast, fresh_process,
+            threads_per_run, checkpoint_every_s, durable, slot_env, on_event, backend, address.
+
+        Returns
+        -------
+        BatchStatus
+            How it stands at the end.
+
+        Raises
+        ------
+        BatchExists, RecipeError, BatchNotWritable
+            As `generate_sim_paths`, if the folders are not made yet.
+        BatchBusy
+            Another manager is running this batch.
+        SimulationError
+            The parameters of a simulation that has finished runs were changed; or a file calls this while it is being
+            loaded for a batch.
+        KeyboardInterrupt
+            After Ctrl-C, when all is in order.
+        """
+        refuse_while_loading()
+        checked = check_options(options)
+        jobs = count_jobs(n_jobs, checked)
+        if not self._made:
+            self._make(overwrite=False)
+        with self._folder.held():
+            self._read_again()
+            if self._simulation_list is not None:
+                take_over_changes(self._folder, list(map(SingleSim.from_object, self._simulation_list)))
+            for simulation_id in self.simulation_ids:
+                make_missing_runs(self._folder, simulation_id, self.runs_per_sim)
+            states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
+            if checked.retry_errors:
+                states.add(RunState.ERROR)
+            return run_batch(self._folder, states, jobs, checked, in_process=in_process, show=progress)
+
+    #: Goes on with what is not finished; the same as `run_all`.
+    resume = run_all
+
+    def rerun_simulation(
+        self,
+        simulation_index: int | str,
+        *,
+        include_finished: bool = False,
+        n_jobs: int = -1,
+        in_process: bool = False,
+        progress: bool = True,
+        **options: Any,
+    ) -> BatchStatus:
+        """Replace the failed and interrupted runs of one simulation by new ones with its current parameters.
+
+        The new runs have the same run ids and seeds, and a new date in the folder name.
+
+        Parameters
+        ----------
+        simulation_index : int or str
+            Position in the list, or simulation_id.
+        include_finished : bool, default False
+            Replace finished runs, too.
+        n_jobs, in_process, progress, **options
+            As for `run_all`.
+
+        Returns
+        -------
+        BatchStatus
+            How the batch stands at the end.
+
+        Raises
+        ------
+        UnknownName
+            There is no such simulation; lists those that exist.
+        SimulationError
+            The simulation cannot be loaded: its module is gone, say. No run was touched.
+        BatchBusy
+            Another manager is running this batch.
+        """
+        refuse_while_loading()
+        simulation_id = self._id_of(simulation_index)
+        checked = check_options(options)
+        jobs = count_jobs(n_jobs, checked)
+        self._must_exist()
+        with self._folder.held():
+            self._read_again()
+            if self._simulation_list is not None:
+                changed = self._simulation_list[self.simulation_ids.index(simulation_id)]
+                take_over(self._folder, SingleSim.from_object(changed))
+            self._check_that_it_loads(simulation_id)
+            gone = {RunState.ERROR, RunState.INTERRUPTED} | ({RunState.FINISHED} if include_finished else set())
+            for run in self.status().simulation(simulation_id):
+                folder = RunFolder(run.path)
+                kept = folder.read_history().state is RunState.FINISHED and not include_finished
+                if run.state in gone and folder.run_id is not None and not kept:
+                    replace_run(folder)
+            make_missing_runs(self._folder, simulation_id, self.runs_per_sim)
+            states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
+            return run_batch(
+                self._folder, states, jobs, checked, only=simulation_id, in_process=in_process, show=progress
+            )
+
+    def _check_that_it_loads(self, simulation_id: str) -> None:
+        """Raise if the workers could not load a simulation: runs are not replaced by some that are bound to fail."""
+        self._folder.own_simulation(simulation_id)
+        try:
+            self._load_all([simulation_id])
+        except Exception as error:
+            raise SimulationError(
+                f"Simulation {simulation_id!r} cannot be loaded, so none of its runs was touched ({describe(error)}). "
+                "If its module has moved, put the folder on the import path: PYTHONPATH=FOLDER simmanager rerun ..."
+            ) from error

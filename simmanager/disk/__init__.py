@@ -1,0 +1,1 @@
+"""Every file of a batch: its name, its format, its lock."""

@@ -1,0 +1,109 @@
+"""Files that appear whole or not at all: written under another name, forced to the disk if wanted, put in place."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from ..base.errors import SimManagerError
+
+
+def put_in_place(scratch: str, target: str) -> None:
+    """Give a file its final name; whatever is there is replaced.
+
+    Raises
+    ------
+    SimManagerError
+        There is no scratch file: whoever was to write it did not, or to another name.
+    """
+    try:
+        os.replace(scratch, target)  # noqa: PTH105 - a hot path
+    except FileNotFoundError:
+        raise SimManagerError(
+            f"Saving {Path(target).name!r} wrote no file at the path it was given (does it add a file ending?)."
+        ) from None
+    except OSError:
+        if not Path(target).is_dir() or Path(target).is_symlink():
+            raise
+        import shutil
+
+        shutil.rmtree(target)  # a folder is in the way
+        Path(scratch).replace(target)
+
+
+def sync(path: Path) -> None:
+    """Force a file, or all of a folder, to the disk."""
+    for inner in path.rglob("*") if path.is_dir() else ():
+        sync_entry(inner)
+    sync_entry(path)
+
+
+def sync_entry(path: Path) -> None:
+    """Force one file, or the names in a folder, to the disk."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return  # the saver wrote nothing: what follows says so
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_new(path: str, content: bytes) -> None:
+    """Write a file, following no symbolic link."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
+
+
+def remove_entry(path: Path | str) -> None:
+    """Remove a file, a link or a folder, if it is there."""
+    try:
+        os.unlink(path)  # noqa: PTH108 - a hot path
+    except FileNotFoundError:
+        return
+    except (IsADirectoryError, PermissionError):  # a folder (macOS says that it is not permitted)
+        if not Path(path).is_dir() or Path(path).is_symlink():
+            raise
+        import shutil
+
+        shutil.rmtree(path, ignore_errors=True)
+
+
+#: Bytes read at a time.
+_CHUNK = 1 << 16
+
+
+def open_regular(path: Path | str) -> int:
+    """Open a file for reading; return its descriptor. Never waits, never follows a symbolic link.
+
+    Raises
+    ------
+    OSError
+        It is missing, a link, a folder, a pipe or a device, or cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return descriptor
+
+
+def read_regular(path: Path | str, limit: int) -> bytes:
+    """Return the first ``limit`` bytes of a file; as careful as `open_regular`, and raises as it does."""
+    descriptor = open_regular(path)
+    try:
+        pieces = []
+        while limit > 0 and (piece := os.read(descriptor, min(limit, _CHUNK))):
+            pieces.append(piece)
+            limit -= len(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,184 @@
+"""Locks: who runs a batch, who executes a run, and a look that disturbs neither."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Protocol
+
+from ..base.errors import SimManagerError
+
+try:
+    import fcntl
+except ImportError:  # Windows is not supported, but importing and reading should work
+    _HAS_FLOCK = False
+else:
+    _HAS_FLOCK = True
+
+#: Seconds between two tries for a lock that a poller may hold for a moment.
+POLL_INTERVAL = 0.002
+
+#: Lowest number of a descriptor that holds a lock, where that is allowed.
+_FIRST_DESCRIPTOR = 600
+
+#: Further seconds to wait if nobody holds a lock, but many processes look at it all the time.
+_LOOKERS_S = 10.0
+
+#: File systems on which native locks may not exclude other machines.
+_NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "9p", "afs", "ceph", "glusterfs")
+
+
+class LockHeld(SimManagerError, TimeoutError):
+    """Somebody else holds the lock."""
+
+
+class Lock(Protocol):
+    """A lock that is held."""
+
+    def release(self) -> object:
+        """Free it."""
+
+
+#: Descriptors of the locks that this process holds.
+_held: set[int] = set()
+
+
+def _close_in_child() -> None:
+    """Let go of all locks: a fork must not keep a run locked whose process is dead."""
+    while _held:
+        os.close(_held.pop())
+
+
+if _HAS_FLOCK:
+    os.register_at_fork(after_in_child=_close_in_child)
+
+
+class _Flock:
+    """A native lock, the same that filelock takes on POSIX (the two exclude each other), without its bookkeeping.
+
+    A run of a millisecond would spend a sixth of it in there.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        _held.add(descriptor)
+
+    def release(self) -> None:
+        """Free it, once; in a forked child there is nothing to free."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor in _held:
+            _held.discard(descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            os.close(descriptor)
+
+
+def take_lock(path: Path | str, timeout: float) -> Lock:
+    """Take an exclusive lock; it is freed by ``release()``, or by the end of the process.
+
+    Parameters
+    ----------
+    path : path-like
+        The lock file; it is made if missing and never deleted.
+    timeout : float
+        Seconds to wait for whoever holds it. (Pollers, who hold it for microseconds, are waited for in any case.)
+
+    Raises
+    ------
+    LockHeld
+        Somebody else holds it.
+    OSError
+        The file cannot be made.
+    """
+    if _HAS_FLOCK:
+        return _take_flock(path, timeout)
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, thread_local=False, fallback_to_soft=False, poll_interval=POLL_INTERVAL)
+    try:
+        lock.acquire(timeout=timeout)
+    except Timeout:
+        raise LockHeld(f"{path} is held by another process.") from None
+    return lock
+
+
+def _take_flock(path: Path | str, timeout: float) -> _Flock:
+    descriptor = _out_of_reach(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644))
+    deadline = time.monotonic() + timeout
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return _Flock(descriptor)
+            except (BlockingIOError, PermissionError):
+                now = time.monotonic()
+                if now >= deadline and (now >= deadline + _LOOKERS_S or not _only_lookers(descriptor)):
+                    raise LockHeld(f"{path} is held by another process.") from None
+                time.sleep(POLL_INTERVAL)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _out_of_reach(descriptor: int) -> int:
+    """Give a descriptor a high number: programs that become daemons close the first few hundred."""
+    try:
+        high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_DESCRIPTOR)
+    except OSError:  # not so many are allowed here
+        return descriptor
+    os.close(descriptor)
+    return high
+
+
+def _only_lookers(descriptor: int) -> bool:
+    """Return whether nobody holds a lock exclusively: those who look at it are no reason to give up."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return True
+
+
+def is_held(path: Path | str) -> bool:
+    """Return whether somebody holds this lock. Takes no exclusive lock, so two who look do not see each other."""
+    if not _HAS_FLOCK:
+        return _is_held_elsewhere(path)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _is_held_elsewhere(path: Path | str) -> bool:
+    if not Path(path).exists():
+        return False
+    try:
+        take_lock(path, timeout=0).release()
+    except LockHeld:
+        return True
+    return False
+
+
+def network_file_system(path: Path | str) -> str:
+    """Return the type of the file system if it is one on which locks may not exclude other machines, else ""."""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    target, best, kind = f"{Path(path).resolve()}/", "", ""
+    for line in mounts:
+        left, _, right = line.partition(" - ")
+        point = left.split()[4].rstrip("/") + "/"
+        if target.startswith(point) and len(point) >= len(best):
+            best, kind = point, right.split()[0]
+    return kind if kind.startswith(_NETWORK) else ""

@@ -1,0 +1,105 @@
+"""manager.json: what a batch consists of; and the names that can be folders."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ..base.errors import UnsafeName
+from ..base.moved_modules import described_now
+from .run_record import FORMAT
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9_=,+][A-Za-z0-9._\-=,+]*")
+
+
+#: Runs of a batch, at most.
+_MOST_RUNS = 10_000_000
+
+
+def check_name(what: str, name: Any) -> str:
+    """Return ``name`` if it can be a folder name everywhere, else raise.
+
+    Raises
+    ------
+    UnsafeName
+        Says what is wrong with it.
+    """
+    if not isinstance(name, str) or not name:
+        raise UnsafeName(f"{what} must be a text with at least one character, not {name!r}.")
+    if len(name.encode("utf-8", "replace")) > 150:
+        raise UnsafeName(f"{what} is longer than 150 bytes: {name[:40]!r}…")
+    if not _SAFE_NAME.fullmatch(name):
+        raise UnsafeName(
+            f"{what} becomes a folder name: letters, digits and . _ - = , + are allowed, "
+            f"not starting with '.' or '-'; {name!r} does not fit."
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What manager.json says.
+
+    Parameters
+    ----------
+    manager_id, batch_id : str
+        The id given by the user, and a random one that tells two batches of one name apart.
+    seed : int
+        Seed of the batch.
+    runs_per_sim : int
+        Runs of each simulation.
+    simulations : tuple of dict
+        ``simulation_id`` and the readable parameters of each.
+    created : str
+        UTC ISO-8601.
+    provenance : dict
+        Versions, host, git commit.
+    """
+
+    manager_id: str
+    batch_id: str
+    seed: int
+    runs_per_sim: int
+    simulations: tuple[dict[str, Any], ...]
+    created: str
+    provenance: dict[str, Any]
+
+    @property
+    def simulation_ids(self) -> list[str]:
+        """The ids of the simulations, in the order of the list."""
+        return [simulation["simulation_id"] for simulation in self.simulations]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content of manager.json."""
+        fields = ("manager_id", "batch_id", "seed", "runs_per_sim", "created", "provenance")
+        content = {"format": FORMAT, **{name: getattr(self, name) for name in fields}}
+        return {**content, "simulations": list(self.simulations)}
+
+    @classmethod
+    def from_json(cls, content: Any) -> Manifest:
+        """Check and return a manifest.
+
+        Raises
+        ------
+        ValueError
+            Names what is wrong with it.
+        """
+        if not isinstance(content, dict):
+            raise ValueError("it is not an object")
+        if content.get("format") != FORMAT:
+            raise ValueError(f"it has format {content.get('format')!r}; this version of simmanager reads {FORMAT}")
+        kinds = {"manager_id": str, "batch_id": str, "seed": int, "runs_per_sim": int, "created": str}
+        for name, kind in {**kinds, "simulations": list, "provenance": dict}.items():
+            if not isinstance(content.get(name), kind) or isinstance(content[name], bool):
+                raise ValueError(f"{name!r} is missing or of the wrong type")
+        for simulation in content["simulations"]:
+            if not isinstance(simulation, dict):
+                raise ValueError("a simulation is not an object")
+            check_name("A simulation_id", simulation.get("simulation_id"))
+        if len({simulation["simulation_id"] for simulation in content["simulations"]}) < len(content["simulations"]):
+            raise ValueError("two simulations have the same id")
+        if not 0 < content["runs_per_sim"] * max(len(content["simulations"]), 1) <= _MOST_RUNS:
+            raise ValueError(f"runs_per_sim is {content['runs_per_sim']}, of {len(content['simulations'])} simulations")
+        values = {name: content[name] for name in (*kinds, "provenance")}
+        return cls(**values, simulations=tuple(map(described_now, content["simulations"])))

@@ -1,0 +1,390 @@
+"""RunFolder: the folder of one run. Every file name in it, every read and every write."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..base.errors import BatchExists, ResultsMissing, SimManagerError
+from ..base.public import public
+from .files import open_regular, put_in_place, read_regular, remove_entry, sync, sync_entry, write_new
+from .state import RunState, StateHistory, read_history, write_moves
+
+_NAME = re.compile(r"run_(?P<run_id>\d+)_(?P<date>\d{2}-\d{2}-\d{4}_\d{2}-\d{2}-\d{2}-\d{3})", re.ASCII)
+
+#: Written under this prefix first; what bears it is never a result.
+SCRATCH = ".part-"
+
+#: The results of a run, in the order in which they are put in place.
+RESULTS = ("agent", "arena", "training_hist.dict", "summary.npz")
+
+# A line a value: nearly as readable as indentation, which would take json's slow path.
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": "))
+
+#: Bytes of a JSON file that are read; what is longer is none of ours.
+_LONGEST_JSON = 1 << 22
+
+#: What an attempt leaves and a next one keeps in ``attempt_<n>/``.
+_KEPT_OF_ATTEMPT = ("run.log", "error.log", "run.json")
+
+
+@public("simmanager")
+class RunFolder:
+    """The folder of one run.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder; it need not exist.
+    durable : bool, default False
+        Force what is written to the disk (fsync) before it counts.
+    """
+
+    def __init__(self, path: Path | str, *, durable: bool = False) -> None:
+        self.path = Path(path)
+        self._at = f"{self.path}{os.sep}"
+        self._durable = durable
+        self._present: set[str] | None = None
+
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunFolder) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    @staticmethod
+    def new_name(run_id: int) -> str:
+        """Return a folder name for a run that is made now: ``run_0_22-11-2026_14-15-33-591`` (local time)."""
+        return f"run_{run_id}_{datetime.now().strftime('%d-%m-%Y_%H-%M-%S-%f')[:-3]}"
+
+    @staticmethod
+    def run_id_of(name: str) -> int | None:
+        """Return the run id in a folder name, or None if it is no name of a run."""
+        match = _NAME.fullmatch(name)
+        return int(match[1]) if match else None
+
+    @staticmethod
+    def age_key(name: str) -> tuple[str, ...]:
+        """Return what sorts folder names of one run by the date in them."""
+        match = _NAME.fullmatch(name)
+        if match is None:
+            return ()
+        day, time = match["date"].split("_")
+        return (*reversed(day.split("-")), time)
+
+    @property
+    def run_id(self) -> int | None:
+        """The number of the run within its simulation; None for the folder of a single ``run_sim``."""
+        return self.run_id_of(self.path.name)
+
+    @property
+    def simulation_id(self) -> str:
+        """The simulation it belongs to: the name of the folder above."""
+        return self.path.parent.name
+
+    # The files -------------------------------------------------------------------------------------------------
+
+    @property
+    def state_log(self) -> Path:
+        """The life of the run, one line a transition."""
+        return Path(self._at + "state.log")
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by whoever executes the run, as long as it lives."""
+        return Path(self._at + "state.lock")
+
+    @property
+    def run_log(self) -> Path:
+        """What the run wrote to stdout."""
+        return self.path / "run.log"
+
+    @property
+    def error_log(self) -> Path:
+        """What the run wrote to stderr, with the traceback of what ended it."""
+        return self.path / "error.log"
+
+    @property
+    def record(self) -> Path:
+        """Seed, times, memory, versions and the outcome in words."""
+        return self.path / "run.json"
+
+    @property
+    def progress(self) -> Path:
+        """How far a long run is: two numbers; gone when it ends."""
+        return self.path / "progress"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where a run that was interrupted goes on; gone when it is finished."""
+        return self.path / "checkpoint.pkl"
+
+    @property
+    def agent(self) -> Path:
+        """The trained agent."""
+        return self.path / "agent"
+
+    @property
+    def arena(self) -> Path:
+        """The arena it was trained in."""
+        return self.path / "arena"
+
+    @property
+    def history(self) -> Path:
+        """The training history (pickle of a dict)."""
+        return self.path / "training_hist.dict"
+
+    @property
+    def summary(self) -> Path:
+        """Downsampled scalar curves (npz, no pickle)."""
+        return self.path / "summary.npz"
+
+    @property
+    def params(self) -> Path:
+        """The parameters of the simulation (pickle); NeuralPlayground's file name is accepted."""
+        ours = self.path / "param.dict"
+        theirs = self.path / "params.dict"
+        return theirs if not ours.exists() and theirs.exists() else ours
+
+    def log(self, log_type: str) -> Path:
+        """Return the path of the ``"error"``, ``"run"`` or ``"state"`` log.
+
+        Raises
+        ------
+        ValueError
+            Another log type.
+        """
+        logs = {"error": self.error_log, "run": self.run_log, "state": self.state_log}
+        if log_type not in logs:
+            from ..base.errors import ParameterError
+
+            raise ParameterError(f"log_type must be 'error', 'run' or 'state', not {log_type!r}.")
+        return logs[log_type]
+
+    # States ----------------------------------------------------------------------------------------------------
+
+    def read_history(self) -> StateHistory:
+        """Read state.log."""
+        return read_history(self._at + "state.log")
+
+    def move(self, history: StateHistory, *moves: tuple[RunState, str]) -> StateHistory:
+        """Append moves to state.log; the caller holds the lock."""
+        return write_moves(self._at + "state.log", history, *moves, durable=self._durable)
+
+    def create(self) -> None:
+        """Make the folder, with the run waiting in it: it appears whole, so nobody sees it without a state."""
+        parent, _, name = self._at[: -len(os.sep)].rpartition(os.sep)
+        scratch = os.path.join(parent or os.curdir, SCRATCH + name)  # noqa: PTH118 - a hot path
+        try:
+            os.mkdir(scratch)  # noqa: PTH102
+        except FileExistsError:  # a killed process left it
+            remove_entry(scratch)
+            os.mkdir(scratch)  # noqa: PTH102
+        write_moves(f"{scratch}{os.sep}state.log", StateHistory((), 0), (RunState.IN_QUEUE, ""))
+        os.rename(scratch, self._at[: -len(os.sep)])  # noqa: PTH104
+
+    def looks_like_a_run(self) -> bool:
+        """Return whether this is a real folder (no symlink) that holds a state.log."""
+        return self.path.is_dir() and not self.path.is_symlink() and os.path.lexists(self.state_log)
+
+    # Writing ---------------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Note what the folder holds now: what is not there need not be removed before something is written.
+
+        The caller holds the lock, and nobody else writes here. A run of a millisecond would spend much of it in
+        removing files that do not exist.
+
+        Raises
+        ------
+        OSError
+            The folder cannot be read.
+        """
+        self._present = set(os.listdir(self.path))  # noqa: PTH208 - a hot path
+
+    def remove(self, name: str) -> None:
+        """Remove a file of this folder, or what is in its place, if it is there."""
+        if self.may_hold(name):
+            remove_entry(self._at + name)
+
+    def may_hold(self, name: str) -> bool:
+        """Return False if `look` has seen that there is no such file."""
+        return self._present is None or name in self._present
+
+    def write(self, name: str, writer: Callable[[str], None]) -> None:
+        """Let ``writer`` write a scratch file, then put it in place: it appears whole or not at all.
+
+        Parameters
+        ----------
+        name : str
+            Name of the file in this folder.
+        writer : callable
+            Takes the path of the scratch file. (Paths are plain texts here: a run of a millisecond would spend a tenth
+            of it in making path objects.)
+
+        Raises
+        ------
+        SimManagerError
+            The writer made no file at the path it was given.
+        """
+        scratch = f"{self._at}{SCRATCH}{name}"
+        self.remove(SCRATCH + name)  # a link planted there must not be written through
+        try:
+            writer(scratch)
+            if self._durable:
+                sync(Path(scratch))
+            put_in_place(scratch, self._at + name)
+            if self._present is not None:
+                self._present.add(name)
+            if self._durable:
+                sync_entry(self.path)
+        except BaseException:
+            for leftover in self.path.glob(f"{SCRATCH}{name}*"):  # a saver may have added a file ending
+                remove_entry(leftover)
+            raise
+
+    def keep_extras(self, *names: str) -> None:
+        """Give files that a saver wrote beside the one it was asked for ("<path>_weights.npy") their own names, too."""
+        for entry in os.listdir(self.path):  # noqa: PTH208 - a hot path
+            name = entry.removeprefix(SCRATCH)
+            if name != entry and name.startswith(names) and name not in RESULTS:
+                put_in_place(self._at + entry, self._at + name)
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a small file whole or not at all."""
+        self.write(name, lambda scratch: write_new(scratch, content))
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write a JSON file whole or not at all."""
+        text = _JSON.encode(content)
+        self.write_bytes(name, f"{{\n {text[1:-1]}\n}}\n".encode(errors="backslashreplace"))
+
+    def set_aside_attempt(self, number: int) -> None:
+        """Move the logs of an earlier attempt to ``attempt_<number>/`` and remove what it left unfinished."""
+        kept = self.path / f"attempt_{number}"
+        if kept.is_symlink() or kept.is_file():
+            kept.unlink()
+        for name in _KEPT_OF_ATTEMPT:
+            file = self.path / name
+            if os.path.lexists(file):
+                kept.mkdir(exist_ok=True)
+                file.replace(kept / name)
+        for name in (*RESULTS, "progress"):
+            self.remove(name)
+        self.remove_scratch()
+
+    def remove_logs(self) -> None:
+        """Remove what is in the place of the logs, so that new ones are written to files of their own."""
+        for name in ("run.log", "error.log"):
+            self.remove(name)
+
+    def remove_scratch(self) -> None:
+        """Remove scratch files that a killed process left."""
+        with os.scandir(self.path) as entries:
+            leftovers = [entry.path for entry in entries if entry.name.startswith(SCRATCH)]
+        for leftover in leftovers:
+            remove_entry(Path(leftover))
+
+    # Reading ---------------------------------------------------------------------------------------------------
+
+    def read_log(self, log_type: str, limit: int | None = None) -> str:
+        """Return the text of a log ("" if there is none); bytes that are no UTF-8 are replaced.
+
+        Parameters
+        ----------
+        log_type : {"error", "run", "state"}
+            Which log.
+        limit : int, optional
+            Read at most so many bytes, from the end.
+        """
+        try:
+            descriptor = open_regular(self.log(log_type))
+        except OSError:
+            return ""
+        with os.fdopen(descriptor, "rb") as file:
+            if limit is not None:
+                file.seek(max(os.fstat(descriptor).st_size - limit, 0))
+            return file.read().decode("utf-8", "replace")
+
+    @staticmethod
+    def read_json(path: Path | str) -> dict[str, Any]:
+        """Return a JSON file as a dict; {} if it is missing or damaged."""
+        try:
+            content = json.loads(read_regular(path, _LONGEST_JSON))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def read_progress(self) -> float | None:
+        """Return the fraction done of a running run, 0 to 1; None if it did not say."""
+        try:
+            done, total = (float(word) for word in read_regular(self.progress, 200).split()[:2])
+            return min(max(done / total, 0.0), 1.0) if math.isfinite(done) and 0 < total < math.inf else None
+        except (OSError, ValueError):
+            return None
+
+    def load(self, target: Path, unpickle: Callable[[BinaryIO], Any] | None = None) -> Any:
+        """Unpickle a result. This runs code from the file: only for your own folders.
+
+        Parameters
+        ----------
+        target : Path
+            The file.
+        unpickle : callable, optional
+            Instead of `pickling.load`; takes the open file.
+
+        Raises
+        ------
+        ResultsMissing
+            There is no such file; says in which state the run is.
+        SimManagerError
+            It is damaged, or a folder that only the model itself can read.
+        """
+        import pickle
+
+        from .pickling import load
+
+        try:
+            with target.open("rb") as file:
+                return (unpickle or load)(file)  # trusted by contract, see the docstring
+        except FileNotFoundError:
+            raise ResultsMissing(self._why_missing(target)) from None
+        except IsADirectoryError:
+            raise SimManagerError(
+                f"{target} is a folder that the model's own saving method made: load it with the model's own method."
+            ) from None
+        except (pickle.UnpicklingError, EOFError) as error:
+            raise SimManagerError(f"{target} is damaged and cannot be loaded ({error}). Rerun this run.") from error
+
+    def _why_missing(self, target: Path) -> str:
+        if not self.path.exists():
+            return f"There is no run at {self.path}: the folder does not exist."
+        history = self.read_history()
+        if history.last is None:
+            return f"{self.path} holds no {target.name!r}; it does not look like the folder of a run."
+        reason = f" ({history.last.detail})" if history.state in (RunState.ERROR, RunState.INTERRUPTED) else ""
+        return f"The run in {self.path} has no {target.name!r}: its state is {history.last.state.value}{reason}."
+
+
+def refuse_folder(path: Path) -> None:
+    """Raise if ``path`` exists and is neither empty nor a run.
+
+    Raises
+    ------
+    BatchExists
+        Says what to do.
+    """
+    if not path.is_symlink() and not path.exists():
+        return
+    if RunFolder(path).looks_like_a_run() or (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
+        return
+    raise BatchExists(f"{path} holds something else than a run; give another save_path, or move it away.")

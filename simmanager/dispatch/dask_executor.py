@@ -1,0 +1,330 @@
+"""Runs on the workers of a Dask cluster that see the same files: the same supervision, elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import threading
+import uuid
+from asyncio import CancelledError as AsyncCancelledError
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import BatchDamaged, BatchNotFound, PackageMissing, SimManagerError
+from ..base.provenance import working_directory
+from ..disk.batch_folder import BatchFolder
+from ..disk.state import RunState
+from ..worker.task import Outcome, Task, as_plain
+from .run_options import RunOptions
+from .run_queue import RunQueue
+from .slots import Slots
+from .stop import Stop, ticking
+from .supervision import Job, supervise
+from .worker_process import WorkerSettings
+
+#: Seconds between two looks at the connection and at the wish to stop.
+_TICK_S = 0.25
+
+#: Seconds to wait for the scheduler, and for the cluster to have a worker.
+_PATIENCE_S = 10.0
+
+#: How often a run whose Dask worker died is handed to another, on top of Dask's own attempts.
+_HANDED_AGAIN = 3
+
+#: Seconds after which idle processes on a worker end by themselves, should the manager have died.
+_IDLE_S = 5.0
+
+#: Part of the reason that a machine gives which does not see the folder of the batch.
+_BLIND = "does not see"
+
+
+def active_client() -> Any:
+    """Return the client of ``joblib.parallel_config(backend="dask")`` if such a context is active, else None."""
+    from joblib.parallel import get_active_backend
+
+    backend, _ = get_active_backend()
+    return getattr(backend, "client", None) if type(backend).__name__ == "DaskDistributedBackend" else None
+
+
+class DaskExecutor:
+    """Executes a queue of jobs on a Dask cluster.
+
+    Parameters
+    ----------
+    folder : BatchFolder
+        The batch; every worker of the cluster must see it under the same path.
+    n_jobs : int
+        Runs at a time in the whole cluster; -1: one for each thread of its workers.
+    options : RunOptions
+        How they are executed, and the address of the scheduler.
+    client : distributed.Client, optional
+        A client that is there already; it is left open.
+
+    Raises
+    ------
+    PackageMissing
+        Dask is not installed.
+    SimManagerError
+        The scheduler cannot be reached, there are no workers, or some do not see the folder; names them.
+    """
+
+    def __init__(self, folder: BatchFolder, n_jobs: int, options: RunOptions, client: Any = None) -> None:
+        self.stop = Stop()
+        self.options = replace(options, on_event=None)  # it stays here
+        self._folder = folder
+        self._own = client is None
+        self._client = _connect(options.address) if client is None else client
+        try:
+            self._batch = _Batch(str(folder.path.absolute()), folder.read_manifest().batch_id)
+            threads = sum(self._workers().values())
+            self.n_jobs = n_jobs if n_jobs > 0 else max(threads + 1 + n_jobs, 1)
+            self._check_sight()
+        except BaseException:
+            self._let_go()
+            raise
+        self._told_to_stop, self._lost = "", False
+
+    def _workers(self) -> dict[str, int]:
+        """Return the threads of each worker; waits for a first one."""
+        with suppress(TimeoutError):
+            self._client.wait_for_workers(1, timeout=_PATIENCE_S)
+        workers = {address: info["nthreads"] for address, info in self._client.scheduler_info(-1)["workers"].items()}
+        if not workers:
+            raise SimManagerError(f"The Dask cluster at {self._address} has no workers.")
+        return workers
+
+    @property
+    def _address(self) -> str:
+        scheduler = self._client.scheduler
+        return str(getattr(scheduler, "address", self.options.address or "?"))
+
+    def _check_sight(self) -> None:
+        try:
+            seen = self._client.run(_what_is_seen, self._batch)
+        except Exception as error:
+            raise SimManagerError(
+                f"The Dask workers cannot execute simmanager ({type(error).__name__}: {error}). It must be installed "
+                "there, too, for the same Python."
+            ) from error
+        blind = [f"{address} ({answer})" for address, answer in seen.items() if answer]
+        if blind:
+            raise SimManagerError(
+                f"{'; '.join(blind)}: the folder of the batch must be on a file system that all Dask workers share, "
+                "under the same path."
+            )
+
+    def run(
+        self,
+        queue: RunQueue,
+        on_end: Callable[[Task, Outcome], None],
+        on_tick: Callable[[], None],
+        on_start: Callable[[Task], None] = lambda task: None,
+    ) -> None:
+        """Execute all tasks; returns when the last has ended, or when the user's wish to stop is fulfilled.
+
+        Parameters
+        ----------
+        queue, on_end, on_tick, on_start
+            As for `Executor.run`; ``on_start`` is called when a run is handed to the cluster.
+        """
+        at_hand: dict[Any, tuple[Task, int]] = {}
+        failures = 0
+        with ticking(on_tick):
+            try:
+                while True:
+                    self._pass_on_stop()
+                    for task in self._due(queue, len(at_hand)):
+                        on_start(task)
+                        at_hand[self._submit(task)] = (task, 0)
+                    if not at_hand or not self._is_connected():
+                        return
+                    for future in self._ended(list(at_hand)):
+                        task, attempts = at_hand.pop(future)
+                        outcome = self._outcome(future, attempts)
+                        if outcome is None:
+                            at_hand[self._submit(task)] = (task, attempts + 1)
+                            continue
+                        failures += outcome.executed and outcome.state == RunState.ERROR.value
+                        if self.options.fail_fast and failures >= int(self.options.fail_fast):
+                            self.stop.finish(f"{failures} run(s) failed (fail_fast)")
+                        queue.learn(task, outcome)
+                        if outcome.state:
+                            on_end(task, outcome)
+            except BaseException:
+                self.stop.now("the manager raised an error")
+                self._pass_on_stop()
+                raise
+            finally:
+                self._let_go()
+
+    def _due(self, queue: RunQueue, at_hand: int) -> Iterator[Task]:
+        while at_hand < self.n_jobs and not self.stop.mode and (tasks := queue.take()):
+            yield from tasks
+            at_hand += 1
+
+    def _submit(self, task: Task) -> Any:
+        job, world = Job(task, self.options), _World(sys.path, working_directory(), sys.argv)
+        return self._client.submit(
+            execute_there, self._batch, job, world, pure=False, key=f"simmanager-{uuid.uuid4().hex}"
+        )
+
+    def _ended(self, futures: list[Any]) -> list[Any]:
+        from distributed import wait
+
+        try:
+            with self._client.as_current():
+                return list(wait(futures, timeout=_TICK_S, return_when="FIRST_COMPLETED").done)
+        except TimeoutError:
+            return []
+        except (CancelledError, AsyncCancelledError):  # the scheduler is gone, and all that was asked of it
+            self._lost = True
+            return []
+
+    def _outcome(self, future: Any, attempts: int) -> Outcome | None:
+        """Return how a run ended; None if it is to be handed over again."""
+        if future.status == "finished":
+            with suppress(Exception):  # the worker that holds the answer has just died
+                outcome = Outcome(**future.result(timeout=_PATIENCE_S))
+                if not outcome.state and _BLIND in outcome.reason:
+                    self.stop.finish(outcome.reason)
+                return outcome
+        if attempts < _HANDED_AGAIN and self._is_connected():
+            return None
+        error = f"{future.status}: {future.exception(timeout=1) if future.status == 'error' else 'lost'}"
+        self.stop.finish(f"Dask could not execute a run ({error})")
+        return Outcome("", error)
+
+    def _is_connected(self) -> bool:
+        if self._client.status == "running" and not self._lost:
+            return True
+        self.stop.finish(f"the connection to the Dask scheduler at {self._address} was lost")
+        return False
+
+    def _pass_on_stop(self) -> None:
+        """Write the wish to stop where those who supervise the runs read it."""
+        if self.stop.mode != self._told_to_stop:
+            self._told_to_stop = self.stop.mode
+            with suppress(OSError):
+                self._folder.request_stop(now=self.stop.is_now())
+
+    def _let_go(self) -> None:
+        with suppress(Exception):
+            if self._client.status == "running" and not self._lost:
+                self._client.run(close_idle, on_error="ignore")
+        if self._own:
+            with suppress(Exception):
+                self._client.close(timeout=5)
+
+
+def _connect(address: str | None) -> Any:
+    try:
+        from distributed import Client, get_client
+    except ImportError:
+        raise PackageMissing("Running on Dask needs it: pip install simmanager[dask]") from None
+    if address is None:
+        with suppress(ValueError):
+            return get_client()
+        raise SimManagerError('Give the address of the Dask scheduler, e.g. address="tcp://10.0.0.1:8786".')
+    try:
+        return Client(address, timeout=_PATIENCE_S, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise SimManagerError(f"There is no Dask scheduler at {address} ({error}).") from None
+
+
+# On the workers of the cluster ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    path: str
+    batch_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """Import path, working directory and arguments of the manager; the same for the runs."""
+
+    sys_path: list[str]
+    cwd: str
+    argv: list[str]
+
+
+class _StopRequest(Stop):
+    """The wish to stop as the folder of the batch tells it."""
+
+    def __init__(self, path: str) -> None:
+        self._folder = BatchFolder(Path(path))
+        self.reason, self.by_signal = "", 0
+
+    @property
+    def mode(self) -> str:  # type: ignore[override]
+        return self._folder.requested_stop()
+
+    def finish(self, reason: str) -> None:
+        """Take note why this machine cannot go on; the manager hears of it from the outcome."""
+        self.reason = reason
+
+
+def _what_is_seen(batch: _Batch) -> str:
+    """Return "" if this machine sees the batch, else in words what it sees."""
+    try:
+        found = BatchFolder(Path(batch.path)).read_manifest().batch_id
+    except (BatchNotFound, BatchDamaged) as error:
+        return f"{socket.gethostname()} {_BLIND} {batch.path}: {error}"
+    return "" if found == batch.batch_id else f"{socket.gethostname()} {_BLIND} this batch, but another at {batch.path}"
+
+
+def execute_there(batch: _Batch, job: Job, world: _World) -> dict[str, Any]:
+    """Supervise a run on this machine; returns its `Outcome` as plain data. Never raises, and safe to repeat."""
+    if seen := _what_is_seen(batch):
+        return as_plain(Outcome("", seen))
+    settings = WorkerSettings(
+        job.options.threads_per_run, sys_path=tuple(world.sys_path), cwd=world.cwd, argv=tuple(world.argv)
+    )
+    with _slots(settings, job.options.slot_env or ()) as slots:
+        return as_plain(supervise(job, slots, _StopRequest(batch.path)))
+
+
+class _Pool:
+    """Slots of one kind in this process, and how many runs use them."""
+
+    def __init__(self, slots: Slots) -> None:
+        self.slots, self.users = slots, 0
+
+
+_pools: dict[str, _Pool] = {}
+_pools_lock = threading.Lock()
+
+
+@contextmanager
+def _slots(settings: WorkerSettings, seat_environs: Any) -> Iterator[Slots]:
+    """Lend the slots of this process; idle ones end when nobody has used them for a while."""
+    key = json.dumps([repr(settings), [dict(environ) for environ in seat_environs], os.getpid()])
+    with _pools_lock:
+        pool = _pools.setdefault(key, _Pool(Slots(settings, seat_environs)))
+        pool.users += 1
+    try:
+        yield pool.slots
+    finally:
+        with _pools_lock:
+            pool.users -= 1
+            idle = pool.users == 0
+        if idle:
+            timer = threading.Timer(_IDLE_S, close_idle)
+            timer.daemon = True
+            timer.start()
+
+
+def close_idle() -> None:
+    """End the processes of this machine that execute no run."""
+    with _pools_lock:
+        idle = [key for key, pool in _pools.items() if pool.users == 0]
+        pools = [_pools.pop(key) for key in idle]
+    for pool in pools:
+        pool.slots.close()

@@ -1,0 +1,144 @@
+"""What a batch tells while it runs: events for a function of the user, and a command at the end."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..base.public import public
+from ..status.status import BatchStatus
+from ..worker.process_group import signal_group
+
+#: Seconds that the end of a batch waits for a slow function, and for the command.
+_PATIENCE_S = 30.0
+
+
+@public("simmanager")
+class Event(NamedTuple):
+    """Something that happened to a run or to the batch.
+
+    Parameters
+    ----------
+    kind : str
+        ``"started"``, ``"progress"``, ``"ended"`` (a run), or ``"batch_ended"``.
+    simulation_id, run_id, path : str, int or None, str
+        Which run; at the end of the batch "", None and the folder of the batch.
+    state : str
+        `RunState` keyword of the run; "" at the end of the batch.
+    fraction : float or None
+        How far the run is, or the batch, 0 to 1.
+    reason : str
+        Last line of what went wrong, or "".
+    status : BatchStatus or None
+        At the end of the batch: how it stands.
+    """
+
+    kind: str
+    simulation_id: str
+    run_id: int | None
+    path: str
+    state: str
+    fraction: float | None = None
+    reason: str = ""
+    status: BatchStatus | None = None
+
+
+class Announcer:
+    """Calls a function of the user with events, one after the other, in a thread of its own.
+
+    A slow function delays only its own events. One that raises is told once on stderr and called on.
+
+    Parameters
+    ----------
+    function : callable or None
+        None: nothing is announced.
+    """
+
+    def __init__(self, function: Callable[[Event], object] | None) -> None:
+        self._function = function
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._failed = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody listens."""
+        return self._function is not None
+
+    def send(self, event: Event) -> None:
+        """Announce an event; returns at once."""
+        if self._function is None:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._call, name="simmanager-events", daemon=True)
+            self._thread.start()
+        self._events.put(event)
+
+    def close(self) -> None:
+        """Wait until all events have been told; a function that hangs is left behind."""
+        if self._thread is None:
+            return
+        self._events.put(None)
+        self._thread.join(_PATIENCE_S)
+        if self._thread.is_alive():
+            print(f"simmanager: on_event still runs after {_PATIENCE_S:g} s; it is left behind.", file=sys.stderr)
+        self._thread = None
+
+    def _call(self) -> None:
+        assert self._function is not None  # by `send`
+        while (event := self._events.get()) is not None:
+            try:
+                self._function(event)
+            except BaseException:
+                if not self._failed:
+                    self._failed = True
+                    print("simmanager: on_event raised an error (told once; the batch goes on):", file=sys.stderr)
+                    traceback.print_exc()
+
+
+def notify(command: str, status: BatchStatus) -> None:
+    """Run a shell command that tells the user that a batch has ended; whatever it does, the batch is not touched.
+
+    Parameters
+    ----------
+    command : str
+        For ``/bin/sh``; its environment has SIMMANAGER_BATCH (folder), SIMMANAGER_ID, SIMMANAGER_SUMMARY (the counts in
+        words), SIMMANAGER_FINISHED, SIMMANAGER_FAILED and SIMMANAGER_TOTAL.
+    status : BatchStatus
+        How the batch stands.
+    """
+    counts = status.counts
+    facts: dict[str, Any] = {
+        "BATCH": status.path,
+        "ID": status.manager_id,
+        "SUMMARY": status.headline,
+        "FINISHED": counts["finished"],
+        "FAILED": counts["error"],
+        "TOTAL": status.total,
+    }
+    environ = {**os.environ, **{f"SIMMANAGER_{name}": str(value) for name, value in facts.items()}}
+    try:
+        code = _run_shell(command, environ)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        print(f"simmanager: --notify: {error}", file=sys.stderr)
+        return
+    if code:
+        print(f"simmanager: --notify: the command ended with exit code {code}.", file=sys.stderr)
+
+
+def _run_shell(command: str, environ: dict[str, str]) -> int:
+    """Return the exit code of the user's own words; if they hang, all that they have started is ended."""
+    shell = subprocess.Popen(command, shell=True, env=environ, start_new_session=True)
+    try:
+        return shell.wait(_PATIENCE_S)
+    except BaseException:  # Ctrl-C, too, which a session of its own does not hear
+        signal_group(shell.pid, signal.SIGKILL)
+        shell.wait()
+        raise

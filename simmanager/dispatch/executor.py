@@ -1,0 +1,106 @@
+"""Runs on slots: dispatch through joblib, crashes, timeouts, retries, and the user's wish to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from ..disk.state import RunState
+from ..worker.task import Outcome, Task
+from .run_options import RunOptions
+from .run_queue import RunQueue
+from .slots import Slots
+from .stop import Stop, ticking
+from .supervision import Job, supervise, supervise_together
+from .worker_process import WorkerSettings
+
+
+class Executor:
+    """Executes a queue of jobs on slots.
+
+    Parameters
+    ----------
+    n_jobs : int
+        Runs at a time, at least 1.
+    options : RunOptions
+        How they are executed.
+    environ : dict, optional
+        Further environment variables of the workers.
+    """
+
+    def __init__(self, n_jobs: int, options: RunOptions, environ: dict[str, str] | None = None) -> None:
+        self.n_jobs = n_jobs
+        self.options = options
+        self.stop = Stop()
+        self._slots = Slots(WorkerSettings(options.threads_per_run, environ or {}), options.slot_env or ())
+        self._failures = 0
+        self._counting = threading.Lock()
+
+    def run(
+        self,
+        queue: RunQueue,
+        on_end: Callable[[Task, Outcome], None],
+        on_tick: Callable[[], None],
+        on_start: Callable[[Task], None] = lambda task: None,
+    ) -> None:
+        """Execute all tasks; returns when the last has ended, or when the user's wish to stop is fulfilled.
+
+        Parameters
+        ----------
+        queue : RunQueue
+            The tasks; they are taken out one by one as slots become free.
+        on_end : callable
+            Called in this thread with each task and its outcome.
+        on_tick : callable
+            Called about four times a second from another thread; may call ``stop.finish()`` or ``stop.now()``.
+        on_start : callable
+            Called with each task when a slot takes it, in the thread of the slot.
+        """
+        from joblib import Parallel, delayed
+
+        slots = min(self.n_jobs, len(queue))
+        if slots == 0:
+            return
+        with ticking(on_tick):
+            try:
+                self._slots.prepare(slots)
+                # None is taken ahead of time: the queue learns, and a wish to stop is obeyed at once.
+                parallel = Parallel(
+                    slots, backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch=slots
+                )
+                supervise_tasks = delayed(partial(self._supervise_tasks, queue, on_start))
+                together = self.options.allow_several
+                for ended in parallel(map(supervise_tasks, self._until_stopped(queue, together=together))):
+                    for task, outcome in ended:
+                        if outcome.state:
+                            on_end(task, outcome)
+            except BaseException:
+                self.stop.now("the manager raised an error")
+                raise
+            finally:
+                self._slots.close()
+
+    def _until_stopped(self, queue: RunQueue, *, together: bool) -> Iterator[list[Task]]:
+        while not self.stop.mode and (tasks := queue.take(self.n_jobs if together else None)):
+            yield tasks
+
+    def _count(self, outcome: Outcome) -> None:
+        with self._counting:
+            self._failures += outcome.executed and outcome.state == RunState.ERROR.value
+        if self.options.fail_fast and self._failures >= int(self.options.fail_fast):
+            self.stop.finish(f"{self._failures} run(s) failed (fail_fast)")
+
+    def _supervise_tasks(
+        self, queue: RunQueue, on_start: Callable[[Task], None], tasks: list[Task]
+    ) -> list[tuple[Task, Outcome]]:
+        for task in tasks:
+            on_start(task)
+        ended = supervise_together(tasks, self._slots, self.stop) if len(tasks) > 1 else {}
+        pairs = []
+        for task in tasks:
+            outcome = ended.get(task.folder) or supervise(Job(task, self.options), self._slots, self.stop)
+            self._count(outcome)  # in the thread of the slot: before it takes the next run
+            queue.learn(task, outcome)
+            pairs.append((task, outcome))
+        return pairs

@@ -1,0 +1,329 @@
+"""One ``run_all``: from the runs that are due to the summary. The caller holds the lock of the batch."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..base.errors import SimManagerError
+from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of
+from ..base.text import plain
+from ..disk.batch_folder import BatchFolder
+from ..disk.locks import network_file_system
+from ..disk.run_folder import RunFolder
+from ..disk.state import RunState
+from ..status.progress_bar import Progress
+from ..status.reader import read_status
+from ..status.status import BatchStatus, RunStatus, mean_durations
+from ..status.tree import console, headline
+from ..worker.attempt import execute_run
+from ..worker.capture import errors_to_log
+from ..worker.task import EXECUTABLE, Outcome, Task
+from .events import Announcer, Event
+from .executor import Executor
+from .run_options import RunOptions
+from .run_queue import RunQueue
+from .stop import stop_on_signals
+
+if TYPE_CHECKING:
+    from .dask_executor import DaskExecutor
+
+
+class StoppedBySignal(SystemExit):
+    """The manager was asked to stop by SIGTERM or SIGHUP, and all is in order."""
+
+
+def run_batch(
+    folder: BatchFolder,
+    states: AbstractSet[RunState],
+    n_jobs: int,
+    options: RunOptions,
+    *,
+    only: str | None = None,
+    in_process: bool = False,
+    show: bool = True,
+) -> BatchStatus:
+    """Execute the runs of a batch that are in one of ``states``, and return the final status.
+
+    Parameters
+    ----------
+    folder : BatchFolder
+        The batch.
+    states : set of RunState
+        Which runs are due.
+    n_jobs : int
+        Runs at a time.
+    options : RunOptions
+        How they are executed.
+    only : str, optional
+        Only this simulation.
+    in_process : bool
+        In this process, one after the other; the first error is raised.
+    show : bool
+        Show the progress.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The user pressed Ctrl-C, and all is in order.
+    """
+    folder.clear_stop_request()
+    remove_leftovers(folder)
+    folder.begin_starts()
+    before = read_status(folder.path)
+    due = [run for run in before.runs if run.state in states and only in (None, run.simulation_id)]
+    execute = (*EXECUTABLE, RunState.ERROR.value) if RunState.ERROR in states else EXECUTABLE
+    tasks = make_tasks(folder, due, options, execute)
+    progress = Progress(len(tasks), shown=show)
+    announcer = Announcer(options.on_event)
+    executor = None if in_process or not tasks else _executor(folder, n_jobs, options)
+    n_jobs = 1 if executor is None else executor.n_jobs
+    if show:
+        _announce(folder, before, tasks, n_jobs, progress)
+        _announce_changes(folder, tasks, progress)
+    try:
+        if executor is not None:
+            _run_on_slots(folder, _queue(tasks, before), executor, progress, announcer)
+        else:
+            for task in tasks:
+                _run_here(task, progress, announcer)
+    finally:
+        _announce_end(folder, announcer)
+    return finish(folder, progress, show=show and bool(tasks))
+
+
+def _executor(folder: BatchFolder, n_jobs: int, options: RunOptions) -> Executor | DaskExecutor:
+    """Return what executes the runs: slots of this machine, or a Dask cluster, if one is asked for or active."""
+    if options.backend == "dask":
+        from .dask_executor import DaskExecutor
+
+        return DaskExecutor(folder, n_jobs, options)
+    if "distributed" in sys.modules:  # inside joblib.parallel_config(backend="dask")
+        from .dask_executor import DaskExecutor, active_client
+
+        if (client := active_client()) is not None:
+            return DaskExecutor(folder, n_jobs, options, client)
+    return Executor(n_jobs, options)
+
+
+def _announce_end(folder: BatchFolder, announcer: Announcer) -> None:
+    if announcer.wanted:
+        status = dataclasses.replace(read_status(folder.path), manager_alive=False, eta_s=None)
+        announcer.send(Event("batch_ended", "", None, str(folder.path), "", status.fraction, "", status))
+    announcer.close()
+
+
+def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]) -> list[Task]:
+    """Return a task for each run that is due."""
+    manifest = folder.read_manifest()
+    common, frozen = provenance_of(manifest.simulations, options.threads_per_run), frozen_code_of(manifest.provenance)
+    provenance = {
+        entry["simulation_id"]: {**common, **frozen.get(entry["simulation_id"], {}), "simulation": entry}
+        for entry in manifest.simulations
+    }
+    recipes = {name: str(folder.recipe(name)) for name in provenance}
+    tasks = []
+    for run in due:
+        seed = run.seed if run.seed is not None else 0
+        tasks.append(
+            Task(
+                folder=run.path,
+                recipe=recipes[run.simulation_id],
+                seed=seed,
+                execute=execute,
+                memory_limit_mb=options.memory_limit_mb,
+                checkpoint_every_s=options.checkpoint_every_s,
+                durable=options.durable,
+                provenance=provenance[run.simulation_id],
+            )
+        )
+    return tasks
+
+
+def remove_leftovers(folder: BatchFolder) -> None:
+    """Remove what a killed manager left half removed or half written; the caller holds the lock of the batch."""
+    from ..disk.run_folder import SCRATCH, RunFolder
+
+    simulations = [folder.own_simulation(name) for name in folder.read_manifest().simulation_ids]
+    RunFolder(folder.path).remove_scratch()
+    for simulation in filter(Path.is_dir, simulations):
+        with os.scandir(simulation) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith((".removed-run_", SCRATCH))]
+        for name in names:
+            leftover = simulation / name
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+
+
+def _announce(folder: BatchFolder, before: BatchStatus, tasks: list[Task], n_jobs: int, progress: Progress) -> None:
+    if not tasks:
+        failed = before.counts[RunState.ERROR]
+        hint = f"; {failed} failed, see: simmanager logs {plain(str(folder.path))}" if failed else ""
+        print(f"Nothing to do: {before.counts[RunState.FINISHED]} of {before.total} runs are finished{hint}.")
+        return
+    skipped = before.total - len(tasks)
+    rest = f" ({skipped} others stay as they are)" if skipped else ""
+    runs = "1 run" if len(tasks) == 1 else f"{len(tasks)} runs"
+    progress.say(f"{runs}{rest}, {min(n_jobs, len(tasks))} at a time, in {plain(str(folder.path))}")
+    if kind := network_file_system(folder.path):
+        progress.say(f"note: this is a {kind} file system; run a batch from one machine at a time only.", "yellow")
+
+
+def _announce_changes(folder: BatchFolder, tasks: list[Task], progress: Progress) -> None:
+    """Say so if runs would be made with other versions or another commit than the batch was begun with."""
+    if not tasks:
+        return
+    made_with = folder.read_manifest().provenance
+    for change in changes_since(made_with, tasks[0].provenance)[:10]:
+        progress.say(f"note: this batch goes on with another program than it was begun with: {change}", "yellow")
+    frozen = frozen_code_of(made_with)
+    due = dict.fromkeys(task.simulation_id for task in tasks)
+    stale = {name: changed_files(frozen[name]) for name in due if name in frozen}
+    for name, files in [(name, files) for name, files in stale.items() if files][:10]:
+        progress.say(
+            f"note: {plain(', '.join(files))} changed since simulation {name} was made; its runs use the code as it "
+            f"was. The new code: simmanager rerun {plain(str(folder.path))} {name} --from {plain(files[0])}",
+            "yellow",
+        )
+
+
+def _event(kind: str, task: Task, state: str, fraction: float | None = None, reason: str = "") -> Event:
+    folder = RunFolder(task.folder)
+    return Event(kind, folder.simulation_id, folder.run_id, task.folder, state, fraction, reason)
+
+
+def _run_here(task: Task, progress: Progress, announcer: Announcer) -> None:
+    progress.say(f"running {task.folder} in this process")
+    announcer.send(_event("started", task, RunState.RUNNING.value))
+    outcome, error = execute_run(task, capture=errors_to_log)
+    announcer.send(_event("ended", task, outcome.state, None, outcome.reason))
+    if outcome.state:
+        progress.ended(task.folder, outcome.state, outcome.reason)
+    if error is not None:
+        raise error
+
+
+class _Supervision:
+    """What the manager does while its slots work: counts, shows, and listens to the user's wish to stop."""
+
+    def __init__(
+        self,
+        folder: BatchFolder,
+        queue: RunQueue,
+        executor: Executor | DaskExecutor,
+        progress: Progress,
+        announcer: Announcer,
+    ) -> None:
+        self._folder, self._queue, self._progress, self._announcer = folder, queue, progress, announcer
+        #: Runs that were started and have not ended, with how far they said they are.
+        self._at_hand: dict[str, tuple[Task, float | None]] = {}
+        self._total = len(queue)
+        self._executor, self._stop = executor, executor.stop
+        self._durations: list[float] = []
+        self._done, self._last_end = 0, time.monotonic()
+        self._said = ""
+
+    def run(self) -> None:
+        with stop_on_signals(self._stop), self._progress.shown():
+            self._executor.run(self._queue, self._on_end, self._on_tick, self._on_start)
+        self._folder.clear_stop_request()
+
+    @property
+    def _running(self) -> int:
+        return min(self._executor.n_jobs, self._total - self._done)
+
+    def _on_start(self, task: Task) -> None:
+        if self._announcer.wanted:
+            self._at_hand[task.folder] = (task, None)
+            self._announcer.send(_event("started", task, RunState.RUNNING.value))
+
+    def _tell_progress(self) -> None:
+        for path, (task, known) in list(self._at_hand.items()):
+            fraction = RunFolder(path).read_progress()
+            if fraction is not None and fraction != known:
+                self._at_hand[path] = (task, fraction)
+                self._announcer.send(_event("progress", task, RunState.RUNNING.value, fraction))
+
+    def _on_end(self, task: Task, outcome: Outcome) -> None:
+        self._done, self._last_end = self._done + 1, time.monotonic()
+        if self._announcer.wanted:
+            self._at_hand.pop(task.folder, None)
+            self._announcer.send(_event("ended", task, outcome.state, None, outcome.reason))
+        if outcome.executed and outcome.state == RunState.FINISHED.value and outcome.duration_s is not None:
+            self._durations.append(outcome.duration_s)
+        self._progress.ended(task.folder, outcome.state, outcome.reason)
+
+    def _on_tick(self) -> None:
+        self._tell_progress()
+        request = self._folder.requested_stop()
+        if request and not self._stop.mode:
+            self._stop.finish("simmanager stop")
+        if request == "now" and not self._stop.is_now():
+            self._stop.now("simmanager stop --now")
+        if self._stop.mode != self._said:
+            self._said = self._stop.mode
+            self._say_stopping(self._stop.reason)
+        left = self._total - self._done
+        mean = sum(self._durations) / len(self._durations) if self._durations else None
+        since = time.monotonic() - self._last_end
+        self._progress.tick(self._running, max(mean * left / max(self._running, 1) - since, 0.0) if mean else None)
+
+    def _say_stopping(self, why: str) -> None:
+        if self._stop.is_now():
+            self._progress.say(f"{why}: stopping the runs at hand", "yellow")
+            return
+        are = "run is" if self._running == 1 else "runs are"
+        again = "press Ctrl-C again to stop them" if why == "Ctrl-C" else "ask again to stop them at once"
+        self._progress.say(f"{why}: {self._running} {are} finishing; {again}", "yellow")
+
+
+def _queue(tasks: list[Task], before: BatchStatus) -> RunQueue:
+    """Return the tasks in their order; those that workers of a killed manager still execute come last."""
+    held = {run.path for run in before.runs if run.state is RunState.RUNNING}
+    waiting: list[Task] = []
+    running: list[Task] = []
+    for task in tasks:
+        (running if task.folder in held else waiting).append(task)
+    return RunQueue(waiting, mean_durations(before.runs), running)
+
+
+def _run_on_slots(
+    folder: BatchFolder,
+    queue: RunQueue,
+    executor: Executor | DaskExecutor,
+    progress: Progress,
+    announcer: Announcer,
+) -> None:
+    _Supervision(folder, queue, executor, progress, announcer).run()
+    stop = executor.stop
+    if stop.by_signal:
+        finish(folder, progress, show=True)
+        if stop.by_signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise StoppedBySignal(128 + stop.by_signal)
+    if stop.mode:
+        progress.say(f"stopped early: {stop.reason}", "yellow")
+    if stop.error is not None:
+        raise SimManagerError(str(stop.error)) from stop.error
+
+
+def finish(folder: BatchFolder, progress: Progress, *, show: bool) -> BatchStatus:
+    """Return the final status and show a summary of it."""
+    status = dataclasses.replace(read_status(folder.path), manager_alive=False, eta_s=None)
+    if show:
+        screen = console()
+        with suppress(OSError):  # the terminal was closed
+            screen.print(headline(status))
+            if status.advice:
+                screen.print(status.advice)
+    return status

@@ -1,0 +1,92 @@
+"""Slots: long-lived worker processes, each with a pipe, and what is known when one dies."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from .worker_process import Worker, WorkerSettings
+
+
+class Slots:
+    """The workers of a batch: as many as there are runs at a time.
+
+    Parameters
+    ----------
+    settings : WorkerSettings
+        What each is started with.
+    seat_environs : sequence of dict, optional
+        Further environment variables of each slot; shared out evenly if there are more slots.
+    """
+
+    def __init__(self, settings: WorkerSettings, seat_environs: Sequence[Mapping[str, str]] = ()) -> None:
+        self._settings, self._seat_environs = settings, seat_environs
+        self._idle: list[Worker] = []
+        #: Numbers of the slots of living workers: a new worker takes the lowest that is free.
+        self._taken: set[int] = set()
+        self._lock = threading.Lock()
+
+    def take(self, recipe: str) -> Worker:
+        """Return an idle worker that may take this recipe, or a new one."""
+        self._let_the_dead_go()
+        with self._lock:
+            for worker in sorted(self._idle, key=lambda worker: worker.bound_to != recipe):
+                if worker.bound_to in ("", recipe):
+                    self._idle.remove(worker)
+                    return worker
+            unfit = self._idle.pop() if self._idle else None
+        if unfit is not None:
+            self.retire(unfit)
+        return self._start()
+
+    def _let_the_dead_go(self) -> None:
+        """Retire workers that died while they had nothing to do: no run is to be blamed for it."""
+        with self._lock:
+            dead = [worker for worker in self._idle if worker.has_ended()]
+            self._idle = [worker for worker in self._idle if worker not in dead]
+        for worker in dead:
+            self.retire(worker)
+
+    def _start(self) -> Worker:
+        with self._lock:
+            seat = next(number for number in itertools.count() if number not in self._taken)
+            self._taken.add(seat)
+        environ = self._seat_environs[seat % len(self._seat_environs)] if self._seat_environs else {}
+        try:
+            return Worker(self._settings, seat, environ)
+        except BaseException:
+            self._free(seat)
+            raise
+
+    def _free(self, seat: int) -> None:
+        with self._lock:
+            self._taken.discard(seat)
+
+    def give_back(self, worker: Worker) -> None:
+        """Return a clean worker for the next run."""
+        with self._lock:
+            self._idle.append(worker)
+
+    def retire(self, worker: Worker, patience_s: float = 0.5) -> None:
+        """Let a worker go that is not to take another run; its slot is free then."""
+        try:
+            worker.retire(patience_s)
+        finally:
+            self._free(worker.seat)
+
+    def prepare(self, number: int) -> None:
+        """Start workers ahead of the first runs, all at once; each gets ready while the others do."""
+        for _ in range(number):
+            self.give_back(self._start())
+
+    def close(self) -> None:
+        """Let all idle workers go."""
+        with self._lock:
+            workers, self._idle = self._idle, []
+        for worker in workers:
+            with suppress(OSError):
+                worker._input.close()
+        for worker in workers:
+            self.retire(worker, 2.0)

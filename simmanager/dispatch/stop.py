@@ -1,0 +1,92 @@
+"""The wish to stop: from a signal, another terminal or a failure; known to whoever waits."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+class Stop:
+    """The wish to stop: first "finish" (nothing new starts), then "now" (running runs are ended)."""
+
+    def __init__(self) -> None:
+        self.mode = ""
+        self.reason = ""
+        self.by_signal = 0
+        #: What makes it impossible to go on, if that is why.
+        self.error: Exception | None = None
+
+    def finish(self, reason: str) -> None:
+        """Start nothing new."""
+        if not self.mode:
+            self.mode, self.reason = "finish", reason
+
+    def fail(self, error: Exception) -> None:
+        """Start nothing new, since it cannot be done."""
+        self.error = self.error or error
+        self.finish(str(error))
+
+    def now(self, reason: str) -> None:
+        """End running runs, too."""
+        self.mode, self.reason = "now", reason
+
+    def is_now(self) -> bool:
+        """Return whether running runs are to be ended."""
+        return self.mode == "now"
+
+
+@contextmanager
+def ticking(on_tick: Callable[[], None]) -> Iterator[None]:
+    """Call a function about four times a second, from another thread, while the context lasts."""
+    done = threading.Event()
+
+    def tick() -> None:
+        while not done.wait(0.25):
+            on_tick()
+
+    thread = threading.Thread(target=tick, name="simmanager-ticker", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@contextmanager
+def stop_on_signals(stop: Stop) -> Iterator[None]:
+    """Turn Ctrl-C, SIGTERM and SIGHUP into a wish to stop: the first "finish", the second "now".
+
+    Only the main thread can do so; elsewhere nothing changes. Nothing is printed here: the signal may have come in
+    the middle of a print, which would wait for itself.
+    """
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        stop.by_signal = number
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        if not stop.mode:
+            stop.finish(name)
+        elif not stop.is_now():
+            stop.now(name)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # nohup: a terminal that closes is not a wish to stop
+            signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)

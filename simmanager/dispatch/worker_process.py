@@ -1,0 +1,363 @@
+"""A worker process, seen from the manager: started, given runs, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..base.errors import SimManagerError
+from ..base.provenance import working_directory
+from ..worker.memory import peak_memory_mb, usage_peak_mb
+from ..worker.process_group import TOKEN, end_descendants, end_members, signal_group
+from ..worker.serve import MARK
+from ..worker.task import Outcome, Task, as_message
+
+if TYPE_CHECKING:
+    pass
+
+#: Seconds between two looks at deadlines and stop requests while a run is executed.
+TICK_S = 0.2
+
+
+#: Seconds between SIGTERM and SIGKILL for a run that times out.
+GRACE_S = 2.0
+
+
+#: Seconds that a new worker may take until it is ready.
+_START_PATIENCE_S = 120.0
+
+
+#: Thread pools of numerical libraries, limited to ``threads_per_run`` unless the user set them.
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+class WorkerLost(SimManagerError, RuntimeError):
+    """A worker process could not be started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a worker died while it executed a run.
+
+    Parameters
+    ----------
+    reason : str
+        In words, e.g. "killed by SIGSEGV".
+    stopped : bool
+        True if the user asked for it.
+    pid : int or None
+        Process id of the worker.
+    peak_mb, cpu_s : float or None
+        Peak resident memory in MB and processor time in seconds of the run.
+    """
+
+    reason: str
+    stopped: bool = False
+    pid: int | None = None
+    peak_mb: float | None = None
+    cpu_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What every worker of a batch is started with.
+
+    Parameters
+    ----------
+    threads_per_run : int
+        Threads that numerical libraries may use.
+    environ : dict
+        Further environment variables.
+    sys_path, cwd, argv
+        Import path, working directory and arguments; those of this process if None.
+    """
+
+    threads_per_run: int = 1
+    environ: dict[str, str] = field(default_factory=dict)
+    sys_path: tuple[str, ...] | None = None
+    cwd: str | None = None
+    argv: tuple[str, ...] | None = None
+
+    def world(self) -> dict[str, Any]:
+        """Return the first message to a new worker."""
+        return {
+            "sys_path": [str(entry) for entry in (sys.path if self.sys_path is None else self.sys_path)],
+            "cwd": working_directory() if self.cwd is None else self.cwd,
+            "argv": sys.argv if self.argv is None else self.argv,
+            "environ": {"PYTHONPATH": os.environ.get("PYTHONPATH")},
+        }
+
+    def environment(self, token: str, seat: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of a new worker."""
+        package_parent = str(Path(__file__).resolve().parent.parent)
+        defaults = {name: str(self.threads_per_run) for name in _THREAD_VARIABLES}
+        defaults["PYTHONHASHSEED"] = "0"  # the order of sets of strings must not differ between workers
+        path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
+        ours = {"PYTHONPATH": path, "MPLBACKEND": "Agg", TOKEN: token}
+        return {**defaults, **os.environ, **self.environ, **seat, **ours}
+
+
+class Worker:
+    """A worker process, seen from the manager.
+
+    Raises
+    ------
+    WorkerLost
+        It could not be started; the message has what it said.
+    """
+
+    def __init__(self, settings: WorkerSettings, seat: int = 0, environ: Mapping[str, str] | None = None) -> None:
+        #: Number of the slot that it works on.
+        self.seat = seat
+        self._token = uuid.uuid4().hex
+        self._said = tempfile.TemporaryFile()
+        self._buffer = bytearray()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "simmanager.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            env=settings.environment(self._token, environ or {}),
+            start_new_session=True,
+            bufsize=0,
+        )
+        self.pid = self._process.pid
+        #: The only recipe that it may take; "": any.
+        self.bound_to = ""
+        assert self._process.stdin and self._process.stdout  # pipes, by construction
+        self._input, self._output = self._process.stdin, self._process.stdout
+        self._exit_code: int | None = None
+        self._peak_mb: float | None = None
+        #: Peak inherited from the manager across exec, MB; a lower peak of the worker cannot be measured by the system.
+        self._inherited_mb = 0.0
+        self._own_mb = 0.0
+        self._cpu_before = 0.0
+        self._usage: Any = None
+        self._pidfd = self._open_pidfd()
+        self._poller = select.poll()
+        self._poller.register(self._output, select.POLLIN)
+        if self._pidfd is not None:
+            self._poller.register(self._pidfd, select.POLLIN)
+        self._send(settings.world())
+        self._ready = False
+
+    def _open_pidfd(self) -> int | None:
+        with suppress(AttributeError, OSError):
+            return os.pidfd_open(self.pid)
+        return None
+
+    def _wait_until_ready(self) -> None:
+        if self._ready:
+            return
+        deadline = time.monotonic() + _START_PATIENCE_S
+        if (message := self._receive(lambda: time.monotonic() > deadline)) is None:
+            code = self._exit_code
+            self._said.seek(0)  # before it is closed
+            said = self._said.read()[-2000:].decode("utf-8", "replace").strip()
+            self.kill(grace_s=0)
+            raise WorkerLost(f"A worker process could not be started (exit code {code}): {said or 'it said nothing'}")
+        self._own_mb, self._inherited_mb = message["own_mb"], message["inherited_mb"]
+        self._ready = True
+
+    def execute(
+        self, tasks: Sequence[Task], timeout_s: float | None, stop_now: Callable[[], bool]
+    ) -> Iterator[Outcome | Death]:
+        """Execute runs one after the other; yields how each ended.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            Which runs; they differ in folder and seed only.
+        timeout_s : float or None
+            Seconds from the start of the run after which the worker is killed.
+        stop_now : callable
+            Asked several times a second; True kills the worker.
+
+        Yields
+        ------
+        Outcome or Death
+            ``Death`` if the worker is gone, as the last; it and all that it started are dead then.
+        """
+        self._wait_until_ready()
+        self._send(as_message(tasks))
+        for _ in tasks:
+            result = self._next_result(timeout_s, stop_now)
+            yield result
+            if isinstance(result, Death) or result.leftovers:
+                return
+
+    def _next_result(self, timeout_s: float | None, stop_now: Callable[[], bool]) -> Outcome | Death:
+        self._peak_mb, stopped = None, False
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+
+        def give_up() -> bool:
+            nonlocal stopped
+            self._peak_mb = peak_memory_mb(self.pid) or self._peak_mb
+            stopped = stop_now()
+            return stopped or (deadline is not None and time.monotonic() >= deadline)
+
+        message = self._receive(give_up, deadline)
+        if message is not None:
+            return Outcome(**message)
+        if self._exit_code is not None:
+            self.kill(grace_s=0.3)
+            return self._death(self._last_words())
+        if stopped:
+            self.kill(grace_s=1.0)
+            return self._death("stopped by the user", stopped=True)
+        self.kill(grace_s=GRACE_S)
+        return self._death(f"timed out after {timeout_s:g} s")
+
+    def _death(self, reason: str, *, stopped: bool = False) -> Death:
+        cpu_s = None if self._usage is None else self._usage.ru_utime + self._usage.ru_stime - self._cpu_before
+        return Death(reason, stopped, self.pid, self._peak_mb, None if cpu_s is None else round(max(cpu_s, 0.0), 3))
+
+    def _last_words(self) -> str:
+        code = self._exit_code or 0
+        if code >= 0:
+            return f"exited with code {code} before the run had ended"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        if name == "SIGKILL":
+            peak = f"; peak memory {_memory(self._peak_mb)}" if self._peak_mb else ""
+            return f"killed by SIGKILL, often the out-of-memory killer{peak}"
+        return f"killed by {name}"
+
+    # Messages --------------------------------------------------------------------------------------------------
+
+    def _send(self, message: dict[str, Any]) -> None:
+        line = json.dumps(message).encode() + b"\n"
+        with suppress(OSError):  # it died: the answer will say so
+            while line:
+                line = line[self._input.write(line) or 0 :]
+
+    def _receive(self, give_up: Callable[[], bool], deadline: float | None = None) -> dict[str, Any] | None:
+        """Return the next message; None if the process ended or ``give_up()`` said so."""
+        while True:
+            if (message := self._next_message()) is not None:
+                return message
+            wait = TICK_S if deadline is None else min(TICK_S, max(deadline - time.monotonic(), 0))
+            ready = {descriptor for descriptor, _ in self._poller.poll(wait * 1000)}
+            if self._output.fileno() in ready:
+                chunk = os.read(self._output.fileno(), 1 << 16)
+                self._buffer += chunk
+                if chunk:
+                    continue
+                with suppress(KeyError):
+                    self._poller.unregister(self._output)  # its end: only the process itself can tell more
+            if self.has_ended():
+                self._drain()
+                return self._next_message()
+            if not ready and give_up():
+                return None
+
+    def _next_message(self) -> dict[str, Any] | None:
+        while b"\n" in self._buffer:
+            line, _, rest = bytes(self._buffer).partition(b"\n")
+            self._buffer[:] = rest
+            if line.startswith(MARK):
+                message = dict(json.loads(line[len(MARK) :]))
+                self._cpu_before = message.pop("cpu_so_far")
+                return message
+        return None
+
+    def _drain(self) -> None:
+        os.set_blocking(self._output.fileno(), False)
+        with suppress(BlockingIOError, OSError):
+            while chunk := os.read(self._output.fileno(), 1 << 16):
+                self._buffer += chunk
+
+    # Its end ---------------------------------------------------------------------------------------------------
+
+    def has_ended(self) -> bool:
+        """Return whether the process has ended.
+
+        It is not reaped by this look: until then its process group id cannot be given to others.
+        """
+        if self._exit_code is None and not hasattr(os, "waitid"):  # macOS before Python 3.13
+            self._exit_code = self._process.poll()
+            return self._exit_code is not None
+        if self._exit_code is None:
+            try:
+                ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:  # somebody in this process reaped it (a SIGCHLD handler)
+                self._exit_code = 255
+                return True
+            if ended is None:
+                return False
+            self._exit_code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+        return True
+
+    def kill(self, grace_s: float) -> None:
+        """End the worker and all that it started: SIGTERM, a grace, SIGKILL; then reap it."""
+        if not self.has_ended():
+            self._stop()  # or it would go on when what it waits for is gone
+            end_descendants(self.pid, grace_s)
+            signal_group(self.pid, signal.SIGTERM)
+            signal_group(self.pid, signal.SIGCONT)
+            self._wait_for_end(grace_s)
+            signal_group(self.pid, signal.SIGKILL)
+            self._wait_for_end(5.0)
+        end_members(self.pid, self._token, grace_s)
+        self._close()
+
+    def _stop(self) -> None:
+        if hasattr(signal, "SIGSTOP"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, signal.SIGSTOP)
+
+    def retire(self, patience_s: float = 2.0) -> None:
+        """Let an idle worker go: it ends by itself when its input ends; what it left is ended too."""
+        with suppress(OSError):
+            self._input.close()
+        self._wait_for_end(patience_s)
+        self.kill(grace_s=0.3)
+
+    def _wait_for_end(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self.has_ended() and time.monotonic() < deadline:
+            time.sleep(0.002)
+
+    def _close(self) -> None:
+        with suppress(OSError):
+            if not self.has_ended():
+                raise TimeoutError  # in the kernel, uninterruptible: nobody can end it now, do not wait for ever
+            _, status, self._usage = os.wait4(self.pid, 0)
+            self._process.returncode = os.waitstatus_to_exitcode(status)
+            # The system's count is the peak of this run if it is above the inherited one; else the last value seen is
+            # a lower bound.
+            peak = usage_peak_mb(self._usage)
+            self._peak_mb = max(peak if peak > self._inherited_mb else self._own_mb, self._peak_mb or 0.0)
+        self._process.poll()
+        for file in (self._input, self._output, self._said):
+            with suppress(OSError):
+                file.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+
+
+def _memory(megabytes: float) -> str:
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"

@@ -1,0 +1,1 @@
+"""A batch as data; nothing is unpickled."""

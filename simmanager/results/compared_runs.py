@@ -1,0 +1,205 @@
+"""The numbers that a comparison is about: one for each run, with those that are missing counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..analysis.learning_curves import Direction, area_under_curve, final_value, iterations_to_threshold
+from ..base.errors import ParameterError, suggest
+
+if TYPE_CHECKING:
+    from .results import Results
+    from .values import Curves, MetricValues
+
+FloatArray = npt.NDArray[np.float64]
+
+#: Which number of a learning curve is compared.
+Value: TypeAlias = Literal["final", "auc", "iterations_to_threshold"]
+
+VALUES = ("final", "auc", "iterations_to_threshold")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunValues:
+    """One value for each run of a simulation.
+
+    Parameters
+    ----------
+    simulation_id : str
+        Which simulation.
+    run_ids : tuple of int, (n_runs,)
+        The runs that have a value.
+    seeds : tuple of (int or None), (n_runs,)
+        Their seeds.
+    values : ndarray, (n_runs,)
+        Their values, none of them NaN.
+    n_total, n_finished : int
+        Runs in whatever state, and finished ones.
+    n_nan, n_failed, n_missing : int
+        Finished runs whose value is NaN, whose metric raised, that have no such curve or metric.
+    n_shorter, n_not_finite, n_unreadable, n_other_parameters : int
+        As of `Curves`.
+    reduction : str
+        As of `Curves`.
+    last_iteration : int or None
+        At which the longest curve ends; None for a metric, or without a curve.
+    numbers : dict of str to ndarray
+        "final", "auc" and, with a threshold, "iterations_to_threshold" of all runs that have the curve.
+    """
+
+    simulation_id: str
+    run_ids: tuple[int, ...]
+    seeds: tuple[int | None, ...]
+    values: FloatArray
+    n_total: int
+    n_finished: int
+    n_nan: int
+    n_failed: int
+    n_missing: int
+    n_shorter: int
+    n_not_finite: int
+    n_unreadable: int
+    n_other_parameters: int
+    reduction: str
+    last_iteration: int | None
+    numbers: dict[str, FloatArray]
+
+
+def values_of(
+    results: Results,
+    key: str | None,
+    metric: str | None,
+    value: Value = "final",
+    threshold: float | None = None,
+    direction: Direction = "below",
+) -> list[RunValues]:
+    """Return the values of all simulations in results, by a history key or by a metric.
+
+    Parameters
+    ----------
+    results : Results
+        The runs.
+    key, metric : str or None
+        One of them.
+    value, threshold, direction
+        As in `compare`; only for a key.
+
+    Raises
+    ------
+    ParameterError
+        ``value`` does not exist, needs a threshold that is not given, or there is a threshold for a metric.
+    UnknownName
+        There is no such key or metric.
+    """
+    if value not in VALUES:
+        raise ParameterError(f"No value {value!r}.{suggest(str(value), VALUES)} There are: {', '.join(VALUES)}.")
+    if metric is not None and (threshold is not None or value != "final"):
+        raise ParameterError("A metric is one number: value and threshold are for a key only.")
+    if value == "iterations_to_threshold" and threshold is None:
+        raise ParameterError("value='iterations_to_threshold' needs a threshold.")
+    if key is None:
+        return [_of_metric(results, values) for values in results.metric(str(metric)).values()]
+    return [_of_curves(results, curves, value, threshold, direction) for curves in results.curves(key).values()]
+
+
+def _of_metric(results: Results, found: MetricValues) -> RunValues:
+    n_finished = results.counts(found.simulation_id)["finished"]
+    return _known(
+        results,
+        found.simulation_id,
+        found.run_ids,
+        found.values,
+        n_failed=found.n_failed,
+        n_missing=n_finished - found.n_runs - found.n_failed,
+        n_other_parameters=found.n_other_parameters,
+    )
+
+
+def _of_curves(
+    results: Results, curves: Curves, value: Value, threshold: float | None, direction: Direction
+) -> RunValues:
+    n_points = np.searchsorted(curves.iterations, curves.ends, side="right")
+    numbers = {
+        "final": final_value(curves.values, n_points),
+        "auc": area_under_curve(curves.iterations, curves.values),
+    }
+    if threshold is not None:
+        numbers["iterations_to_threshold"] = iterations_to_threshold(
+            curves.iterations, curves.values, threshold, direction
+        )
+    n_finished = results.counts(curves.simulation_id)["finished"]
+    return _known(
+        results,
+        curves.simulation_id,
+        curves.run_ids,
+        numbers[value],
+        n_missing=n_finished - curves.n_runs - curves.n_unreadable,
+        n_shorter=curves.n_shorter,
+        n_not_finite=curves.n_not_finite,
+        n_unreadable=curves.n_unreadable,
+        n_other_parameters=curves.n_other_parameters,
+        reduction=curves.reduction,
+        last_iteration=max((end for end in curves.ends if end >= 0), default=None),
+        numbers=numbers,
+    )
+
+
+def _known(
+    results: Results,
+    simulation_id: str,
+    run_ids: Sequence[int],
+    values: FloatArray,
+    *,
+    n_failed: int = 0,
+    n_missing: int = 0,
+    n_shorter: int = 0,
+    n_not_finite: int = 0,
+    n_unreadable: int = 0,
+    n_other_parameters: int = 0,
+    reduction: str = "",
+    last_iteration: int | None = None,
+    numbers: dict[str, FloatArray] | None = None,
+) -> RunValues:
+    """Return the runs whose value is not NaN, and what is known about the others."""
+    known = ~np.isnan(values)
+    chosen = tuple(run_id for run_id, there in zip(run_ids, known.tolist(), strict=True) if there)
+    seeds = {run.run_id: run.seed for run in results.of(simulation_id)}
+    return RunValues(
+        simulation_id=simulation_id,
+        run_ids=chosen,
+        seeds=tuple(seeds[run_id] for run_id in chosen),
+        values=values[known],
+        n_total=results.total(simulation_id),
+        n_finished=results.counts(simulation_id)["finished"],
+        n_nan=int((~known).sum()),
+        n_failed=n_failed,
+        n_missing=n_missing,
+        n_shorter=n_shorter,
+        n_not_finite=n_not_finite,
+        n_unreadable=n_unreadable,
+        n_other_parameters=n_other_parameters,
+        reduction=reduction,
+        last_iteration=last_iteration,
+        numbers=numbers or {},
+    )
+
+
+def pair(first: RunValues, second: RunValues) -> tuple[FloatArray, FloatArray] | None:
+    """Return the values of two simulations run by run, if their runs belong together.
+
+    They do if at least two runs have the same id, and all runs that have the same id have the same seed.
+    """
+    others = dict(zip(second.run_ids, zip(second.seeds, second.values.tolist(), strict=True), strict=True))
+    pairs = [
+        (seed, value, *others[run_id])
+        for run_id, seed, value in zip(first.run_ids, first.seeds, first.values.tolist(), strict=True)
+        if run_id in others
+    ]
+    if len(pairs) < 2 or any(seed is None or seed != other for seed, _, other, _ in pairs):
+        return None
+    return np.array([value for _, value, _, _ in pairs]), np.array([value for _, _, _, value in pairs])

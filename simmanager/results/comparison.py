@@ -1,0 +1,380 @@
+"""The record of a comparison: what each simulation gave, how they differ; prints as tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from ..base.errors import PackageMissing, UnknownName, suggest
+from ..base.public import public
+from ..base.text import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@public("simmanager")
+@dataclass(frozen=True, slots=True)
+class SimulationSummary:
+    """What the runs of one simulation gave.
+
+    Parameters
+    ----------
+    simulation_id : str
+        Which simulation.
+    n_runs : int
+        Runs that have a value: what all statistics here are about.
+    n_total : int
+        Runs of the simulation, in whatever state.
+    n_finished : int
+        Runs that are finished.
+    mean, median, iqm, std : float
+        Of the values of the runs: mean, median, interquartile mean, standard deviation (n - 1). NaN if there are too
+        few runs.
+    low, high : float or None
+        Ends of the bootstrap interval of the statistic asked for; None with fewer than two runs.
+    final, auc, iterations_to_threshold : float or None
+        The statistic asked for, of the final values, of the areas under the curves, and of the iterations to the
+        threshold of those runs that reach it; None for a metric, or without a threshold. NaN without a run.
+    n_reached : int or None
+        Runs that reach the threshold.
+    n_nan : int
+        Finished runs whose value is NaN (also those that never reach a threshold); they are left out.
+    n_infinite : int
+        Runs whose value is infinite; they count.
+    n_failed, n_missing : int
+        Finished runs whose metric raised; those that have no such curve or metric at all.
+    n_shorter, n_not_finite, n_unreadable : int
+        Runs whose curve is shorter than the longest of this simulation, or holds NaN or infinities; finished runs
+        whose summary is damaged.
+    n_other_parameters : int
+        Runs that were made with other parameters than the simulation has now, before a rerun with changed ones.
+    run_ids, values : tuple, (n_runs,)
+        The runs and their values.
+    """
+
+    simulation_id: str
+    n_runs: int
+    n_total: int
+    n_finished: int
+    mean: float
+    median: float
+    iqm: float
+    std: float
+    low: float | None
+    high: float | None
+    final: float | None
+    auc: float | None
+    iterations_to_threshold: float | None
+    n_reached: int | None
+    n_nan: int
+    n_infinite: int
+    n_failed: int
+    n_missing: int
+    n_shorter: int
+    n_not_finite: int
+    n_unreadable: int
+    n_other_parameters: int
+    run_ids: tuple[int, ...]
+    values: tuple[float, ...]
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What has to be known about these runs, in words: ``("1 run: no interval", "metric failed in 2 runs")``."""
+        if self.n_finished == 0:
+            return ("no finished runs",)
+        few = {0: ("no finished run has a value",), 1: ("1 run: no interval",)}.get(self.n_runs, ())
+        counts = (
+            (self.n_total - self.n_finished, "{} not finished"),
+            (self.n_other_parameters, "{} made with other parameters"),
+            (self.n_failed, "metric failed in {}"),
+            (self.n_missing, "{} without this value"),
+            (self.n_nan, "{} left out (NaN)"),
+            (self.n_infinite, "{} infinite"),
+            (self.n_not_finite, "NaN or inf in the curve of {}"),
+            (self.n_shorter, "{} shorter"),
+            (self.n_unreadable, "summary of {} damaged"),
+        )
+        found = (text.format(f"{n} run" if n == 1 else f"{n} runs") for n, text in counts if n)
+        return (*few, *found)
+
+
+@public("simmanager")
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How two simulations differ.
+
+    Parameters
+    ----------
+    first, second : str
+        The simulations.
+    difference : float
+        Statistic of the first minus that of the second.
+    low, high : float or None
+        Ends of its bootstrap interval; None if one of them has fewer than two runs.
+    probability_of_improvement : float
+        Probability that a run of the first has a larger value than one of the second; ties count half.
+    probability_low, probability_high : float or None
+        Ends of its bootstrap interval.
+    paired : bool
+        Runs of the same id have the same seed: they are drawn and compared together.
+    n_first, n_second : int
+        Runs that were compared; if paired, the number of pairs.
+    """
+
+    first: str
+    second: str
+    difference: float
+    low: float | None
+    high: float | None
+    probability_of_improvement: float
+    probability_low: float | None
+    probability_high: float | None
+    paired: bool
+    n_first: int
+    n_second: int
+
+    @property
+    def n(self) -> int:
+        """Number of pairs if paired, else of all runs of both."""
+        return self.n_first if self.paired else self.n_first + self.n_second
+
+
+@public("simmanager")
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison:
+    """What `compare` found; prints as two tables.
+
+    Parameters
+    ----------
+    name : str
+        Id of the batch.
+    key, metric : str or None
+        The history key or the metric that was compared.
+    value : str
+        Which number of a curve: "final", "auc" or "iterations_to_threshold"; "" for a metric.
+    reduction : str
+        How a value that is an array became one number; "" if it was one.
+    statistic : str
+        "iqm", "mean" or "median": what the intervals and differences are about.
+    level : float
+        Of the intervals.
+    n_resamples, seed : int
+        Of the bootstrap.
+    threshold, direction : float or None, str
+        What a curve had to reach, and from which side.
+    simulations : tuple of SimulationSummary
+        In the order of the batch.
+    differences : tuple of Difference
+        One for each pair of simulations that have a value, or for each with the baseline.
+    notes : tuple of str
+        What has to be known about all of it, in words: which differences are missing, and why.
+    """
+
+    name: str
+    key: str | None
+    metric: str | None
+    value: str
+    reduction: str
+    statistic: str
+    level: float
+    n_resamples: int
+    seed: int
+    threshold: float | None
+    direction: str
+    simulations: tuple[SimulationSummary, ...]
+    differences: tuple[Difference, ...]
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, simulation_id: str) -> SimulationSummary:
+        for one in self.simulations:
+            if one.simulation_id == simulation_id:
+                return one
+        known = [one.simulation_id for one in self.simulations]
+        raise UnknownName(
+            f"No simulation {simulation_id!r}.{suggest(str(simulation_id), known)} There are: {', '.join(known)}."
+        )
+
+    def __str__(self) -> str:
+        return text_of(self)
+
+    def __repr__(self) -> str:
+        return str(self)  # at a prompt, the table as well
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a pandas DataFrame with a row for each simulation: the fields of `SimulationSummary` but the last two.
+
+        Raises
+        ------
+        PackageMissing
+            pandas is not installed; says how to install it.
+        """
+        return frame_of(SimulationSummary, self.simulations, without=("run_ids", "values"))
+
+    def differences_to_frame(self) -> pd.DataFrame:
+        """Return a pandas DataFrame with a row for each `Difference`. Raises as `to_frame` does."""
+        return frame_of(Difference, self.differences)
+
+
+#: What the statistics are called in a table.
+_TITLES = {"iqm": "IQM", "mean": "mean", "median": "median"}
+_NAMES = {"iqm": "interquartile mean", "mean": "mean", "median": "median"}
+
+#: What the numbers of a curve are called.
+_VALUES = {
+    "final": "final value of {}",
+    "auc": "area under the curve of {}",
+    "iterations_to_threshold": "iterations to the threshold of {}",
+}
+
+#: Headers of columns that hold text; the others hold numbers and are aligned to the right.
+_TEXTS = ("simulation", "remarks", "difference")
+
+Rows = list[tuple[str, ...]]
+
+
+def text_of(comparison: Comparison) -> str:
+    """Return a comparison as text: a heading, a table of simulations, a table of differences, what is missing."""
+    parts = [plain(heading(comparison)), _table(*simulation_rows(comparison))]
+    if comparison.differences:
+        parts.append(_table(*difference_rows(comparison)))
+    parts += [plain(line) for line in comparison.notes]
+    return "\n".join(parts)
+
+
+def html_of(comparison: Comparison) -> str:
+    """Return a comparison as HTML, for a notebook; whatever a name holds is shown as text."""
+    parts = [f"<p>{escape(plain(heading(comparison)))}</p>", _html_table(*simulation_rows(comparison))]
+    if comparison.differences:
+        parts.append(_html_table(*difference_rows(comparison)))
+    parts += [f"<p>{escape(plain(line))}</p>" for line in comparison.notes]
+    return f"<div>{''.join(parts)}</div>"
+
+
+def frame_of(kind: type, records: Iterable[Any], without: Sequence[str] = ()) -> pd.DataFrame:
+    """Return dataclass records as a pandas DataFrame, a row for each.
+
+    Raises
+    ------
+    PackageMissing
+        pandas is not installed; says how to install it.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise PackageMissing("A table needs pandas. Install it: pip install 'simmanager[frames]'") from error
+    names = [field.name for field in dataclasses.fields(kind) if field.name not in without]
+    return pd.DataFrame([{name: getattr(record, name) for name in names} for record in records], columns=names)
+
+
+def heading(comparison: Comparison) -> str:
+    """Return what is compared, and how, in one line."""
+    if comparison.key is None:
+        quantity = str(comparison.metric)
+    else:
+        quantity = _VALUES[comparison.value].format(comparison.key)
+    reduced = f" ({comparison.reduction})" if comparison.reduction else ""
+    return (
+        f"{comparison.name}: {quantity}{reduced}. {_NAMES[comparison.statistic].capitalize()} over runs, "
+        f"{100 * comparison.level:.4g}% percentile bootstrap interval "
+        f"({comparison.n_resamples} resamples, seed {comparison.seed})"
+    )
+
+
+def simulation_rows(comparison: Comparison) -> tuple[tuple[str, ...], Rows]:
+    """Return the header and the rows of the table of simulations."""
+    main = comparison.statistic
+    others = [name for name in _TITLES if name != main]
+    header = ["simulation", "runs", _TITLES[main], "interval", *(_TITLES[name] for name in others), "std"]
+    if comparison.key is not None:
+        header += [title for name, title in (("final", "final"), ("auc", "AUC")) if name != comparison.value]
+    if comparison.threshold is not None:
+        side = "<=" if comparison.direction == "below" else ">="
+        header.append(f"iterations to {side} {comparison.threshold:.4g}")
+    rows = [_simulation_row(comparison, one, others) for one in comparison.simulations]
+    return (*header, "remarks"), rows
+
+
+def _simulation_row(comparison: Comparison, one: SimulationSummary, others: list[str]) -> tuple[str, ...]:
+    cells = [
+        one.simulation_id,
+        f"{one.n_runs} of {one.n_total}",
+        number(getattr(one, comparison.statistic)),
+        interval(one.low, one.high),
+        *(number(getattr(one, name)) for name in others),
+        number(one.std),
+    ]
+    if comparison.key is not None:
+        cells += [number(getattr(one, name)) for name in ("final", "auc") if name != comparison.value]
+    if comparison.threshold is not None:
+        n_curves = len(one.run_ids) + one.n_nan
+        reached = f" ({one.n_reached} of {n_curves})" if n_curves else ""
+        cells.append(f"{number(one.iterations_to_threshold)}{reached}")
+    return (*cells, "; ".join(one.remarks))
+
+
+def difference_rows(comparison: Comparison) -> tuple[tuple[str, ...], Rows]:
+    """Return the header and the rows of the table of differences."""
+    header = ("difference", _TITLES[comparison.statistic], "interval", "P(first > second)", "interval", "runs")
+    return header, [_difference_row(one) for one in comparison.differences]
+
+
+def _difference_row(one: Difference) -> tuple[str, ...]:
+    return (
+        f"{one.first} - {one.second}",
+        number(one.difference),
+        interval(one.low, one.high),
+        number(one.probability_of_improvement),
+        interval(one.probability_low, one.probability_high),
+        f"{one.n_first} pairs, same seeds" if one.paired else f"{one.n_first} and {one.n_second}",
+    )
+
+
+def number(value: float | None) -> str:
+    """Return a number with four digits; "" for None and for NaN, which stands for no value."""
+    return "" if value is None or value != value else f"{value:.4g}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Return the two ends; "" if there is no interval."""
+    return "" if low is None or high is None else f"[{number(low)}, {number(high)}]"
+
+
+def _table(header: Sequence[str], rows: Rows) -> str:
+    """Return a table as plain text, whatever the terminal is."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for title in header:
+        table.add_column(Text(title), justify="left" if title in _TEXTS else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(plain(cell).replace("\n", " ")) for cell in row))
+    file = io.StringIO()
+    Console(file=file, width=10_000, force_terminal=False, force_jupyter=False).print(table)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+
+
+def _html_table(header: Sequence[str], rows: Rows) -> str:
+    head = "".join(f'<th style="{_align(title)}">{escape(title)}</th>' for title in header)
+    body = (
+        "".join(
+            f'<td style="{_align(title)}">{escape(plain(cell))}</td>' for title, cell in zip(header, row, strict=True)
+        )
+        for row in rows
+    )
+    lines = "".join(f"<tr>{cells}</tr>" for cells in body)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def _align(title: str) -> str:
+    return f"text-align: {'left' if title in _TEXTS else 'right'}"

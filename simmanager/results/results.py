@@ -1,0 +1,406 @@
+"""Results: the runs of a batch as data. Reads text, JSON and arrays only; never unpickles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from ..base.errors import BatchDamaged, BatchNotFound, PackageMissing, UnknownName, suggest
+from ..base.metrics import RECORD_METRICS
+from ..base.public import public
+from ..disk.batch_folder import BatchFolder
+from ..disk.state import RunState
+from ..status.reader import read_status
+from ..status.status import BatchStatus, summarise_runs
+from .rows import as_json, run_rows, write_csv
+from .run_result import RunResult, flatten, result_of
+from .summary_reader import Summaries, curve_keys, curve_of, maps_of, trajectory_of
+from .values import Curves, Map, MetricValues, Trajectory, together
+
+__all__ = ["Curves", "Map", "MetricValues", "Results", "RunResult", "Trajectory", "read_results"]
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .summary_reader import Arrays
+
+_Found = TypeVar("_Found")
+
+
+@public("simmanager")
+class Results(Sequence[RunResult]):
+    """The runs of a batch as data, at the moment they were read: what tables, statistics and figures are made of.
+
+    Made by `read_results` or ``SimulationManager.results()``. Runs that are missing, failed or running are records,
+    too, and every answer says how many runs it is about.
+
+    Parameters
+    ----------
+    status : BatchStatus
+        How the batch stands.
+    runs : iterable of RunResult
+        In (simulation, run_id) order.
+    parameters : mapping
+        simulation_id -> its flattened parameters, in the order of the batch.
+    metric_names : iterable of str
+        Metrics that the simulations have.
+    """
+
+    def __init__(
+        self,
+        status: BatchStatus,
+        runs: Iterable[RunResult],
+        parameters: Mapping[str, dict[str, Any]],
+        metric_names: Iterable[str] = (),
+        *,
+        _summaries: Summaries | None = None,
+    ) -> None:
+        self.status = status
+        self.runs = tuple(runs)
+        self._parameters = dict(parameters)
+        self._declared = tuple(metric_names)
+        self._summaries = _summaries or Summaries()
+        self._of: dict[str, list[RunResult]] = {name: [] for name in self._parameters}
+        for run in self.runs:
+            self._of.setdefault(run.simulation_id, []).append(run)
+
+    @property
+    def path(self) -> Path:
+        """Folder of the batch."""
+        return Path(self.status.path)
+
+    @property
+    def name(self) -> str:
+        """Id of the batch."""
+        return self.status.manager_id
+
+    @property
+    def simulation_ids(self) -> tuple[str, ...]:
+        """The simulations, in the order of the batch."""
+        return tuple(self._of)
+
+    @overload
+    def __getitem__(self, index: int) -> RunResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RunResult, ...]: ...
+    def __getitem__(self, index: int | slice) -> RunResult | tuple[RunResult, ...]:
+        return self.runs[index]
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __iter__(self) -> Iterator[RunResult]:
+        return iter(self.runs)
+
+    def __repr__(self) -> str:
+        return f"<Results of {self.name!r}: {len(self._of)} simulations, {self.status.headline}>"
+
+    # Asking it -------------------------------------------------------------------------------------------------
+
+    def select(self, simulations: str | Iterable[str] | None = None) -> Results:
+        """Return the results of some simulations only, in the order given.
+
+        Parameters
+        ----------
+        simulations : str or iterable of str, optional
+            One simulation_id or several; all by default.
+
+        Raises
+        ------
+        UnknownName
+            There is no such simulation; lists those that exist.
+        """
+        if simulations is None:
+            return self
+        chosen = self._chosen(simulations)
+        runs = [run for name in chosen for run in self._of[name]]
+        paths = {(run.simulation_id, str(run.path)) for run in runs}
+        old = self.status
+        some = tuple(run for run in old.runs if (run.simulation_id, run.path) in paths)
+        status = summarise_runs(old.manager_id, self.path, some, alive=old.manager_alive, damage=old.damage)
+        parameters = {name: self._parameters.get(name, {}) for name in chosen}
+        return Results(status, runs, parameters, self._declared, _summaries=self._summaries)
+
+    def _chosen(self, simulations: str | Iterable[str] | None) -> list[str]:
+        if simulations is None:
+            return list(self._of)
+        wanted = [simulations] if isinstance(simulations, str) else list(dict.fromkeys(simulations))
+        for name in wanted:
+            if name not in self._of:
+                raise UnknownName(
+                    f"No simulation {name!r}.{suggest(str(name), self._of)} There are: {', '.join(self._of)}."
+                )
+        return wanted
+
+    def of(self, simulation_id: str) -> tuple[RunResult, ...]:
+        """Return the runs of one simulation.
+
+        Raises
+        ------
+        UnknownName
+            There is none of that id.
+        """
+        return tuple(self._of[self._chosen(simulation_id)[0]])
+
+    def total(self, simulation_id: str) -> int:
+        """Return the number of runs of a simulation, in whatever state."""
+        return len(self.of(simulation_id))
+
+    def counts(self, simulation_id: str) -> dict[str, int]:
+        """Return each of the five state keywords -> number of runs of a simulation."""
+        counts = dict.fromkeys((state.value for state in RunState), 0)
+        for run in self.of(simulation_id):
+            counts[run.state] += 1
+        return counts
+
+    def parameters(self, simulation_id: str) -> dict[str, Any]:
+        """Return the flattened parameters of a simulation; {} where nothing tells (NeuralPlayground's folders)."""
+        return dict(self._parameters.get(self._chosen(simulation_id)[0], {}))
+
+    def varying_parameters(self) -> dict[str, dict[str, Any]]:
+        """Return the parameters in which simulations differ: ``"agent_params.lr_td"`` -> {simulation_id: value}.
+
+        A simulation that lacks the parameter is left out of its dict.
+        """
+        names = dict.fromkeys(name for parameters in self._parameters.values() for name in parameters)
+        varying = {}
+        for name in names:
+            values = {sim: own[name] for sim, own in self._parameters.items() if name in own}
+            first = next(iter(values.values()))
+            if len(values) < len(self._parameters) or any(value != first for value in values.values()):
+                varying[name] = values
+        return varying
+
+    # What the runs gave ----------------------------------------------------------------------------------------
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The metrics that the simulations declare or that a run has; not the fields of the record."""
+        found = (name for run in self.runs for name in (*run.metrics, *run.metric_errors))
+        return tuple(dict.fromkeys((*self._declared, *found)))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The curves that finished runs have: history keys of numbers, as `curves` takes them."""
+        return tuple(dict.fromkeys(key for run in self._finished() for key in curve_keys(self._summaries.of(run.path))))
+
+    @property
+    def unreadable(self) -> dict[Path, str]:
+        """Finished runs whose summary is damaged, and what is wrong with it."""
+        for run in self._finished():
+            self._summaries.of(run.path)
+        paths = {run.path for run in self.runs}
+        return {path: why for path, why in self._summaries.unreadable.items() if path in paths}
+
+    def _finished(self, simulation_id: str | None = None) -> list[RunResult]:
+        runs = self.runs if simulation_id is None else self._of[simulation_id]
+        return [run for run in runs if run.state == RunState.FINISHED]
+
+    def curves(self, key: str, simulations: str | Iterable[str] | None = None) -> dict[str, Curves]:
+        """Return one history key of all finished runs, simulation by simulation.
+
+        Runs of different lengths, or sampled differently, are put on common iterations (see `curves.align`).
+
+        Parameters
+        ----------
+        key : str
+            Name in the training history; `keys` lists them.
+        simulations : str or iterable of str, optional
+            All by default.
+
+        Returns
+        -------
+        dict of str to Curves
+            Also for simulations without a finished run.
+
+        Raises
+        ------
+        UnknownName
+            No finished run has that curve (lists those that exist), or there is no such simulation.
+        """
+        chosen = self._chosen(simulations)
+        found = {name: self._curves(key, name) for name in chosen}
+        if not any(curves.n_runs for curves in found.values()):
+            known = self.keys
+            if key not in known and self._finished():
+                listing = f"There are: {', '.join(known)}." if known else "There are none."
+                if key in self.metric_names:
+                    listing = f"It is a metric (metric={key!r}). {listing}"
+                raise UnknownName(f"No curve {key!r}.{suggest(str(key), known)} {listing}")
+        return found
+
+    def _curves(self, key: str, simulation_id: str) -> Curves:
+        finished = self._finished(simulation_id)
+        found = [(run, curve_of(self._summaries.of(run.path), key)) for run in finished]
+        sampled = [
+            (run.run_id, curve.iterations * _stride(run.parameters), curve.values)
+            for run, curve in found
+            if curve is not None
+        ]
+        return together(
+            key,
+            simulation_id,
+            sampled,
+            reduction=next((curve.reduction for _, curve in found if curve is not None), ""),
+            n_total=len(self._of[simulation_id]),
+            n_unreadable=sum(run.path in self._summaries.unreadable for run in finished),
+            n_other_parameters=self._made_otherwise(simulation_id, [run_id for run_id, _, _ in sampled]),
+        )
+
+    def metric(self, name: str, simulations: str | Iterable[str] | None = None) -> dict[str, MetricValues]:
+        """Return one metric of all finished runs, simulation by simulation.
+
+        Parameters
+        ----------
+        name : str
+            One of `metric_names`, or a field of the record: "duration_s", "cpu_s", "peak_mb".
+        simulations : str or iterable of str, optional
+            All by default.
+
+        Returns
+        -------
+        dict of str to MetricValues
+            Also for simulations without a finished run.
+
+        Raises
+        ------
+        UnknownName
+            There is no such metric (lists those that exist) or simulation.
+        """
+        known = (*self.metric_names, *RECORD_METRICS)
+        if name not in known:
+            raise UnknownName(f"No metric {name!r}.{suggest(str(name), known)} There are: {', '.join(known)}.")
+        return {simulation: self._metric(name, simulation) for simulation in self._chosen(simulations)}
+
+    def _metric(self, name: str, simulation_id: str) -> MetricValues:
+        import numpy as np
+
+        finished = self._finished(simulation_id)
+        if name in RECORD_METRICS:
+            found = [(run, getattr(run, name)) for run in finished if getattr(run, name) is not None]
+        else:
+            found = [(run, run.metrics[name]) for run in finished if name in run.metrics]
+        return MetricValues(
+            name=name,
+            simulation_id=simulation_id,
+            run_ids=tuple(run.run_id for run, _ in found),
+            seeds=tuple(run.seed for run, _ in found),
+            values=np.array([value for _, value in found], dtype=np.float64),
+            n_total=len(self._of[simulation_id]),
+            n_failed=sum(name in run.metric_errors for run in finished),
+            n_other_parameters=self._made_otherwise(simulation_id, [run.run_id for run, _ in found]),
+        )
+
+    def _made_otherwise(self, simulation_id: str, run_ids: Iterable[int]) -> int:
+        """Return how many of these runs were made with other parameters than the simulation has now."""
+        own, now = {run.run_id: run.parameters for run in self._of[simulation_id]}, self._parameters[simulation_id]
+        return sum(own[run_id] != now for run_id in run_ids)
+
+    def maps(self, simulations: str | Iterable[str] | None = None) -> dict[str, dict[int, dict[str, Map]]]:
+        """Return the maps that the models of finished runs gave: simulation_id -> run_id -> name -> `Map`.
+
+        Raises
+        ------
+        UnknownName
+            There is no such simulation.
+        """
+        return {
+            sim: {run: maps for run, maps in found.items() if maps} for sim, found in self._each(simulations, maps_of)
+        }
+
+    def trajectories(self, simulations: str | Iterable[str] | None = None) -> dict[str, dict[int, Trajectory]]:
+        """Return the trajectories in the arenas of finished runs: simulation_id -> run_id -> `Trajectory`.
+
+        Raises
+        ------
+        UnknownName
+            There is no such simulation.
+        """
+        return {
+            sim: {run: path for run, path in found.items() if path is not None}
+            for sim, found in self._each(simulations, trajectory_of)
+        }
+
+    def _each(
+        self, simulations: str | Iterable[str] | None, what: Callable[[Arrays], _Found]
+    ) -> Iterator[tuple[str, dict[int, _Found]]]:
+        for name in self._chosen(simulations):
+            yield name, {run.run_id: what(self._summaries.of(run.path)) for run in self._finished(name)}
+
+    # As a table ------------------------------------------------------------------------------------------------
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one flat dict for each run: the fields of the record, its parameters, its metrics.
+
+        Parameters have their flattened names (``agent_params.lr_td``), metrics have ``metrics.`` before theirs;
+        ``metric_errors`` is a text. All rows have the same keys, in the same order; None where a run has no such value.
+        """
+        return run_rows(self.runs, self._parameters, self.metric_names)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return `rows` as a pandas DataFrame.
+
+        Raises
+        ------
+        PackageMissing
+            pandas is not installed; says how to install it.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise PackageMissing("A DataFrame needs pandas. Install it: pip install 'simmanager[frames]'") from error
+        return pd.DataFrame(self.rows())
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write `rows` as a CSV file (UTF-8, one header line; lists in it are JSON)."""
+        with Path(path).open("w", encoding="utf-8", newline="") as file:
+            write_csv(self.rows(), file)
+
+    def to_json(self) -> str:
+        """Return `rows` as JSON text; NaN and infinities are the texts "nan", "inf" and "-inf"."""
+        return as_json(self.rows())
+
+
+@public("simmanager")
+def read_results(path: Path | str) -> Results:
+    """Read the results of a batch, of a single run, or of a folder of NeuralPlayground results.
+
+    Needs no lock and blocks nobody. Opens text, JSON and arrays without pickle only: safe on anybody's folder.
+
+    Parameters
+    ----------
+    path : path-like
+        Its folder.
+
+    Raises
+    ------
+    BatchNotFound
+        There is nothing of that kind.
+    """
+    status = read_status(path)
+    entries = _described_simulations(Path(path))
+    found = dict.fromkeys([*entries, *(run.simulation_id for run in status.runs)])
+    parameters = {name: flatten(entries.get(name, {})) for name in found}
+    runs = [result_of(run, parameters[run.simulation_id]) for run in status.runs]
+    declared = (name for entry in entries.values() for name in _declared_metrics(entry))
+    return Results(status, runs, parameters, dict.fromkeys(declared))
+
+
+def _described_simulations(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        manifest = BatchFolder(path).read_manifest()
+    except (BatchNotFound, BatchDamaged):
+        return {}
+    return {entry["simulation_id"]: entry for entry in manifest.simulations}
+
+
+def _declared_metrics(entry: dict[str, Any]) -> list[str]:
+    metrics = entry.get("metrics")
+    return list(metrics) if isinstance(metrics, dict) else []
+
+
+def _stride(parameters: Mapping[str, Any]) -> int:
+    """Return how many iterations are between two rows of a history, as the training loops of this package call it."""
+    every = parameters.get("training_loop_params.record_every", 1)
+    return every if isinstance(every, int) and 1 <= every < 2**31 else 1

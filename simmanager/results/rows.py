@@ -1,0 +1,104 @@
+"""Results as tables: flat rows, CSV, JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from ..disk.run_record import json_number
+
+if TYPE_CHECKING:
+    from .run_result import RunResult
+    from .values import Curves
+
+#: Fields of a run that a row shows as they are.
+_FIELDS = (
+    "simulation_id",
+    "run_id",
+    "state",
+    "seed",
+    "attempt",
+    "started",
+    "ended",
+    "duration_s",
+    "cpu_s",
+    "peak_mb",
+    "error",
+    "host",
+    "pid",
+)
+
+
+def run_rows(
+    runs: Iterable[RunResult], parameters: Mapping[str, Mapping[str, Any]], metrics: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return one flat dict for each run, all with the same keys.
+
+    Parameters
+    ----------
+    runs : iterable of RunResult
+        One row each.
+    parameters : mapping
+        Flattened parameters of each simulation: their names become columns.
+    metrics : sequence of str
+        Names of metrics: columns, too.
+    """
+    names = dict.fromkeys(name for own in parameters.values() for name in own)
+    return [
+        {
+            **{name: getattr(run, name) for name in _FIELDS},
+            "path": str(run.path),
+            **{name: run.parameters.get(name) for name in names},
+            **{f"metrics.{name}": run.metrics.get(name) for name in metrics},
+            "metric_errors": "; ".join(f"{name}: {why}" for name, why in run.metric_errors.items()),
+        }
+        for run in runs
+    ]
+
+
+def curve_rows(curves: Mapping[str, Curves]) -> list[dict[str, Any]]:
+    """Return one dict for each point of each run: simulation_id, run_id, iteration, value."""
+    return [
+        {"simulation_id": name, "run_id": run_id, "iteration": iteration, "value": value}
+        for name, own in curves.items()
+        for run_id, values in zip(own.run_ids, own.values.tolist(), strict=True)
+        for iteration, value in zip(own.iterations.tolist(), values, strict=True)
+    ]
+
+
+def write_csv(rows: Sequence[Mapping[str, Any]], file: TextIO) -> None:
+    """Write rows with the same keys as CSV, with a header line; lists and dicts in them are JSON."""
+    import csv
+
+    writer = csv.writer(file, lineterminator="\n")
+    if rows:
+        writer.writerow(map(_cell, rows[0]))
+    writer.writerows(map(_cell, row.values()) for row in rows)
+
+
+def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as JSON text: a list of objects, a line each; NaN and infinities are texts."""
+    return "[" + ",\n ".join(map(_json, rows)) + "]"
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(_with_texts(value))
+
+
+def _with_texts(value: Any) -> Any:
+    if isinstance(value, float):
+        return json_number(value)
+    if isinstance(value, dict):
+        return {name: _with_texts(item) for name, item in value.items()}
+    return [_with_texts(item) for item in value] if isinstance(value, list) else value
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as a cell: texts in one line, without anything that a terminal would obey."""
+    from ..base.text import plain
+
+    if isinstance(value, (list, dict)):
+        return _json(value)
+    return plain(value).replace("\n", " ") if isinstance(value, str) else value

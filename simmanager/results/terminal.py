@@ -1,0 +1,121 @@
+"""How results look on a terminal: a table of simulations, a table of runs."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from ..base.clock import duration
+from ..base.text import plain
+from ..disk.state import RunState
+from ..status.tree import console, state_text
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from .results import Results
+    from .run_result import RunResult
+
+#: Parameters that are shown; more would leave no room for their values.
+_MAX_PARAMETERS = 4
+
+#: Characters of a parameter value that are shown.
+_MAX_VALUE = 40
+
+
+def print_results(results: Results) -> None:
+    """Print what the simulations are, how many of their runs are finished, and all runs with their metrics."""
+    screen = console()
+    screen.print(simulations_table(results))
+    if left := len(results.varying_parameters()) - len(_shown_parameters(results)):
+        screen.print(f"({left} more {'parameter differs' if left == 1 else 'parameters differ'}: --csv shows all)")
+    screen.print()
+    screen.print(runs_table(results))
+    for line in metric_failures(results):
+        screen.print(line)
+
+
+def simulations_table(results: Results) -> Table:
+    """Return a row for each simulation: how many runs are finished, in which parameters they differ, mean metrics."""
+    varying, metrics = _shown_parameters(results), results.metric_names
+    table = _table("simulation", "finished", *varying, *(f"mean {name}" for name in metrics))
+    for name in results.simulation_ids:
+        counts = results.counts(name)
+        finished = f"{counts[RunState.FINISHED]} of {results.total(name)} runs"
+        parameters = (_value(values.get(name)) for values in varying.values())
+        table.add_row(plain(name), finished, *parameters, *(_mean(results, name, metric) for metric in metrics))
+    return table
+
+
+def _mean(results: Results, simulation_id: str, metric: str) -> str:
+    values = [run.metrics[metric] for run in results.of(simulation_id) if metric in run.metrics]
+    values = [value for value in values if not math.isnan(value)]
+    return f"{sum(values) / len(values):.4g}" if values else ""
+
+
+def _shown_parameters(results: Results) -> dict[str, dict[str, Any]]:
+    """Return the parameters in which simulations differ, first those that tell simulations of one kind apart."""
+    varying = results.varying_parameters()
+    classes: dict[Any, list[str]] = {}
+    for name in results.simulation_ids:
+        parameters = results.parameters(name)
+        kind = tuple(str(parameters.get(part)) for part in ("agent_class", "env_class", "training_loop"))
+        classes.setdefault(kind, []).append(name)
+
+    def told_apart(parameter: str) -> int:
+        values = varying[parameter]
+        return sum(len({repr(values.get(name)) for name in names}) > 1 for names in classes.values())
+
+    shared = {name: len(values) == len(results.simulation_ids) for name, values in varying.items()}
+    useful = sorted((name for name in varying if told_apart(name) or shared[name]), key=lambda name: -told_apart(name))
+    return {name: varying[name] for name in useful[:_MAX_PARAMETERS]}
+
+
+def runs_table(results: Results) -> Table:
+    """Return a row for each run: state, duration, memory, metrics, error."""
+    metrics = results.metric_names
+    table = _table("simulation", "run", "state", "duration", "peak MB", *metrics, "error")
+    for run in results:
+        table.add_row(
+            plain(run.simulation_id),
+            str(run.run_id),
+            state_text(RunState(run.state)),
+            duration(run.duration_s),
+            "" if run.peak_mb is None else f"{run.peak_mb:.0f}",
+            *(_metric(run, name) for name in metrics),
+            plain(run.error),
+        )
+    return table
+
+
+def metric_failures(results: Results) -> list[str]:
+    """Return a line for each reason for which metrics failed: ``grid_score failed in 2 runs: ValueError: ...``."""
+    found: dict[tuple[str, str], int] = {}
+    for run in results:
+        for failure in run.metric_errors.items():
+            found[failure] = found.get(failure, 0) + 1
+    return [
+        plain(f"{name} failed in {number} {'run' if number == 1 else 'runs'}: {why}").replace("\n", " ")
+        for (name, why), number in found.items()
+    ]
+
+
+def _table(*columns: str) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(Text(plain(name)), overflow="fold", no_wrap=name == columns[0])
+    return table
+
+
+def _metric(run: RunResult, name: str) -> str:
+    if name in run.metric_errors:
+        return "failed"
+    return f"{run.metrics[name]:.4g}" if name in run.metrics else ""
+
+
+def _value(value: Any) -> str:
+    text = plain("" if value is None else str(value)).replace("\n", " ")
+    return text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 1]}…"

@@ -1,0 +1,96 @@
+"""A simulation in words, as manager.json keeps it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..base.metrics import describe_metrics
+
+#: What a simulation consists of, in the order of the constructor; NeuralPlayground's have the same.
+FIELDS = (
+    "agent_class",
+    "agent_params",
+    "env_class",
+    "env_params",
+    "training_loop",
+    "training_loop_params",
+    "simulation_id",
+)
+
+
+PARAMS = ("agent_params", "env_params", "training_loop_params")
+
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+#: Bits of the longest integer that is shown in decimal digits.
+_MAX_BITS = 1000
+
+
+def readable(value: Any, depth: int = 0) -> Any:
+    """Return a parameter value as something that JSON can hold and a person can read; never raises."""
+    try:
+        return _readable(value, depth)
+    except Exception:  # of the value's own methods
+        return f"<{type(value).__name__}>"
+
+
+def _readable(value: Any, depth: int) -> Any:
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:  # more digits than Python likes to print
+        return _cut(hex(value), 200, hex(value))
+    if value is None or isinstance(value, (bool, int, str)):
+        return value if not isinstance(value, str) or len(value) <= 1000 else _cut(value, 1000, value)
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else repr(value)
+    if depth < 5 and isinstance(value, Mapping) and len(value) <= 200:
+        return {str(key): readable(item, depth + 1) for key, item in value.items()}
+    if depth < 5 and isinstance(value, (list, tuple)) and len(value) <= 100:
+        return [readable(item, depth + 1) for item in value]
+    if depth < 5 and isinstance(value, (set, frozenset)) and len(value) <= 100:  # their order differs between processes
+        return sorted((readable(item, depth + 1) for item in value), key=repr)
+    size = getattr(value, "size", None)  # a method in torch
+    if hasattr(value, "tolist") and isinstance(size, int) and size <= 100:
+        return readable(value.tolist(), depth + 1) if depth < 5 else _shown(value)
+    if isinstance(value, type) or hasattr(value, "__qualname__"):
+        return name_of(value)
+    text = _shown(value)
+    if hasattr(value, "tobytes") and not getattr(getattr(value, "dtype", None), "hasobject", True):
+        return _cut(text, 200, value.tobytes())  # a large array, of which NumPy shows the corners only
+    return text if len(text) <= 200 else _cut(text, 200, text)
+
+
+def _cut(text: str, length: int, content: str | bytes) -> str:
+    """Shorten a text; a hash of the whole content tells it from another one that begins in the same way."""
+    whole = content if isinstance(content, bytes) else content.encode(errors="backslashreplace")
+    return f"{text[:length]}… #{hashlib.sha256(whole).hexdigest()[:8]}"
+
+
+def describe_simulation(sim: Any) -> dict[str, Any]:
+    """Return the readable entry of a simulation in manager.json."""
+    entry: dict[str, Any] = {"simulation_id": sim.simulation_id}
+    for name in FIELDS[:-1]:
+        value = getattr(sim, name)
+        entry[name] = (readable(value) or {}) if name in PARAMS else name_of(value)
+    if sim.metrics:
+        entry["metrics"] = describe_metrics(sim.metrics)
+    return entry
+
+
+def name_of(thing: Any) -> str | None:
+    """Return ``module:name`` of a class or function, else how a thing shows itself; None for None."""
+    if thing is None:
+        return None
+    name = getattr(thing, "__qualname__", None)
+    return f"{getattr(thing, '__module__', '?')}:{name}" if name else _shown(thing)
+
+
+def _shown(thing: Any) -> str:
+    """Return ``repr`` without addresses in memory: the same thing in another process must look the same."""
+    try:
+        return _ADDRESS.sub("", repr(thing))
+    except Exception:
+        return f"<{type(thing).__name__}>"

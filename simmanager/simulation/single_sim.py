@@ -1,0 +1,328 @@
+"""SingleSim: the recipe of a simulation."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import ParameterTypeError, RecipeError, SimManagerError, SimulationError, suggest
+from ..base.metrics import check_metrics
+from ..base.public import public
+from ..disk.run_folder import RunFolder
+from .description import FIELDS, PARAMS, describe_simulation, name_of
+
+#: What a recipe holds: ours have metrics, too.
+_ALL_FIELDS = (*FIELDS, "metrics")
+
+#: Fields without which a simulation cannot run.
+_NEEDED = ("agent_class", "env_class", "training_loop")
+
+
+#: Where ``run_sim`` saves by default, in the working directory.
+DEFAULT_PATH = "results_sim"
+
+
+@public("simmanager")
+class SingleSim:
+    """One simulation: agent class, environment class, training loop and their parameters.
+
+    Parameters
+    ----------
+    agent_class : callable, optional
+        ``agent_class(**agent_params)`` makes an object with ``act(obs)`` and ``update()``.
+    agent_params : dict, optional
+        Parameters of the agent.
+    env_class : callable, optional
+        ``env_class(**env_params)`` makes an object with ``reset() -> obs, state`` and
+        ``step(action) -> obs, state, reward``.
+    env_params : dict, optional
+        Parameters of the environment.
+    training_loop : callable, optional
+        ``training_loop(agent, env, **training_loop_params) -> agent, env, history``.
+    training_loop_params : dict, optional
+        Parameters of the training loop.
+    simulation_id : str, optional
+        Name of the simulation; it becomes the name of a folder.
+    metrics : dict, optional
+        Name -> ``function(agent, env, history)`` that returns a number.
+
+    Notes
+    -----
+    All fields may be left out and filled later, by assignment or with `load_params`.
+
+    Metrics are computed where the run was executed, once its results are saved, each with the random generators seeded
+    anew with the seed of the run; what they give is kept in run.json and read with `SimulationManager.results`.
+    A metric that raises, or gives no number, does not fail the run: it is recorded as failed, with its traceback in
+    error.log. Their time and memory count as the run's.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        agent_class: Any = None,
+        agent_params: dict[str, Any] | None = None,
+        env_class: Any = None,
+        env_params: dict[str, Any] | None = None,
+        training_loop: Any = None,
+        training_loop_params: dict[str, Any] | None = None,
+        simulation_id: str | None = None,
+        metrics: dict[str, Any] | None = None,
+    ) -> None:
+        self.agent_class = agent_class
+        self.agent_params = agent_params
+        self.env_class = env_class
+        self.env_params = env_params
+        self.training_loop = training_loop
+        self.training_loop_params = training_loop_params
+        self.simulation_id = simulation_id
+        self.metrics = metrics
+
+    @classmethod
+    def from_object(cls, thing: Any) -> SingleSim:
+        """Return a simulation with the fields of anything that has them (NeuralPlayground's ``SingleSim``, too).
+
+        Raises
+        ------
+        SimulationError
+            It lacks a field.
+        """
+        if isinstance(thing, cls):
+            return thing
+        missing = [name for name in FIELDS if not hasattr(thing, name)]
+        if missing or isinstance(thing, type):
+            lacks = ", ".join(missing or FIELDS)
+            raise SimulationError(
+                f"{repr(thing)[:100]} ({type(thing).__name__}) is no simulation: it has no {lacks}. Give SingleSims."
+            )
+        return cls(**{name: getattr(thing, name) for name in FIELDS}, metrics=getattr(thing, "metrics", None))
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All fields by name (the objects themselves, not copies)."""
+        return {name: getattr(self, name) for name in _ALL_FIELDS}
+
+    def __str__(self) -> str:
+        return (
+            f"Simulation: {self.simulation_id}\n"
+            f"Agent: {name_of(self.agent_class)}\n"
+            f"Agent params: {self.agent_params}\n"
+            f"Environment: {name_of(self.env_class)}\n"
+            f"Environment params: {self.env_params}\n"
+            f"Training loop: {name_of(self.training_loop)}\n"
+            f"Training loop params: {self.training_loop_params}\n"
+        ) + (f"Metrics: {', '.join(map(str, self.metrics))}\n" if self.metrics else "")
+
+    def __repr__(self) -> str:
+        return f"<SingleSim {self.simulation_id!r}: {name_of(self.agent_class)} in {name_of(self.env_class)}>"
+
+    def _repr_html_(self) -> str:
+        from ..base.html import simulation_html
+
+        return simulation_html(describe_simulation(self))
+
+    def __eq__(self, other: object) -> bool:
+        """Two simulations are equal if all their fields are; arrays are compared by value."""
+        return _same(self.fields, other.fields) if isinstance(other, SingleSim) else NotImplemented
+
+    def copy(self, **changes: Any) -> SingleSim:
+        """Return a copy that shares no parameters with this one.
+
+        Parameters
+        ----------
+        **changes
+            Fields to set in the copy.
+
+        Raises
+        ------
+        ParameterTypeError
+            There is no such field.
+        """
+        for name in changes:
+            if name not in _ALL_FIELDS:
+                raise ParameterTypeError(f"A simulation has no field {name!r}.{suggest(name, _ALL_FIELDS)}")
+        fields = {name: value if name not in PARAMS else copy.deepcopy(value) for name, value in self.fields.items()}
+        fields["metrics"] = copy.copy(self.metrics)
+        return type(self)(**{**fields, **changes})
+
+    def check(self, *, with_id: bool = True) -> None:
+        """Raise if this simulation cannot be run.
+
+        Raises
+        ------
+        SimulationError
+            Names every field that is missing or of the wrong type.
+        """
+        needed = (*_NEEDED, "simulation_id") if with_id else _NEEDED
+        missing = [name for name in needed if getattr(self, name) is None]
+        name = f"The simulation {self.simulation_id!r}" if self.simulation_id else "This simulation"
+        if missing:
+            raise SimulationError(f"{name} is incomplete: {', '.join(missing)} missing. Set them, or use load_params.")
+        owner = f"{name[0].lower()}{name[1:]}"
+        for field in _NEEDED:
+            if not callable(getattr(self, field)):
+                raise SimulationError(f"{field} of {owner} is no class or function: {getattr(self, field)!r}.")
+        for field in PARAMS:
+            params = getattr(self, field)
+            if params is not None and not (isinstance(params, Mapping) and all(isinstance(key, str) for key in params)):
+                raise SimulationError(f"{field} must be a dict of parameter names and values, not {params!r}.")
+        check_metrics(self.metrics, owner)
+
+    def recipe(self) -> bytes:
+        """Return the simulation pickled, as a worker loads it.
+
+        Raises
+        ------
+        RecipeError
+            Names the part that cannot be pickled.
+        """
+        import cloudpickle
+
+        try:
+            content = cloudpickle.dumps(self.fields, protocol=5)
+        except Exception as error:
+            where = _unpicklable(self.fields, "") or "a field"
+            raise RecipeError(
+                f"Cannot pickle {where} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). "
+                "Runs are executed in other processes: give plain values, or names from which the agent or environment "
+                "opens the thing itself."
+            ) from error
+        try:
+            cloudpickle.loads(content)
+        except Exception as error:
+            raise RecipeError(
+                f"Simulation {self.simulation_id!r} can be pickled but not loaded: {type(error).__name__}: {error}"
+            ) from error
+        return bytes(content)
+
+    # Running ---------------------------------------------------------------------------------------------------
+
+    def run_sim(self, save_path: str | Path | None = None, *, seed: int | None = None) -> None:
+        """Run the simulation in this process and save its results.
+
+        What it prints goes to ``run.log`` and ``error.log`` in the folder while it runs.
+
+        Parameters
+        ----------
+        save_path : path-like, optional
+            Folder for the results, ``results_sim`` in the working directory by default. An older run there is replaced
+            once this one has ended; until then this one is in a folder next to it (``.<name>.new``).
+        seed : int, optional
+            Seed, 0 <= seed < 2**32, of ``random`` and ``numpy.random``; drawn and recorded if not given.
+
+        Raises
+        ------
+        SimulationError
+            The simulation is incomplete.
+        BatchExists
+            The folder holds something else than a run.
+        Exception
+            Whatever the simulation raises; it is in error.log and state.log, too.
+        """
+        from ..worker.run_here import run_here
+
+        self.check(with_id=False)
+        run_here(self.recipe, Path(save_path or DEFAULT_PATH), seed)
+
+    def save_params(self, save_path: str | Path) -> None:
+        """Save the parameters of the simulation as ``param.dict`` in a folder."""
+        folder = RunFolder(save_path)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        folder.write_bytes("param.dict", self.recipe())
+
+    def load_params(self, load_path: str | Path | None = None) -> None:
+        """Set all fields from the folder of a run. This unpickles: only for your own folders.
+
+        Parameters
+        ----------
+        load_path : path-like, optional
+            The folder, ``results_sim`` by default.
+
+        Raises
+        ------
+        ResultsMissing
+            There are no parameters.
+        SimManagerError
+            The file is damaged.
+        """
+        folder = RunFolder(load_path or DEFAULT_PATH)
+        content = folder.load(folder.params)
+        if not isinstance(content, Mapping) or not any(name in content for name in FIELDS):
+            raise SimManagerError(f"{folder.params} does not hold the parameters of a simulation.")
+        for name in _ALL_FIELDS:
+            setattr(self, name, content.get(name))
+
+    def load_results(self, path: str | Path | None = None, *, mmap: bool = False) -> tuple[Any, Any, dict[str, Any]]:
+        """Load the results of a run. This unpickles: only for your own folders.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            The folder of the run, ``results_sim`` by default.
+        mmap : bool, default False
+            Leave the large arrays of the history in the file, from which they are read when they are used: a long
+            history is there at once. Changes of them stay in memory. They keep the file open as long as they are used.
+
+        Returns
+        -------
+        agent, environment, history
+            The live objects, and the dict that the training loop returned.
+
+        Raises
+        ------
+        ResultsMissing
+            The run has no results; says in which state it is.
+        """
+        folder = RunFolder(path or DEFAULT_PATH)
+        from ..disk import mapped_pickle
+
+        unpickle = mapped_pickle.load if mmap else None
+        results = (folder.load(folder.agent), folder.load(folder.arena), folder.load(folder.history, unpickle))
+        if all(value is None for value in self.fields.values()):
+            self.load_params(folder.path)
+        return results
+
+    def show_logs(self, path: str | Path | None = None, log_type: str = "error") -> None:
+        """Print a log of a run.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            The folder of the run, ``results_sim`` by default.
+        log_type : {"error", "run", "state"}
+            Which log.
+        """
+        from ..status.logs import print_log
+
+        print_log(RunFolder(path or DEFAULT_PATH), log_type)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return type(one) is type(other) and len(one) == len(other) and all(map(_same, one, other))
+    if hasattr(one, "__array__") or hasattr(other, "__array__"):
+        import numpy as np
+
+        return type(one) is type(other) and np.array_equal(np.asarray(one), np.asarray(other))
+    return bool(one is other or one == other)
+
+
+def _unpicklable(value: Any, name: str) -> str:
+    """Return the name of the innermost part that cannot be pickled, e.g. ``agent_params['policy']``."""
+    import cloudpickle
+
+    try:
+        cloudpickle.dumps(value)
+    except Exception:
+        if isinstance(value, Mapping):
+            items = [(item, f"{name}[{key!r}]" if name else str(key)) for key, item in value.items()]
+        elif isinstance(value, (list, tuple)):
+            items = [(item, f"{name}[{index}]") for index, item in enumerate(value)]
+        else:
+            items = []
+        return next(filter(None, (_unpicklable(*item) for item in items)), name)
+    return ""

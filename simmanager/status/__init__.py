@@ -1,0 +1,1 @@
+"""How a batch stands, and how that looks."""

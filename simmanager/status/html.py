@@ -1,0 +1,88 @@
+"""How things look in a notebook: small pieces of HTML, escaped, readable on a light and on a dark page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..base.clock import duration
+from ..base.html import MAX_ROWS, box, facts_table, html_table, text
+from ..disk.state import RunState
+
+#: Colour of each state: of signs beside words only, so that it need not be read itself.
+_COLOURS = {
+    RunState.FINISHED: "#2e9e66",
+    RunState.ERROR: "#d5483f",
+    RunState.INTERRUPTED: "#c98a1b",
+    RunState.RUNNING: "#3d87d6",
+    RunState.IN_QUEUE: "#9aa0a8",
+}
+
+
+def status_html(status: Any) -> str:
+    """Return how a batch stands (its `BatchStatus`): a bar, a row for each simulation, the reasons of what failed."""
+    parts = [
+        f"<b>{text(status.manager_id)}</b>: {text(status.headline.replace('_', ' '))}",
+        f" of {status.total} runs",
+        f", about {duration(status.eta_s)} left" if status.eta_s else "",
+        _bar(status.counts),
+    ]
+    grouped: dict[str, list[Any]] = {}
+    for run in status.runs:
+        grouped.setdefault(run.simulation_id, []).append(run)
+    rows = [(simulation_id, _states(runs), _mean_duration(runs)) for simulation_id, runs in grouped.items()]
+    parts.append(html_table(("simulation", "runs", "mean duration"), rows))
+    reasons = Counter(run.reason for run in status.runs if run.state is RunState.ERROR)
+    for reason, number in reasons.most_common(MAX_ROWS):
+        parts.append(f"<div>{_sign(RunState.ERROR)}{number} failed: <code>{text(reason)}</code></div>")
+    parts += [f"<div>damaged: {text(text)}</div>" for text in status.damage[:MAX_ROWS]]
+    if status.advice:
+        parts.append(f"<div>{text(status.advice)}</div>")
+    return box("".join(parts))
+
+
+def run_html(run: Any) -> str:
+    """Return the record of a run (`RunStatus` or `RunResult`): name and value of each field that is set."""
+    state = RunState(run.state)
+    head = f"{_sign(state)}<b>{text(run.simulation_id)}</b> run {text(run.run_id)}: {state.value.replace('_', ' ')}"
+    skipped = ("simulation_id", "run_id", "state")
+    fields = {name: getattr(run, name) for name in type(run).__annotations__ if name not in skipped}
+    return box(head + facts_table({name: value for name, value in fields.items() if value not in (None, "", {})}))
+
+
+def progress_html(line: str, fraction: float, failures: Sequence[str] = ()) -> str:
+    """Return what ``run_all`` shows while it runs: a bar, a line, and the runs that failed."""
+    bar = f'<progress value="{fraction:.4f}" max="1" style="width:60ex"></progress>'
+    failed = "".join(f"<li><code>{text(failure)}</code></li>" for failure in failures[:MAX_ROWS])
+    more = f"<li>and {len(failures) - MAX_ROWS} more</li>" if len(failures) > MAX_ROWS else ""
+    listing = f"<details open><summary>{len(failures)} failed</summary><ul>{failed}{more}</ul></details>"
+    return f"<div>{bar}<br><code>{text(line)}</code>{listing if failures else ''}</div>"
+
+
+# Pieces --------------------------------------------------------------------------------------------------------
+
+
+def _sign(state: RunState) -> str:
+    style = f"display:inline-block;width:.7em;height:.7em;margin-right:.4em;background:{_COLOURS[state]}"
+    return f'<span style="{style}"></span>'
+
+
+def _bar(counts: Mapping[str, int]) -> str:
+    pieces = "".join(
+        f'<span style="flex:{counts[state]};background:{colour}"></span>'
+        for state, colour in _COLOURS.items()
+        if counts[state]
+    )
+    return f'<div style="display:flex;gap:1px;height:.5em;max-width:40em;margin:.3em 0">{pieces}</div>'
+
+
+def _states(runs: Iterable[Any]) -> str:
+    counts = Counter(run.state for run in runs)
+    words = (f"{_sign(state)}{counts[state]} {state.value.replace('_', ' ')}" for state in _COLOURS if counts[state])
+    return "&ensp;".join(words)
+
+
+def _mean_duration(runs: Iterable[Any]) -> str:
+    known = [run.duration_s for run in runs if run.state is RunState.FINISHED and run.duration_s is not None]
+    return duration(sum(known) / len(known)) if known else ""

@@ -1,0 +1,228 @@
+"""What a single run is made of, and what two runs differ in, for the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..base.clock import duration
+from ..base.errors import BatchNotFound, SimManagerError, UnknownName, suggest
+from ..base.provenance import commit_text
+from ..base.text import plain
+from ..disk.batch_folder import BatchFolder
+from ..disk.run_folder import RunFolder
+from ..disk.run_record import number_of
+from .reader import read_status
+from .status import RunStatus
+
+#: Values in the texts of a run are cut to so many characters.
+_MAX_VALUE = 300
+
+
+def find_run(path: Path | str, simulation_id: str | None = None, run_id: int | None = None) -> RunFolder:
+    """Return a run, given by its folder, by ``BATCH/SIM/RUN``, or by batch, simulation and run id.
+
+    Raises
+    ------
+    BatchNotFound
+        There is no batch and no run.
+    UnknownName
+        The batch has no such simulation or run; lists those that exist.
+    """
+    path = Path(path)
+    if simulation_id is None and not path.exists() and path.name.isdecimal() and path.parent.name:
+        path, simulation_id, run_id = path.parent.parent, path.parent.name, int(path.name)
+    if simulation_id is None:
+        if RunFolder(path).looks_like_a_run():
+            return RunFolder(path)
+        raise BatchNotFound(
+            f"There is no run at {path}. Give the folder of a run, or BATCH/SIMULATION/RUN_ID.{_runs_there(path)}"
+        )
+    folder = BatchFolder(path)
+    simulations = folder.read_manifest().simulation_ids
+    if simulation_id not in simulations:
+        near = suggest(simulation_id, simulations)
+        raise UnknownName(f"No simulation {simulation_id!r}.{near} There are: {', '.join(simulations)}.")
+    runs = folder.run_folders(simulation_id)
+    if run_id is None:
+        raise UnknownName(f"Name a run of simulation {simulation_id!r}, too: {_listed(sorted(runs))}.")
+    if run_id not in runs:
+        raise UnknownName(f"Simulation {simulation_id!r} has no run {run_id}; its runs are {sorted(runs)}.")
+    return RunFolder(runs[run_id])
+
+
+def _listed(names: Iterable[object]) -> str:
+    """Return names with commas between them, of many the first ones."""
+    shown = [str(name) for name in names]
+    return ", ".join(shown[:10]) + (f", ... ({len(shown)})" if len(shown) > 10 else "")
+
+
+def _runs_there(path: Path) -> str:
+    """Return what can be named if a path is that of a batch, or ""."""
+    try:
+        simulations = BatchFolder(path).read_manifest().simulation_ids
+    except SimManagerError:
+        return ""
+    return f" Simulations of this batch: {_listed(simulations)}."
+
+
+def record_of(folder: RunFolder) -> dict[str, Any]:
+    """Return what is known of a run: run.json, with its state now and the parameters it was or will be made with."""
+    (status,) = read_status(folder.path).runs
+    record = folder.read_json(folder.record)
+    provenance = record.get("provenance") if isinstance(record.get("provenance"), dict) else {}
+    simulation = provenance.pop("simulation", None) if provenance else None
+    if not isinstance(simulation, dict):
+        simulation = _described(folder)
+    kept = {name: value for name, value in record.items() if name not in ("provenance", "simulation_id", "run_id")}
+    return {**_as_it_stands(status), **kept, "state": str(status.state), **simulation, "provenance": provenance or {}}
+
+
+def _as_it_stands(status: RunStatus) -> dict[str, Any]:
+    names = ("simulation_id", "run_id", "state", "reason", "seed", "attempt", "started", "ended")
+    return {name: getattr(status, name) for name in names}
+
+
+def _described(folder: RunFolder) -> dict[str, Any]:
+    try:
+        manifest = BatchFolder(folder.path.parent.parent).read_manifest()
+    except Exception:
+        return {}  # a single run: its parameters are a pickle, which is not opened here
+    return next((entry for entry in manifest.simulations if entry["simulation_id"] == folder.simulation_id), {})
+
+
+def run_lines(folder: RunFolder) -> Iterator[str]:
+    """Return a run as lines of text: how it went, its parameters, where it comes from."""
+    record = record_of(folder)
+    yield f"{plain(str(folder.path))}"
+    yield from _lines(
+        {
+            "simulation": record.get("simulation_id"),
+            "run": record.get("run_id"),
+            "state": record.get("state"),
+            "reason": record.get("reason"),
+            "seed": record.get("seed"),
+            "attempt": record.get("attempt"),
+            "started": record.get("started"),
+            "ended": record.get("ended"),
+            "duration": _seconds(record.get("duration_s")),
+            "processor time": _seconds(record.get("cpu_s")),
+            "peak memory": f"{record['peak_mb']} MB" if record.get("peak_mb") else None,
+            "process": record.get("pid"),
+            "host": record.get("host"),
+        }
+    )
+    parts = {name: record.get(name) for name in ("agent_class", "env_class", "training_loop", "function")}
+    for title, content in (
+        ("metrics", {**_dict(record, "metrics"), **_dict(record, "metric_errors")}),
+        ("simulation", parts),
+        *((name, _dict(record, name)) for name in ("agent_params", "env_params", "training_loop_params")),
+        ("versions", _dict(record, "versions")),
+        ("program", _program(_dict(record, "provenance"))),
+    ):
+        lines = list(_lines(content))
+        if lines:
+            yield from ("", title, *lines)
+
+
+def _program(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    command = provenance.get("command")
+    code = provenance.get("code")
+    ours = provenance.get("simmanager")
+    program = {
+        "command": " ".join(map(str, command)) if isinstance(command, list) else command,
+        "commit": commit_text(provenance),
+        "simmanager": commit_text(ours) if isinstance(ours, Mapping) else None,
+        **{name: provenance.get(name) for name in ("host", "cpu", "cores", "threads_per_run")},
+    }
+    for entry in code if isinstance(code, list) else ():
+        if isinstance(entry, Mapping):
+            program[f"code in {entry.get('folder')}"] = commit_text(entry)
+    return program
+
+
+def _dict(record: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = record.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _seconds(value: Any) -> str | None:
+    seconds = number_of({"value": value}, "value")
+    return None if seconds is None else duration(seconds)
+
+
+def _lines(content: Mapping[str, Any]) -> Iterator[str]:
+    shown = {plain(str(name)): _text(value) for name, value in content.items() if value not in (None, "", {}, [])}
+    width = max(map(len, shown), default=0)
+    for name, text in shown.items():
+        yield f"  {name:<{width}}  {text}"
+
+
+def _text(value: Any) -> str:
+    text = plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+    text = " ".join(text.split("\n"))
+    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
+
+
+def compare_runs(first: RunFolder, second: RunFolder) -> list[Difference]:
+    """Return in what two runs differ: parameters, seed, versions, commit, program, outcome.
+
+    Times, memory and process ids, which always differ, are left out.
+    """
+    return differences(record_of(first), record_of(second))
+
+
+def difference_lines(first: RunFolder, second: RunFolder) -> Iterator[str]:
+    """Return the differences of two runs as lines of text."""
+    found = compare_runs(first, second)
+    yield f"- {plain(str(first.path))}"
+    yield f"+ {plain(str(second.path))}"
+    if not found:
+        yield "They differ in nothing but their times."
+    for name, one, other in found:
+        yield f"{plain(name)}:"
+        yield f"- {'(nothing)' if one is None else _text(one)}"
+        yield f"+ {'(nothing)' if other is None else _text(other)}"
+
+
+#: What is not looked at when two runs are compared: which they are, and what always differs.
+_ALWAYS_OTHER = ("format", "simulation_id", "run_id", "started", "ended", "duration_s", "cpu_s", "peak_mb", "pid")
+
+
+class Difference(NamedTuple):
+    """One thing in which two records differ.
+
+    Parameters
+    ----------
+    name : str
+        Dotted path, e.g. ``"versions.numpy"`` or ``"simulation.agent_params.lr_td"``.
+    first, second : object
+        Its two values; None where a record has none.
+    """
+
+    name: str
+    first: Any
+    second: Any
+
+
+def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Difference]:
+    """Return in what two records (of run.json) differ; times, memory and process ids are left out.
+
+    Parameters
+    ----------
+    first, second : mapping
+        Records, nested as they are in run.json.
+    """
+    one, other = (dict(_flat(record)) for record in (first, second))
+    names = sorted(name for name in one.keys() | other.keys() if name.partition(".")[0] not in _ALWAYS_OTHER)
+    return [Difference(name, one.get(name), other.get(name)) for name in names if one.get(name) != other.get(name)]
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in record.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

@@ -1,0 +1,209 @@
+"""BatchStatus: what a second terminal sees. Reads text and JSON only; never unpickles, takes no exclusive lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..base.errors import UnknownName, suggest
+from ..base.public import public
+from ..disk.state import RunState
+
+
+@public("simmanager")
+class RunStatus(NamedTuple):
+    """One run, as its folder shows it.
+
+    Parameters
+    ----------
+    simulation_id, run_id : str, int or None
+        Which run.
+    state : RunState
+        ``in_queue``, ``running``, ``finished``, ``error`` or ``interrupted``.
+    path : str
+        Its folder.
+    reason : str
+        Last line of what went wrong, or "".
+    seed : int or None
+        Seed of its random generators.
+    attempt : int
+        How often it was started; 0 before the first time.
+    started, ended : str
+        UTC ISO-8601, or "".
+    duration_s, cpu_s, peak_mb : float or None
+        Wall and processor time in seconds, peak memory in MB; of a running run, the time so far.
+    fraction : float or None
+        How far it is, 0 to 1; None if a running run did not say.
+    pid, host : int or None, str
+        Where it is or was executed.
+    """
+
+    simulation_id: str
+    run_id: int | None
+    state: RunState
+    path: str
+    reason: str = ""
+    seed: int | None = None
+    attempt: int = 0
+    started: str = ""
+    ended: str = ""
+    duration_s: float | None = None
+    cpu_s: float | None = None
+    peak_mb: float | None = None
+    fraction: float | None = None
+    pid: int | None = None
+    host: str = ""
+
+    def _repr_html_(self) -> str:
+        from .html import run_html
+
+        return run_html(self)
+
+
+@public("simmanager")
+@dataclass(frozen=True, slots=True, repr=False)
+class BatchStatus:
+    """A batch at one moment.
+
+    Parameters
+    ----------
+    manager_id : str
+        Id of the batch.
+    path : str
+        Its folder.
+    counts : dict
+        Each of the five state keywords -> number of runs.
+    total : int
+        Number of runs.
+    fraction : float
+        How far the batch is, 0 to 1; failed runs count as done.
+    eta_s : float or None
+        Estimated seconds to the end; None if nothing is known yet or nothing runs.
+    manager_alive : bool
+        Whether a manager is running the batch.
+    runs : tuple of RunStatus
+        In (simulation, run_id) order.
+    damage : tuple of str
+        What could not be read, in words.
+    """
+
+    manager_id: str
+    path: str
+    counts: dict[str, int]
+    total: int
+    fraction: float
+    eta_s: float | None
+    manager_alive: bool
+    runs: tuple[RunStatus, ...]
+    damage: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<BatchStatus {self}>"
+
+    def __str__(self) -> str:
+        return f"{self.manager_id}: {self.headline}"
+
+    def _repr_html_(self) -> str:
+        from .html import status_html
+
+        return status_html(self)
+
+    @property
+    def headline(self) -> str:
+        """The counts in words: ``10 finished, 5 error``."""
+        return ", ".join(f"{number} {state}" for state, number in self.counts.items() if number) or "no runs"
+
+    @property
+    def all_finished(self) -> bool:
+        """Whether every run is finished."""
+        return self.counts[RunState.FINISHED] == self.total
+
+    @property
+    def advice(self) -> str:
+        """What the user can do next, or ""."""
+        waiting = self.counts[RunState.IN_QUEUE] + self.counts[RunState.INTERRUPTED]
+        if waiting and not self.manager_alive:
+            were = "run is" if waiting == 1 else "runs are"
+            return f"no manager is running; {waiting} {were} waiting: simmanager resume {self.path}"
+        if self.counts[RunState.ERROR] and not self.manager_alive:
+            return f"see why with: simmanager logs {self.path}"
+        return ""
+
+    def simulation(self, simulation_id: str) -> tuple[RunStatus, ...]:
+        """Return the runs of one simulation.
+
+        Raises
+        ------
+        UnknownName
+            There is none of that id.
+        """
+        found = tuple(run for run in self.runs if run.simulation_id == simulation_id)
+        if not found:
+            known = list(dict.fromkeys(run.simulation_id for run in self.runs))
+            raise UnknownName(
+                f"No simulation {simulation_id!r}.{suggest(simulation_id, known)} There are: {', '.join(known)}."
+            )
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data with exactly these names."""
+        content = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {**content, "runs": [run._asdict() for run in self.runs], "damage": list(self.damage)}
+
+
+def summarise_runs(
+    name: str, path: Path, runs: tuple[RunStatus, ...], *, alive: bool, damage: Iterable[str] = ()
+) -> BatchStatus:
+    """Count runs and estimate the end."""
+    counts = dict.fromkeys((state.value for state in RunState), 0)
+    progress, error = 0.0, RunState.ERROR
+    for run in runs:
+        counts[run.state] += 1
+        progress += 1.0 if run.state is error else (run.fraction or 0.0)
+    return BatchStatus(
+        manager_id=name,
+        path=str(path),
+        counts=counts,
+        total=len(runs),
+        fraction=progress / len(runs) if runs else 0.0,
+        eta_s=estimate_remaining(runs) if alive else None,
+        manager_alive=alive,
+        runs=runs,
+        damage=tuple(damage),
+    )
+
+
+def mean_durations(runs: Iterable[RunStatus]) -> dict[str, float]:
+    """Return the mean duration in seconds of the finished runs of each simulation that has some."""
+    known: dict[str, list[float]] = {}
+    for run in runs:
+        if run.state is RunState.FINISHED and run.duration_s is not None:
+            known.setdefault(run.simulation_id, []).append(run.duration_s)
+    return {simulation: sum(values) / len(values) for simulation, values in known.items()}
+
+
+def estimate_remaining(runs: Iterable[RunStatus]) -> float | None:
+    """Return the estimated seconds to the end from the durations known so far, simulation by simulation."""
+    known: dict[str, list[float]] = {}
+    waiting: list[RunStatus] = []
+    running: list[RunStatus] = []
+    for run in runs:
+        if run.state is RunState.FINISHED and run.duration_s is not None:
+            known.setdefault(run.simulation_id, []).append(run.duration_s)
+        elif run.state in (RunState.IN_QUEUE, RunState.INTERRUPTED):
+            waiting.append(run)
+        elif run.state is RunState.RUNNING:
+            running.append(run)
+            if run.fraction and run.duration_s:
+                known.setdefault(run.simulation_id, []).append(run.duration_s / run.fraction)
+    if not waiting and not running:
+        return 0.0
+    if not known:
+        return None
+    means = {simulation: sum(values) / len(values) for simulation, values in known.items()}
+    overall = sum(means.values()) / len(means)
+    work = sum(means.get(run.simulation_id, overall) for run in waiting)
+    work += sum(max(means.get(run.simulation_id, overall) - (run.duration_s or 0.0), 0.0) for run in running)
+    return round(work / max(len(running), 1), 1)

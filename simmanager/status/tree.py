@@ -1,0 +1,172 @@
+"""How things look on a terminal: the status tree, logs, and the progress of a batch that runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..base.clock import duration
+from ..base.text import plain
+from ..disk.state import RunState
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from .status import BatchStatus, RunStatus
+
+#: Colour of each state; each differs in brightness and word, too, for the colour-blind.
+COLOURS = {
+    RunState.IN_QUEUE: "bright_black",
+    RunState.RUNNING: "blue",
+    RunState.FINISHED: "green",
+    RunState.ERROR: "bold red",
+    RunState.INTERRUPTED: "yellow",
+}
+
+#: More runs than this are shown by simulation, not one by one.
+MAX_RUNS_SHOWN = 200
+
+
+# Status --------------------------------------------------------------------------------------------------------
+
+
+def console(file: Any = None) -> Console:
+    """Return a console that takes no markup from ids and, in a file or pipe, breaks no line."""
+    from rich.console import Console
+
+    class OurConsole(Console):
+        def on_broken_pipe(self) -> None:  # rich would end the whole program
+            raise BrokenPipeError(32, "Broken pipe")
+
+    screen = OurConsole(file=file, highlight=False, markup=False, emoji=False)
+    if not screen.is_terminal and not screen.is_jupyter:
+        screen.width = 10_000
+    return screen
+
+
+#: Pieces of a line: text and style. rich colours them; in a pipe their texts are enough, and rich stays unloaded.
+Spans = list[tuple[str, str]]
+
+
+def text_of(spans: Spans) -> Any:
+    """Return pieces as a text of rich."""
+    from rich.text import Text
+
+    return Text.assemble(*spans)
+
+
+def state_text(state: RunState) -> Any:
+    """Return the keyword in its colour."""
+    return text_of([(state.value, COLOURS[state])])
+
+
+def run_spans(run: RunStatus, *, name: str | None = None) -> Spans:
+    """Return one line about a run: name, state, duration or progress, reason."""
+    line = [(f"{name or plain(Path(run.path).name)}: ", ""), (run.state.value, COLOURS[run.state])]
+    facts = [duration(run.duration_s)] if run.duration_s is not None else []
+    if run.state is RunState.RUNNING and run.fraction is not None:
+        facts.append(f"{run.fraction:.0%}")
+    if run.attempt > 1:
+        facts.append(f"attempt {run.attempt}")
+    if facts:
+        line.append((f"  {', '.join(facts)}", "dim"))
+    if run.reason and run.state is not RunState.IN_QUEUE:
+        line.append((f"  {plain(run.reason)}", "dim"))
+    return line
+
+
+def headline_spans(status: BatchStatus) -> Spans:
+    """Return the counts, the fraction done and the time left, in one line."""
+    line = [(f"{status.total} {'run' if status.total == 1 else 'runs'}: ", "")]
+    for keyword, number in status.counts.items():
+        if number:
+            line.append((", " if len(line) > 1 else "", ""))
+            line.append((f"{number} {keyword}", COLOURS[RunState(keyword)]))
+    line.append((f"   {status.fraction:.0%} done", ""))
+    if status.eta_s:
+        line.append((f", about {duration(status.eta_s)} left", ""))
+    return line
+
+
+def headline(status: BatchStatus) -> Any:
+    """Return the counts, the fraction done and the time left, in one line of rich."""
+    return text_of(headline_spans(status))
+
+
+def simulation_spans(runs: Iterable[RunStatus]) -> Spans:
+    """Return the counts of a simulation in one line, with its mean duration."""
+    runs = list(runs)
+    counts = Counter(run.state for run in runs)
+    line = [("  ", "")]
+    line += [(f"{counts[state]} {state.value}  ", COLOURS[state]) for state in RunState if counts[state]]
+    known = [run.duration_s for run in runs if run.state is RunState.FINISHED and run.duration_s is not None]
+    if known:
+        line.append((f"mean {duration(sum(known) / len(known))}", "dim"))
+    return line
+
+
+def _branches(status: BatchStatus, max_runs: int) -> Iterator[tuple[Spans, list[Spans]]]:
+    """Return a line for each simulation, with those of its runs; none for the runs of a large batch."""
+    grouped: dict[str, list[RunStatus]] = {}
+    for run in status.runs:
+        grouped.setdefault(run.simulation_id, []).append(run)
+    for simulation_id, runs in grouped.items():
+        label = [(plain(simulation_id), "")]
+        if status.total > max_runs:
+            yield label + simulation_spans(runs), []
+        else:
+            yield label, [run_spans(run) for run in runs]
+
+
+def _remarks(status: BatchStatus) -> list[Spans]:
+    """Return the damage that was found, and what the user can do next."""
+    damage = [[(f"damaged: {plain(text)}", "yellow")] for text in status.damage]
+    return damage + ([[(plain(status.advice), "")]] if status.advice else [])
+
+
+def status_view(status: BatchStatus, max_runs: int = MAX_RUNS_SHOWN) -> RenderableType:
+    """Return the tree batch / simulation / run (a large batch collapses to its simulations), headline, remarks."""
+    from rich.console import Group
+    from rich.tree import Tree
+
+    tree = Tree(text_of([(plain(status.path), "bold")]), guide_style="bright_black")
+    for label, runs in _branches(status, max_runs):
+        branch = tree.add(text_of(label))
+        for run in runs:
+            branch.add(text_of(run))
+    return Group(tree, headline(status), *map(text_of, _remarks(status)))
+
+
+def plain_status(status: BatchStatus, max_runs: int = MAX_RUNS_SHOWN) -> Iterator[str]:
+    """Return the same, line by line, as it looks in a pipe."""
+
+    def flat(spans: Spans) -> str:
+        return "".join(text for text, _ in spans)
+
+    def guided(items: Sequence[Any]) -> Iterator[tuple[str, str, Any]]:
+        for number, item in enumerate(items, 1):
+            yield ("└── ", "    ", item) if number == len(items) else ("├── ", "│   ", item)
+
+    yield plain(status.path)
+    for guide, below, (label, runs) in guided(list(_branches(status, max_runs))):
+        yield guide + flat(label)
+        for inner, _, run in guided(runs):
+            yield below + inner + flat(run)
+    yield from map(flat, [headline_spans(status), *_remarks(status)])
+
+
+def print_status(status: BatchStatus) -> None:
+    """Print the status of a batch; where nobody sees colours, without the time that loading rich takes."""
+    if sys.stdout.isatty() or "IPython" in sys.modules or os.environ.get("FORCE_COLOR"):
+        console().print(status_view(status))
+        return
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    for line in plain_status(status):
+        print(line.encode(encoding, "replace").decode(encoding))
+
+
+# Progress of a batch that runs ---------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""What models share: state, parameters, recording, training loops."""

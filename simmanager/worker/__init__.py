@@ -1,0 +1,1 @@
+"""Inside the child process: one run, from its lock to its verdict."""

@@ -1,0 +1,246 @@
+"""One run, from its lock to its verdict, with everything that it writes on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+
+from ..base.current_run import CurrentRun, executing
+from ..base.errors import InvalidTransition
+from ..base.metrics import Measured
+from ..base.provenance import loaded_versions
+from ..disk.batch_folder import note_start
+from ..disk.locks import LockHeld, take_lock
+from ..disk.run_folder import RESULTS, RunFolder
+from ..disk.run_record import RunRecord, number_of
+from ..disk.state import RunState, StateHistory
+from .capture import descriptors_to_logs
+from .memory import MemoryLimit, Meter
+from .process_group import end_if_forked
+from .simulate import describe, simulate
+from .task import Outcome, Task
+
+#: Seconds to wait for the lock of a run; pollers hold it for microseconds.
+LOCK_PATIENCE_S = 2.0
+
+#: Seconds between two notes of how far a run is.
+PROGRESS_INTERVAL_S = 1.0
+
+Capture = Callable[[RunFolder], AbstractContextManager[None]]
+
+
+def execute_run(
+    task: Task, *, capture: Capture = descriptors_to_logs, loaded: Callable[[bytes], None] | None = None
+) -> tuple[Outcome, BaseException | None]:
+    """Execute a run and write how it ended; never raises for what the run does.
+
+    The lock of the run is held from before ``running`` until after the verdict. A finished run is not executed again.
+
+    Parameters
+    ----------
+    task : Task
+        Which run.
+    capture : callable
+        Context that sends the output to the logs.
+    loaded : callable, optional
+        Called with the pickled recipe when it is loaded, before anything is made from it.
+
+    Returns
+    -------
+    (Outcome, exception or None)
+        The exception is what the run raised, for callers in the same process.
+    """
+    folder = RunFolder(task.folder, durable=task.durable)
+    try:
+        lock = take_lock(folder.lock_file, LOCK_PATIENCE_S)
+    except LockHeld:
+        return Outcome("", "another process is executing this run"), None
+    except FileNotFoundError:
+        return Outcome(RunState.ERROR.value, f"the folder of the run is gone: {folder.path}"), None
+    except OSError as error:
+        return Outcome(RunState.ERROR.value, f"cannot write to the folder of the run ({error.strerror or error})"), None
+    try:
+        folder.look()
+        history = enqueue(folder, folder.read_history(), task.execute)
+        if history.state is not RunState.IN_QUEUE:
+            reason = history.last.detail if history.last and history.state is not RunState.FINISHED else ""
+            return Outcome(history.state or "", reason, attempt=history.attempts), None
+        return _attempt(folder, task, history, capture, loaded)
+    except OSError as error:
+        return _refused(folder, f"cannot write to the folder of the run ({error.strerror or error})"), None
+    finally:
+        lock.release()
+
+
+def _refused(folder: RunFolder, reason: str) -> Outcome:
+    """Note, if that is possible, that a run could not be started; the caller holds its lock."""
+    with suppress(OSError, InvalidTransition):
+        note_start(folder)
+        history = folder.read_history()
+        begin = [(RunState.RUNNING, "")] if history.state is RunState.IN_QUEUE else []
+        folder.move(history, *begin, (RunState.ERROR, reason))
+    return Outcome(RunState.ERROR.value, reason, True)
+
+
+def enqueue(folder: RunFolder, history: StateHistory, execute: tuple[str, ...]) -> StateHistory:
+    """Put a run into ``in_queue`` if it may be executed; the caller holds its lock.
+
+    A run whose process died after all results were in place is declared finished instead.
+    """
+    before = history.state
+    if before is RunState.RUNNING or not history.attempts:
+        history = adopt(folder, history)
+        if history.state is RunState.FINISHED:
+            return history
+        if before is None:
+            return folder.move(history, (RunState.IN_QUEUE, history.damage))
+        if before is RunState.RUNNING:
+            history = folder.move(history, (RunState.INTERRUPTED, "its process is gone"))
+    if history.state is not RunState.IN_QUEUE and before in execute:
+        history = folder.move(history, (RunState.IN_QUEUE, ""))
+    return history
+
+
+def adopt(folder: RunFolder, history: StateHistory) -> StateHistory:
+    """Declare a run finished that died, or whose state.log lost its last lines, when all its results were in place.
+
+    The caller holds its lock. Anything else is returned as it is.
+    """
+    if not _complete_on_disk(folder, history):
+        return history
+    lost = {None: [RunState.IN_QUEUE, RunState.RUNNING], RunState.IN_QUEUE: [RunState.RUNNING]}
+    moves = lost.get(history.state, [])  # lines that state.log no longer has
+    return folder.move(history, *((state, "") for state in moves), (RunState.FINISHED, "its results were in place"))
+
+
+def _complete_on_disk(folder: RunFolder, history: StateHistory) -> bool:
+    # run.json is written after the results and before "finished": with it, a killed run had all but the last line.
+    record = folder.read_json(folder.record) if folder.may_hold("run.json") else {}
+    same_attempt = not history.attempts or number_of(record, "attempt") == history.attempts
+    says_so = record.get("state") == RunState.FINISHED.value and same_attempt
+    return says_so and all(os.path.lexists(folder.path / name) for name in RESULTS)
+
+
+def _attempt(
+    folder: RunFolder, task: Task, history: StateHistory, capture: Capture, loaded: Callable[[bytes], None] | None
+) -> tuple[Outcome, BaseException | None]:
+    attempt = history.attempts + 1
+    if attempt > 1:
+        folder.set_aside_attempt(attempt - 1)
+    folder.remove_logs()
+    error: BaseException | None = None
+    measured, process = Measured(), os.getpid()
+    with capture(folder):
+        host = socket.gethostname()
+        note_start(folder)
+        history = folder.move(history, (RunState.RUNNING, f"attempt={attempt} pid={os.getpid()} host={host}"))
+        started = history.started
+        meter = Meter()
+        try:
+            run = CurrentRun(folder.path, task.seed, attempt, _ProgressFile(folder))
+            with executing(run), MemoryLimit(task.memory_limit_mb):
+                measured = simulate(folder, task, run, loaded)
+            end_if_forked(process)
+        except BaseException as raised:
+            end_if_forked(process, raised)
+            error = raised
+            _print_traceback(raised)
+        finally:
+            folder.remove("progress")
+        return _verdict(folder, task, history, error, measured, meter, started), error
+
+
+def _verdict(
+    folder: RunFolder,
+    task: Task,
+    history: StateHistory,
+    error: BaseException | None,
+    measured: Measured,
+    meter: Meter,
+    started: str,
+) -> Outcome:
+    state = RunState.FINISHED if error is None else RunState.ERROR
+    reason = describe(error) if error is not None else ""
+    if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        state, reason = RunState.INTERRUPTED, "stopped by the user"  # Ctrl-C; workers ignore it
+    record = RunRecord(
+        simulation_id=folder.simulation_id,
+        run_id=folder.run_id,
+        seed=task.seed,
+        attempt=history.attempts,
+        state=state.value,
+        reason=reason,
+        error_type=type(error).__name__ if error is not None else "",
+        started=started,
+        ended=_later(started, meter.seconds()),
+        duration_s=meter.seconds(),
+        cpu_s=meter.cpu(),
+        peak_mb=meter.peak_mb(),
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        versions=loaded_versions(),
+        provenance=task.provenance,
+        metrics=measured.values,
+        metric_errors=measured.errors,
+    )
+    try:
+        folder.write_json(folder.record.name, record.as_json())
+    except OSError as failure:
+        if state is RunState.FINISHED:
+            state, reason = RunState.ERROR, f"could not save run.json: {failure.strerror or failure}"
+    if state is not RunState.INTERRUPTED:
+        with suppress(OSError):  # after the results are in place; a run that raised would only raise again
+            folder.remove("checkpoint.pkl")
+    facts = f"duration_s={record.duration_s} cpu_s={record.cpu_s} peak_mb={record.peak_mb}"
+    try:
+        folder.move(history, (state, facts if state is RunState.FINISHED else reason))
+    except OSError as failure:  # even this line may fail on a full disk: the lock is freed, status says interrupted
+        state, reason = RunState.ERROR, f"{reason or 'it ended'}; this could not be noted ({failure.strerror})"
+    return Outcome(state.value, reason, True, record.duration_s, history.attempts)
+
+
+def _later(started: str, seconds: float) -> str:
+    """Return the time so many seconds after another, so that a clock set back makes no run end before it starts."""
+    from datetime import datetime, timedelta
+
+    ended = datetime.fromisoformat(started) + timedelta(seconds=seconds)
+    return ended.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _ProgressFile:
+    """Notes how far the run is, at most once a second."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._process, self._writing = os.getpid(), threading.Lock()
+        self._next = time.monotonic() + PROGRESS_INTERVAL_S
+
+    def __call__(self, done: float, total: float) -> None:
+        if time.monotonic() < self._next or os.getpid() != self._process:  # what forked children do says nothing
+            return
+        if self._writing.acquire(blocking=False):  # several threads of a run may report
+            try:
+                self._next = time.monotonic() + PROGRESS_INTERVAL_S
+                with suppress(OSError):
+                    self._folder.write_bytes(self._folder.progress.name, f"{done} {total}\n".encode())
+            finally:
+                self._writing.release()
+
+
+def _print_traceback(error: BaseException) -> None:
+    import sys
+
+    for stream in (sys.stderr, sys.__stderr__):
+        try:
+            traceback.print_exception(error, file=stream)
+            if stream is not None:
+                stream.flush()
+            return
+        except BaseException:
+            continue

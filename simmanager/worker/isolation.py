@@ -1,0 +1,183 @@
+"""Between two runs of one worker: what a run changed is put back, what it left behind is found."""
+
+from __future__ import annotations
+
+import contextlib
+import decimal
+import faulthandler
+import gc
+import logging
+import os
+import resource
+import signal
+import sys
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+#: Signals whose handlers a run may change.
+_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD") if hasattr(signal, name)
+]
+
+
+def _limits() -> dict[int, tuple[int, int]]:
+    """Return the resource limits of this process."""
+    names = ("AS", "CORE", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
+    numbers = [getattr(resource, f"RLIMIT_{name}") for name in names if hasattr(resource, f"RLIMIT_{name}")]
+    return {number: resource.getrlimit(number) for number in numbers}
+
+
+def _decimal_context() -> dict[str, Any]:
+    """Return how this thread computes with ``decimal``, as the arguments of a context."""
+    context = decimal.getcontext()
+    names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
+    traps = [signal for signal, is_set in context.traps.items() if is_set]
+    return {**{name: getattr(context, name) for name in names}, "traps": traps}
+
+
+def _log_handlers() -> dict[str, list[logging.Handler]]:
+    """Return the handlers of each logger that has any, without those with which libraries silence themselves."""
+    loggers = [("", logging.root), *logging.root.manager.loggerDict.items()]
+    found = {
+        name: [h for h in getattr(log, "handlers", ()) if not isinstance(h, logging.NullHandler)]
+        for name, log in loggers
+    }
+    return {name: handlers for name, handlers in found.items() if handlers}
+
+
+class Snapshot:
+    """State of the process that user code may change, and how to put it back."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        self.cwd = Path.cwd()
+        self.environ = dict(os.environ)
+        self._raw_environ = dict(getattr(os.environ, "_data", {}))
+        self.path = list(sys.path)
+        self.argv = list(sys.argv)
+        self.recursion_limit = sys.getrecursionlimit()
+        self.filters = list(warnings.filters)
+        self.handlers = _log_handlers()
+        self.level, self.disabled = logging.root.level, logging.root.manager.disable
+        self.hooks = (sys.excepthook, threading.excepthook, sys.displayhook)
+        self.signals = {number: signal.getsignal(number) for number in _SIGNALS}
+        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if hasattr(signal, "pthread_sigmask") else set()
+        self.umask = os.umask(0o022)
+        os.umask(self.umask)
+        self.limits = _limits()
+        self.decimal = _decimal_context()
+        self.floating_point, self.printing = self._numpy_errors(), self._numpy_printing()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Snapshot) and vars(self) == vars(other)
+
+    @staticmethod
+    def _numpy_errors() -> dict[str, Any]:
+        numpy = sys.modules.get("numpy")
+        return dict(numpy.geterr()) if numpy is not None else {}
+
+    @staticmethod
+    def _numpy_printing() -> dict[str, Any]:
+        numpy = sys.modules.get("numpy")
+        return dict(numpy.get_printoptions()) if numpy is not None else {}
+
+    def restore(self) -> None:
+        """Put everything back as it was."""
+        with contextlib.suppress(OSError):
+            os.chdir(self.cwd)
+        if self._environ_changed():
+            for name in set(os.environ) - set(self.environ):
+                del os.environ[name]
+            os.environ.update(self.environ)
+        sys.path[:], sys.argv[:] = self.path, self.argv
+        sys.setrecursionlimit(self.recursion_limit)
+        if list(warnings.filters) != self.filters:
+            warnings.filters[:] = self.filters  # type: ignore[index]
+            warnings._filters_mutated()  # type: ignore[attr-defined]
+        self._restore_logging()
+        sys.excepthook, threading.excepthook, sys.displayhook = self.hooks
+        self._restore_signals()
+        os.umask(self.umask)
+        self._restore_limits()
+        self._restore_libraries()
+        gc.enable()
+
+    def _environ_changed(self) -> bool:
+        # os.environ decodes every value on every look; what it keeps inside is compared in no time.
+        raw = getattr(os.environ, "_data", None)
+        return dict(os.environ) != self.environ if raw is None else raw != self._raw_environ
+
+    def _restore_signals(self) -> None:
+        faulthandler.cancel_dump_traceback_later()
+        if hasattr(signal, "setitimer"):
+            for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+                signal.setitimer(timer, 0)  # an alarm of this run must not end the next
+        for number, handler in self.signals.items():
+            if handler is not None and signal.getsignal(number) != handler:
+                signal.signal(number, handler)
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+
+    def _restore_logging(self) -> None:
+        now = _log_handlers()
+        for name in {*now, *self.handlers}:
+            logger, before = logging.getLogger(name), self.handlers.get(name, [])
+            for handler in now.get(name, []):
+                if handler not in before:
+                    logger.removeHandler(handler)
+            for handler in before:
+                logger.addHandler(handler)  # does nothing if it is there
+        logging.root.setLevel(self.level)
+        logging.disable(self.disabled)
+
+    def _restore_limits(self) -> None:
+        for number, limits in self.limits.items():
+            if resource.getrlimit(number) != limits:
+                with contextlib.suppress(ValueError, OSError):  # a hard limit that was lowered stays
+                    resource.setrlimit(number, (limits[0], resource.getrlimit(number)[1]))
+
+    def _restore_libraries(self) -> None:
+        if _decimal_context() != self.decimal:
+            decimal.setcontext(decimal.Context(**self.decimal))
+        if self.floating_point and (numpy := sys.modules.get("numpy")) is not None:
+            numpy.seterr(**self.floating_point)
+            if numpy.get_printoptions() != self.printing:
+                numpy.set_printoptions(**self.printing)
+        if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+            pyplot.close("all")
+
+
+#: Recipes that a worker remembers to have loaded.
+_RECIPES_KNOWN = 100
+
+
+class Baseline:
+    """What a worker is put back to after each run.
+
+    What the modules of a recipe set up when they are imported (import path, warning filters, ...) stays: they are not
+    imported again for the next run of that recipe, which must find what the first one found.
+    """
+
+    def __init__(self) -> None:
+        self._snapshot = Snapshot()
+        #: Whether a recipe changed the process when it was loaded; this worker is fit for that recipe only, then.
+        self.changed = False
+        self._known: set[bytes] = set()
+
+    def loaded(self, recipe: bytes) -> None:
+        """Take over what loading a recipe has changed; its modules are imported only once."""
+        if recipe in self._known:
+            return
+        if len(self._known) >= _RECIPES_KNOWN:
+            self._known.clear()
+        self._known.add(recipe)
+        now = Snapshot()
+        if now != self._snapshot:
+            self._snapshot, self.changed = now, True
+
+    def restore(self) -> None:
+        """Put everything else back."""
+        self._snapshot.restore()

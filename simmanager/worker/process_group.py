@@ -1,0 +1,183 @@
+"""End a worker with everything that it started: its process group, and daemons that left the group."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+
+#: Environment variable that marks a worker and all that it starts.
+TOKEN = "SIMMANAGER_WORKER"
+
+#: Seconds between two looks whether a group is gone.
+_TICK_S = 0.01
+
+#: Seconds after which what cannot be killed is left alone.
+_PATIENCE_S = 5.0
+
+#: So many looks in a row must find nothing: what forks while it is looked for may be missed by one.
+_QUIET = 3
+
+
+def members(leader: int, token: str) -> list[int]:
+    """Return the living processes of a worker's group, session or mark, without the worker itself (Linux only).
+
+    Parameters
+    ----------
+    leader : int
+        Process id of the worker; also the id of its group and session.
+    token : str
+        Value of the environment variable that marks what it started.
+    """
+    if sys.platform != "linux":
+        return []
+    mark = f"{TOKEN}={token}".encode()
+    found = []
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit() or int(entry.name) in (leader, os.getpid()):
+            continue
+        with suppress(OSError, IndexError, ValueError):
+            state, _, group, session = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()[:4]
+            if state in (b"Z", b"X"):
+                continue
+            ours = leader in (int(group), int(session))
+            if ours or mark in Path(entry.path, "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+    return found
+
+
+def end_descendants(leader: int, grace_s: float) -> None:
+    """End all that descends from a living worker, wherever it hides: SIGTERM, a grace, SIGKILL (Linux only).
+
+    The worker adopts orphans, so neither a session of its own nor a cleared environment takes a process away from it;
+    and the kernel's lists of children are read faster than a process can fork and exit to escape. A worker that does
+    not call this itself should be stopped, so that it starts nothing new.
+    """
+    if sys.platform != "linux":
+        return
+    dead: set[int] = set()
+    _send(_descendants(leader, dead), signal.SIGTERM)
+    deadline = time.monotonic() + grace_s
+    while _descendants(leader, dead) and time.monotonic() < deadline:
+        time.sleep(_TICK_S)
+    deadline, quiet = time.monotonic() + _PATIENCE_S, 0
+    while quiet < _QUIET and time.monotonic() < deadline:
+        alive = _descendants(leader, dead)
+        _send(alive, signal.SIGKILL)
+        quiet = 0 if alive else quiet + 1
+
+
+def _descendants(leader: int, dead: set[int]) -> list[int]:
+    """Return the living descendants of a process; children that have ended, but not been reaped, are noted as dead."""
+    found, todo = [], [leader]
+    while todo:
+        for child in reversed(_children(todo.pop())):  # the youngest first: the others have had time to move on
+            if child in dead:
+                continue
+            if _lives(child):
+                found.append(child)
+                todo.append(child)
+            else:
+                dead.add(child)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - what forks to escape is followed without delay
+    except OSError:
+        return []
+    return [int(word) for thread in threads for word in _read(f"/proc/{pid}/task/{thread}/children").split()]
+
+
+def _lives(pid: int) -> bool:
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2][1:2] not in (b"", b"Z", b"X")
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+            return file.readall()
+    except OSError:
+        return b""
+
+
+def end_members(leader: int, token: str, grace_s: float) -> None:
+    """End all that a worker started: SIGTERM, a grace, SIGKILL. The worker itself is dead, or not meant."""
+    _send(members(leader, token), signal.SIGTERM)
+    deadline = time.monotonic() + grace_s
+    while (alive := members(leader, token)) and time.monotonic() < deadline:
+        time.sleep(_TICK_S)
+    while alive:  # a process that forks faster than we look cannot win: each round kills all that are there
+        _send(alive, signal.SIGKILL)
+        time.sleep(_TICK_S)
+        alive = members(leader, token) if time.monotonic() < deadline + 5 else []
+
+
+def signal_group(leader: int, number: int) -> None:
+    """Send a signal to the process group of a worker, if it is there."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, number)
+    else:  # Windows
+        with suppress(OSError):
+            os.kill(leader, number)
+
+
+def _send(pids: list[int], number: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def end_if_forked(process: int, error: BaseException | None = None) -> None:
+    """End a child that a run has forked and that came back from its code: files and verdict are its parent's.
+
+    Parameters
+    ----------
+    process : int
+        Id of the process that executes the run; in this one nothing happens.
+    error : BaseException, optional
+        What the child raised; as in any process, SystemExit gives its exit code, anything else a traceback.
+    """
+    if os.getpid() == process:
+        return
+    with contextlib.suppress(Exception):  # the run may have closed or replaced its streams
+        if error is not None and not isinstance(error, SystemExit):
+            traceback.print_exception(error)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    code = error.code or 0 if isinstance(error, SystemExit) else int(error is not None)
+    os._exit(code & 0xFF if isinstance(code, int) else 1)
+
+
+def left_behind() -> str:
+    """Return what the run left alive in this worker (threads, child processes), in words; "" if nothing.
+
+    Children that have ended are reaped.
+    """
+    found = []
+    threads = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if threads:
+        found.append(f"{len(threads)} thread(s)")
+    if os.name == "posix":
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+            found.append("child processes")
+    return " and ".join(found)
+
+
+def become_subreaper() -> None:
+    """Let daemons that a run starts stay children of this worker, so that they are found (Linux only)."""
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_child_subreaper = 36
+        ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)

@@ -1,0 +1,104 @@
+"""What a worker is told and what it answers: small plain data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..disk.state import RunState
+
+#: States in which a run may be executed (again).
+EXECUTABLE = (RunState.IN_QUEUE.value, RunState.RUNNING.value, RunState.INTERRUPTED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a worker is told: small plain data, everything else is on disk.
+
+    Parameters
+    ----------
+    folder : str
+        The folder of the run.
+    recipe : str
+        Path of the pickled recipe.
+    seed : int
+        Seed of the run.
+    execute : tuple of str
+        States from which it may be executed; ``running`` means that its process is gone (its lock is free).
+    memory_limit_mb : float or None
+        Limit on the memory the run may add, in MB.
+    checkpoint_every_s : float or None
+        Seconds between two checkpoints; None: none are saved.
+    durable : bool
+        Force results and states to the disk (fsync) before they count.
+    provenance : dict
+        Goes into run.json.
+    """
+
+    folder: str
+    recipe: str
+    seed: int
+    execute: tuple[str, ...] = EXECUTABLE
+    memory_limit_mb: float | None = None
+    checkpoint_every_s: float | None = None
+    durable: bool = False
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def simulation_id(self) -> str:
+        """The simulation it belongs to: the name of the folder above."""
+        return self.folder.rpartition(os.sep)[0].rpartition(os.sep)[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: small plain data.
+
+    Parameters
+    ----------
+    state : str
+        `RunState` keyword, or "" if it was not executed and its state is not known (another process holds it).
+    reason : str
+        Last line of what went wrong, or "".
+    executed : bool
+        False if there was nothing to do.
+    duration_s : float or None
+        Wall time.
+    attempt : int
+        How many times it was started so far.
+    leftovers : str
+        What it left alive in the worker, in words.
+    bound : bool
+        True if the worker is fit only for this recipe from now on: its modules changed the process on import.
+    """
+
+    state: str
+    reason: str = ""
+    executed: bool = False
+    duration_s: float | None = None
+    attempt: int = 0
+    leftovers: str = ""
+    bound: bool = False
+
+
+#: The answer for a run that was handed over, but not executed.
+NOT_STARTED = Outcome("", "not started")
+
+
+def as_message(tasks: Sequence[Task]) -> dict[str, Any]:
+    """Return tasks that differ in folder and seed only as plain data for JSON."""
+    return {"task": as_plain(tasks[0]), "runs": [[task.folder, task.seed] for task in tasks]}
+
+
+def as_tasks(message: Mapping[str, Any]) -> list[Task]:
+    """Return the tasks of such a message."""
+    content = message["task"]
+    first = Task(**{**content, "execute": tuple(content["execute"])})
+    return [replace(first, folder=folder, seed=seed) for folder, seed in message["runs"]]
+
+
+def as_plain(record: Task | Outcome) -> dict[str, Any]:
+    """Return a task or outcome as plain data for JSON."""
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}

@@ -1,0 +1,66 @@
+"""Single numbers from learning curves, whole, cut short and not finite."""
+
+import numpy as np
+import pytest
+
+from simmanager.analysis.learning_curves import area_under_curve, final_value, iterations_to_threshold
+from simmanager.base.errors import ParameterError
+
+NAN, INF = np.nan, np.inf
+ITERATIONS = [0, 10, 30]
+CURVES = [[3.0, 2.0, 1.0], [3.0, 1.0, NAN], [NAN, NAN, NAN]]
+
+
+def test_the_final_value_is_the_last_one_before_the_end():
+    assert final_value(CURVES)[:2].tolist() == [1, 1]
+    assert np.isnan(final_value(CURVES)[2])
+
+
+def test_a_run_that_itself_ended_with_nan_keeps_it():
+    found = final_value(CURVES, n_points=[3, 3, 0])
+    assert found[0] == 1 and np.isnan(found[1:]).all()
+    assert final_value(CURVES, n_points=[1, 2, 0])[:2].tolist() == [3, 1]
+
+
+def test_the_area_is_that_of_trapezoids_over_iterations():
+    assert area_under_curve(ITERATIONS, CURVES)[:2].tolist() == [25 + 30, 20]
+    assert area_under_curve([0, 1, 2], [[1.0, INF, 1.0]])[0] == INF
+
+
+def test_a_gap_is_bridged_and_a_single_point_has_no_area():
+    areas = area_under_curve(ITERATIONS, [[3.0, NAN, 1.0], [NAN, 2.0, NAN], [NAN, NAN, NAN]])
+    assert areas[0] == 60 and np.isnan(areas[1:]).all()
+
+
+@pytest.mark.parametrize(
+    ("threshold", "direction", "expected"), [(2, "below", [10, 10]), (3, "above", [0, 0]), (1.5, "below", [30, 10])]
+)
+def test_the_threshold_is_reached_at_the_first_value_at_or_beyond_it(threshold, direction, expected):
+    found = iterations_to_threshold(ITERATIONS, CURVES, threshold, direction)
+    assert found[:2].tolist() == expected and np.isnan(found[2])
+
+
+def test_a_threshold_that_is_never_reached_is_nan():
+    assert np.isnan(iterations_to_threshold(ITERATIONS, CURVES, 0)).all()
+    assert iterations_to_threshold(ITERATIONS, [[-INF, 0, 0]], 0)[0] == 0
+
+
+def test_no_runs_are_no_values():
+    nothing = np.empty((0, 0))
+    assert final_value(nothing).shape == area_under_curve([], nothing).shape == (0,)
+    assert iterations_to_threshold([], nothing, 1.0).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: final_value([1.0, 2.0]), "must have the shape"),
+        (lambda: final_value(CURVES, n_points=[4, 0, 0]), "from 0 to 3"),
+        (lambda: area_under_curve([0, 1], CURVES), "iterations must have the shape"),
+        (lambda: iterations_to_threshold(ITERATIONS, CURVES, 1, "down"), "'below' or 'above', not 'down'"),
+        (lambda: iterations_to_threshold(ITERATIONS, CURVES, NAN), "threshold must be a finite number"),
+    ],
+)
+def test_what_does_not_fit_is_named(call, message):
+    with pytest.raises(ParameterError, match=message):
+        call()

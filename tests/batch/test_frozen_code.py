@@ -1,0 +1,102 @@
+"""Code of a file or script travels with the batch: what becomes of the file later is said, and can be taken over."""
+
+import json
+from pathlib import Path
+
+import pytest
+from toys import python
+
+from simmanager import SimulationManager
+from simmanager.dispatch import run_batch
+
+MODEL = """
+from simmanager import OneShot
+
+def f(x, seed):
+    if seed % 2 and {broken}:
+        raise ZeroDivisionError("division by zero")
+    return {{"y": {value} * x}}
+
+simulation_list = [OneShot(f, {{"x": 1.0}}, "a"), OneShot(f, {{"x": 2.0}}, "b")]
+"""
+
+
+def write(value, broken):
+    Path("m.py").write_text(MODEL.format(value=value, broken=broken))
+
+
+def simmanager(*words):
+    return python("import sys; from simmanager.cli.main import main; sys.exit(main(sys.argv[1:]))", *words)
+
+
+@pytest.fixture
+def batch(tmp_path):
+    """Six runs of each of two simulations, of which those with an odd seed fail; then the file is corrected."""
+    write(10, broken=True)
+    done = simmanager("run", "m.py", "--runs", "6", "--seed", "1", "--jobs", "1")
+    assert "ZeroDivisionError" in done.stdout
+    write(100, broken=False)
+    return tmp_path / "m"
+
+
+def values(batch, simulation="a"):
+    manager = SimulationManager(existing_simulation=batch)
+    return {run.run_id: run.metrics.get("y") for run in manager.results().of(simulation)}
+
+
+def test_a_rerun_uses_the_code_as_it_was_and_says_so(batch):
+    done = simmanager("rerun", "m", "a", "--jobs", "1")
+    assert done.returncode == 1
+    assert "m.py changed since simulation a was made; its runs use the code as it was." in done.stdout
+    assert f"simmanager rerun {batch} a --from {batch.parent / 'm.py'}" in done.stdout
+
+
+def test_a_rerun_from_the_file_uses_the_new_code_for_the_failed_runs(batch):
+    before = values(batch)
+    assert None in before.values() and 10.0 in before.values()
+    done = simmanager("rerun", "m", "a", "--from", "m.py", "--jobs", "1")
+    assert done.returncode == 1, "b still has failed runs"
+    assert "changed since" not in done.stdout
+    assert values(batch) == {run: 100.0 if y is None else y for run, y in before.items()}
+    assert None in values(batch, "b").values()
+    done = simmanager("rerun", "m", "b", "--jobs", "1")
+    assert "changed since simulation b was made" in done.stdout
+
+
+def test_a_simulation_that_the_file_lacks_is_named(batch):
+    Path("m.py").write_text(Path("m.py").read_text().replace('"a"', '"aa"'))
+    before = sorted(path.name for path in (batch / "a").iterdir())
+    done = simmanager("rerun", "m", "a", "--from", "m.py")
+    assert (done.returncode, "m.py has no simulation 'a'. It has aa, b." in done.stderr) == (2, True), done.stderr
+    assert sorted(path.name for path in (batch / "a").iterdir()) == before
+
+
+def test_the_record_of_a_run_names_the_code_that_it_ran(batch):
+    def files(run):
+        return json.loads(run.record.read_text())["provenance"]["code_files"]
+
+    manager = SimulationManager(existing_simulation=batch)
+    (first,) = {json.dumps(files(run)) for run in manager.runs}
+    simmanager("run", "m.py", "--runs", "8", "--extend", "--jobs", "1")
+    extended = SimulationManager(existing_simulation=batch).runs
+    assert len(extended) == 16
+    assert {json.dumps(files(run)) for run in extended} == {first}, "the new runs have the old code"
+    simmanager("rerun", "m", "a", "--from", "m.py", "--jobs", "1")
+    assert len({json.dumps(files(run)) for run in SimulationManager(existing_simulation=batch).runs}) == 2
+
+
+def test_modules_that_workers_import_are_not_frozen():
+    from toys import toy_sim
+
+    manager = SimulationManager([toy_sim()], 1, "toy", seed=1)
+    manager.run_all(1, progress=False)
+    assert "code_files" not in json.loads(manager.runs[0].record.read_text())["provenance"]
+
+
+def test_files_are_hashed_once_for_each_simulation_not_for_each_run(batch, monkeypatch, capsys):
+
+    asked = []
+    monkeypatch.setattr(run_batch, "changed_files", lambda taken: asked.append(taken) or [])
+    SimulationManager(existing_simulation=batch).extend(20)
+    SimulationManager(existing_simulation=batch).run_all(1)
+    assert len(asked) == 2

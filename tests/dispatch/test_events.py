@@ -1,0 +1,148 @@
+"""What a batch tells while it runs, and the command at its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from toys import failing_loop, toy_sim
+
+from simmanager import SimulationManager, report_progress
+from simmanager.base.errors import ParameterTypeError
+from simmanager.cli.main import main
+from simmanager.dispatch import events
+from simmanager.dispatch.events import Announcer, Event, notify
+
+EVENT = Event("started", "a", 0, "path", "running")
+
+
+def gated_progress_loop(agent, env, folder=""):
+    """Say how far it is, step by step, as the test opens the gates."""
+    for step in (1, 2):
+        report_progress(step, 4)
+        # The first note comes a second after the start; ask until it is due.
+        while not (Path(folder) / f"gate{step}").exists():
+            report_progress(step, 4)
+            threading.Event().wait(0.02)
+    return agent, env, {"x": [1.0]}
+
+
+def executed(*simulations, runs=1, **options):
+    told = []
+    manager = SimulationManager(list(simulations), runs, "batch", seed=1)
+    manager.run_all(2, progress=False, on_event=told.append, **options)
+    return manager, told
+
+
+def test_each_run_is_told_when_it_starts_and_ends_and_the_batch_at_the_end():
+    manager, told = executed(toy_sim("a"), toy_sim("bad", failing_loop), runs=2)
+    *of_runs, last = told
+    assert (last.kind, last.path, last.run_id) == ("batch_ended", str(manager.status().path), None)
+    assert last.status.counts == manager.status().counts
+    for simulation, run_id in (("a", 0), ("a", 1), ("bad", 0), ("bad", 1)):
+        kinds = [event.kind for event in of_runs if (event.simulation_id, event.run_id) == (simulation, run_id)]
+        assert kinds == ["started", "ended"]
+    assert {(event.state, event.reason) for event in of_runs if event.kind == "ended"} == {
+        ("finished", ""),
+        ("error", "ValueError: boom"),
+    }
+
+
+def test_progress_of_a_run_is_told_when_it_changes(tmp_path):
+    told, manager = [], SimulationManager([toy_sim("a", gated_progress_loop, folder=str(tmp_path))], 1, "batch", seed=1)
+
+    def listen(event):
+        told.append(event)
+        if event.kind == "progress":
+            (tmp_path / f"gate{round(event.fraction * 4)}").touch()
+
+    manager.run_all(1, progress=False, on_event=listen)
+    assert [event.fraction for event in told if event.kind == "progress"] == [0.25, 0.5]
+
+
+def test_a_function_that_raises_is_told_once_and_harms_nothing(capsys):
+    calls = []
+
+    def raising(event):
+        calls.append(event.kind)
+        raise RuntimeError("not my day")
+
+    manager = SimulationManager([toy_sim("a")], 3, "batch", seed=1)
+    assert manager.run_all(1, progress=False, on_event=raising).all_finished
+    assert len(calls) == 7
+    assert capsys.readouterr().err.count("RuntimeError: not my day") == 1
+
+
+def test_the_function_is_called_in_one_thread_in_this_process():
+    threads = set()
+    manager = SimulationManager([toy_sim("a")], 3, "batch", seed=1)
+    manager.run_all(2, progress=False, on_event=lambda event: threads.add(threading.current_thread().name))
+    assert threads == {"simmanager-events"}
+
+
+def test_runs_in_this_process_are_told_too():
+    told = []
+    manager = SimulationManager([toy_sim("a")], 1, "batch", seed=1)
+    manager.run_all(in_process=True, progress=False, on_event=told.append)
+    assert [event.kind for event in told] == ["started", "ended", "batch_ended"]
+
+
+def test_a_function_that_hangs_is_left_behind_and_said_so(monkeypatch, capsys):
+    monkeypatch.setattr(events, "_PATIENCE_S", 0.05)
+    gate = threading.Event()
+    announcer = Announcer(lambda event: gate.wait())
+    announcer.send(EVENT)
+    announcer.close()
+    gate.set()
+    assert "left behind" in capsys.readouterr().err
+
+
+def test_without_a_function_nothing_is_started():
+    announcer = Announcer(None)
+    announcer.send(EVENT)
+    announcer.close()
+    assert not announcer.wanted
+    assert "simmanager-events" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_what_is_no_function_is_refused():
+    with pytest.raises(ParameterTypeError, match="on_event must be a function"):
+        SimulationManager([toy_sim("a")], 1, "batch").run_all(on_event="print")
+
+
+def test_the_command_at_the_end_finds_the_summary_in_its_environment(capfd):
+    Path("mine.py").write_text("from toys import toy_sim\nsimulations = [toy_sim('a')]\n")
+    command = 'printf "%s|%s|%s" "$SIMMANAGER_ID" "$SIMMANAGER_SUMMARY" "$SIMMANAGER_FAILED" > told'
+    assert main(["run", "mine.py:simulations", "--runs", "2", "--id", "batch", "--notify", command]) == 0
+    assert Path("told").read_text() == "batch|2 finished|0"
+    Path("told").unlink()
+    assert main(["resume", "batch", "--notify", command]) == 0
+    assert Path("told").read_text() == "batch|2 finished|0"
+
+
+@pytest.mark.parametrize(("command", "words"), [("exit 3", "exit code 3"), ("exec sleep 60", "timed out")])
+def test_a_command_that_fails_or_hangs_is_told_and_harms_nothing(monkeypatch, capfd, command, words):
+    monkeypatch.setattr(events, "_PATIENCE_S", 0.2)
+    manager = SimulationManager([toy_sim("a")], 1, "batch", seed=1)
+    manager.generate_sim_paths()
+    notify(command, manager.status())
+    assert words in capfd.readouterr().err
+
+
+def test_what_a_command_that_hangs_has_started_ends_with_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(events, "_PATIENCE_S", 0.5)
+    manager = SimulationManager([toy_sim("a")], 1, "batch", seed=1)
+    manager.generate_sim_paths()
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    notify(f"exec > {tmp_path / 'pipe'}; echo started; (sleep 2; echo ended); :", manager.status())
+    os.set_blocking(reader, True)
+    with os.fdopen(reader, "rb") as pipe:
+        assert pipe.read() == b"started\n"  # returns when no process has it open any more
+
+
+def test_events_are_plain_records():
+    assert json.loads(json.dumps(EVENT[:7])) == ["started", "a", 0, "path", "running", None, ""]
