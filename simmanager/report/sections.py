@@ -139,7 +139,8 @@ def _metric(results: Results, metric: str, name: str) -> PageFigure:
     from ..plots import plot_metric
 
     found = results.metric(metric)
-    shown, note = _some(results.simulation_ids, MAX_LINES, "simulations")
+    chosen, note = _some(sorted(found, key=lambda one: not _has_metric(results, one, metric)), MAX_LINES, "simulations")
+    shown = [simulation for simulation in found if simulation in chosen]
     runs = ", ".join(f"{simulation} {found[simulation].text}" for simulation in shown)
     return draw(
         name,
@@ -150,6 +151,10 @@ def _metric(results: Results, metric: str, name: str) -> PageFigure:
         caption=note,
         tables=_comparison(results, shown, metric=metric),
     )
+
+
+def _has_metric(results: Results, simulation_id: str, metric: str) -> bool:
+    return any(metric in run.metrics or metric in run.metric_errors for run in results.of(simulation_id))
 
 
 def _swept_parameters(results: Results) -> list[str]:

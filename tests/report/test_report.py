@@ -14,7 +14,7 @@ from fake_batch import fake_batch
 from pages import EVIL, EVIL_NAME, Page, make_batch, make_hostile, many_runs
 from toys import toy_sim
 
-from simmanager import SimulationManager
+from simmanager import OneShot, SimulationManager
 from simmanager.base.errors import BatchNotFound, BatchNotWritable, PackageMissing, ParameterError, SimulationError
 from simmanager.cli.main import main
 from simmanager.disk.batch_folder import BatchFolder
@@ -195,6 +195,22 @@ def test_what_is_left_out_of_figures_is_said(monkeypatch, page_batch):
     assert sections["curves"].note == "1 of 2 curves shown."
     assert sections["curves"].figures[0].caption.startswith("2 of 3 simulations shown.")
     assert sections["maps"].figures[0].caption == "2 of 3 simulations with them shown. 2 of 3 runs of each shown."
+
+
+def returns_a_number():
+    return {"cost": 2.0}
+
+
+def test_of_many_simulations_those_that_have_a_metric_are_drawn(monkeypatch):
+    """A metric that only the last one has, which did not declare it: what its function returned."""
+    monkeypatch.setattr("simmanager.report.sections.MAX_LINES", 2)
+    simulations = [toy_sim("first"), toy_sim("second"), toy_sim("third"), OneShot(returns_a_number, {}, "last")]
+    manager = SimulationManager(simulations, 1, "batch")
+    manager.run_all(in_process=True, progress=False)
+    figures = {figure.title: figure for section in draw_sections(manager.results()) for figure in section.figures}
+    (_, table), *_ = figures["cost"].tables
+    assert [name for name, _ in table.rows] == ["first", "last"]
+    assert figures["cost"].caption == "2 of 4 simulations shown."
 
 
 def test_a_metric_is_drawn_over_the_one_number_that_differs(page_batch, monkeypatch):
