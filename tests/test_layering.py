@@ -91,14 +91,15 @@ def test_the_graph_is_read_correctly():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_models_know_errors_parameters_recording_and_their_siblings_only(name):
-    shared = {"errors", "parameters", "recording", "model_state", "pickling"}
+    shared = {"errors", "parameters", "recording", "model_state", "pickling", "training.parameters"}
     siblings = {other for other in SOURCES if other.partition(".")[0] == name.partition(".")[0]}
     assert ours(imports(name, late=True)) <= shared | siblings
 
 
 @pytest.mark.parametrize("name", [*MODELS, "recording", "model_state", "parameters", "errors"])
 def test_models_reach_no_file_of_a_run_and_no_process(name):
-    allowed = {"errors", "parameters", "recording", "history_columns", "spool", "model_state", "pickling", *MODELS}
+    shared = {"errors", "parameters", "recording", "history_columns", "spool", "model_state", "pickling"}
+    allowed = {*shared, "training", "training.parameters", *MODELS}
     assert reached(name, late=True) <= allowed
     known = {"numpy", "matplotlib", "scipy", "cloudpickle", "gymnasium"}
     assert others(imports(name, late=True)) <= known

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ParameterError
-from ..parameters import check_flag, check_integer, check_number, refuse_unknown
+from ..parameters import check_integer
+from ..training.parameters import flag, number, parameter
 from . import successor_matrix
 from .agent_core import MEMORY, AgentCore
 from .arrows import ArrowWalk
@@ -45,28 +46,6 @@ class Stachenfeld2018(AgentCore):
     The successor matrix is M = sum_t gamma^t T^t (equation 3 of the paper), T being the transition matrix of
     the policy; its entries are the expected discounted visits. Its eigenvectors resemble grid cells.
 
-    Parameters
-    ----------
-    agent_name : str
-        A name for this agent. Default "SR".
-    discount : float
-        gamma, in [0, 1). Default 0.9.
-    threshold : float
-        `successor_rep_sum` stops when no entry changes by as much; greater than 0. Default 1e-6.
-    lr_td : float
-        Learning rate of the TD update, at least 0. Default 0.01.
-    room_width, room_depth : float
-        Size of the room in x and in y, greater than 0. Default 12.
-    state_density : float
-        States per unit of length, greater than 0. Default 1.
-    twoD : bool
-        True (default) makes the transition matrix of a walk to the four neighbours; False leaves
-        ``transmat_norm`` empty, for `create_transmat` or the user to fill.
-    rng : numpy.random.Generator, optional
-        Source of randomness. Without it one is seeded from ``np.random``.
-    model_name : str, optional
-        Another word for ``agent_name``.
-
     Attributes
     ----------
     gamma, learning_rate : float
@@ -85,42 +64,33 @@ class Stachenfeld2018(AgentCore):
         Norm of the TD error of each update.
     curr_state, next_state : int or None
         States of the latest transition.
-
-    Raises
-    ------
-    ParameterTypeError, ParameterError
-        An unknown parameter, one of the wrong type or out of range.
     """
 
-    def __init__(
-        self,
-        agent_name: str = "SR",
-        discount: float = 0.9,
-        threshold: float = 1e-6,
-        lr_td: float = 1e-2,
-        room_width: float = 12,
-        room_depth: float = 12,
-        state_density: float = 1.0,
-        twoD: bool = True,
-        rng: np.random.Generator | None = None,
-        model_name: str | None = None,
-        **unknown: Any,
-    ) -> None:
-        refuse_unknown(type(self).__name__, unknown, self._known_parameters())
-        super().__init__(agent_name, rng=rng, model_name=model_name)
-        self.gamma = discount
-        self.threshold = check_number("threshold", threshold, above=0)
-        self.learning_rate = lr_td
-        self.room_width = check_number("room_width", room_width, above=0)
-        self.room_depth = check_number("room_depth", room_depth, above=0)
-        self.state_density = check_number("state_density", state_density, above=0)
-        self.twoD = check_flag("twoD", twoD)
+    agent_name: str = "SR"
+    _gamma: float = number("gamma", default=0.9, minimum=0, below=1, convert=float, alias="discount")
+    threshold: float = number("`successor_rep_sum` stops when no entry changes by as much", default=1e-6, above=0)
+    _learning_rate: float = number(
+        "Learning rate of the TD update", default=1e-2, minimum=0, convert=float, alias="lr_td"
+    )
+    room_width: float = number("Size of the room in x", default=12, above=0)
+    room_depth: float = number("Size of the room in y", default=12, above=0)
+    state_density: float = number("States per unit of length", default=1.0, above=0)
+    twoD: bool = flag(
+        "Make the transition matrix of a walk to the four neighbours\n"
+        "False leaves ``transmat_norm`` empty, for `create_transmat` or the user to fill.",
+        default=True,
+    )
+    agent_step_size: float = parameter(default=1.0, init=False)
+
+    def __post_init__(self) -> None:
+        """Lay out the states and begin with nothing learned."""
+        super().__post_init__()
         self.resolution_width = self.width = int(self.state_density * self.room_width)
         self.resolution_depth = self.depth = int(self.state_density * self.room_depth)
         self.n_state = self.width * self.depth
         if not 1 <= self.n_state <= _MAX_STATES:
             raise ParameterError(
-                f"state_density {state_density!r} in a room of {room_width!r} x {room_depth!r} gives "
+                f"state_density {self.state_density!r} in a room of {self.room_width!r} x {self.room_depth!r} gives "
                 f"{self.width} x {self.depth} states; there must be between 1 and {_MAX_STATES}."
             )
         self._grid = Grid(self.room_width, self.room_depth, self.width, self.depth)
@@ -134,7 +104,7 @@ class Stachenfeld2018(AgentCore):
 
     @gamma.setter
     def gamma(self, value: float) -> None:
-        self._gamma = float(check_number("discount", value, minimum=0, below=1))
+        self._gamma = self._checked("_gamma", value)
         self._prepare()
 
     @property
@@ -144,7 +114,7 @@ class Stachenfeld2018(AgentCore):
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._learning_rate = float(check_number("lr_td", value, minimum=0))
+        self._learning_rate = self._checked("_learning_rate", value)
         self._prepare()
 
     @property

@@ -9,23 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..model_state import ModelState, one_name
-from ..parameters import check_number, refuse_unknown
+from ..model_state import one_name
+from ..training.parameters import Parameterized, another_name, number, others, parameter
 
 
-class Environment(ModelState):
+class Environment(Parameterized):
     """An arena that counts steps, and in which nothing else happens: the base of the others.
-
-    Parameters
-    ----------
-    environment_name : str
-        A name for this arena. Default "Environment".
-    time_step_size : float
-        Seconds that one step takes, greater than 0. Default 1.
-    env_name : str, optional
-        Another word for ``environment_name``.
-    **env_kwargs
-        Parameters of a subclass, kept as they are; `Environment` itself takes none.
 
     Attributes
     ----------
@@ -39,33 +28,24 @@ class Environment(ModelState):
         Seconds since the last reset.
     metadata : dict
         ``{"env_kwargs": ...}``.
-
-    Raises
-    ------
-    ParameterTypeError
-        An unknown parameter, or one of the wrong type.
-    ParameterError
-        ``time_step_size`` out of range.
     """
 
-    history: Sequence[dict[str, Any]]
+    environment_name: str = parameter("A name for this arena", default="Environment", kind="str", kw_only=False)
+    time_step_size: float = number("Time that one step takes", default=1.0, unit="s", above=0)
+    _env_name: str | None = another_name("environment_name", alias="env_name", default=None)
+    env_kwargs: dict[str, Any] = others(
+        "Parameters of a subclass, kept as they are; `Environment` itself takes none.",
+        "env_kwargs",
+        subclasses_only=True,
+    )
 
-    def __init__(
-        self,
-        environment_name: str = "Environment",
-        time_step_size: float = 1.0,
-        env_name: str | None = None,
-        **env_kwargs: Any,
-    ) -> None:
-        if type(self) is Environment:
-            refuse_unknown("Environment", env_kwargs, self._known_parameters())
-        name = one_name(type(self).__name__, "environment_name", environment_name, "env_name", env_name)
-        self.environment_name = name
-        self.time_step_size = check_number("time_step_size", time_step_size, above=0)
-        self.env_kwargs = env_kwargs
-        self.metadata: dict[str, Any] = {"env_kwargs": env_kwargs}
+    def __post_init__(self) -> None:
+        """Begin with an empty history."""
+        owner = type(self).__name__
+        self.environment_name = one_name(owner, "environment_name", self.environment_name, "env_name", self._env_name)
+        self.metadata: dict[str, Any] = {"env_kwargs": self.env_kwargs}
         self.state: npt.NDArray[np.float64] = np.array([])
-        self.history = []
+        self.history: Sequence[dict[str, Any]] = []
         self.global_steps = 0
         self.global_time = 0.0
 
