@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..model_state import one_name
-from ..training.parameters import Parameterized, another_name, generator, number, others, parameter
+from ..training.parameters import Parameterized, another_name, generator, number, parameter
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -28,21 +28,22 @@ class AgentCore(Parameterized):
     global_steps : int
         Number of updates done.
     mod_kwargs, metadata : dict
-        What a subclass passed on, and ``{"mod_kwargs": ...}``.
+        Other parameters, which subclasses may take, and ``{"mod_kwargs": ...}``.
     """
 
     agent_name: str = parameter("A name for this agent", default="default_model", kind="str", kw_only=False)
     agent_step_size: float = number("Standard deviation of a step in x and in y", default=1.0, minimum=0)
     rng: np.random.Generator = generator("Source of randomness", default=None)
     _model_name: str | None = another_name("agent_name", alias="model_name", default=None)
-    mod_kwargs: dict[str, Any] = others(
-        "Parameters of a subclass, kept as they are; `AgentCore` itself takes none.", "mod_kwargs", subclasses_only=True
-    )
+    _others: ClassVar[str] = "mod_kwargs"
 
     def __post_init__(self) -> None:
         """Begin with an empty memory."""
         owner = type(self).__name__
         self.agent_name = one_name(owner, "agent_name", self.agent_name, "model_name", self._model_name)
+        if type(self) is AgentCore:
+            self._refuse(self._further)
+        self.mod_kwargs = self._further
         self.metadata: dict[str, Any] = {"mod_kwargs": self.mod_kwargs}
         self.obs_history: list[Any] = []
         self.global_steps = 0

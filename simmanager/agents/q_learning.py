@@ -40,15 +40,10 @@ class QLearning(AgentCore):
     """
 
     _n_actions: int | None = integer(
-        "Number of actions, which are then 0, 1, ..., n_actions - 1",
-        default=None,
-        minimum=1,
-        alias="n_actions",
-        keep=False,
-        kw_only=False,
+        "Number of actions: 0, 1, ...", default=None, minimum=1, alias="n_actions", keep=False, kw_only=False
     )
     actions: Sequence[Any] = parameter(
-        "The actions themselves instead, e.g. ``[(0, 1), (0, -1), (1, 0), (-1, 0)]`` for a room. One of both is needed",
+        "The actions themselves instead (one of both is needed), e.g. ``[(0, 1), (0, -1), (1, 0), (-1, 0)]``",
         default=None,
         kind="sequence",
     )
@@ -58,17 +53,17 @@ class QLearning(AgentCore):
         default=None,
         kind="sequence of (low, high, n)",
     )
-    learning_rate: float = number("alpha", default=0.1, minimum=0, maximum=1, convert=float)
-    discount: float = number("gamma", default=0.99, minimum=0, maximum=1, convert=float)
+    learning_rate: float = number("Learning rate alpha", default=0.1, minimum=0, maximum=1, convert=float)
+    discount: float = number("Discount gamma", default=0.99, minimum=0, maximum=1, convert=float)
     initial_epsilon: float = number(
         "Probability of a random action", default=0.1, minimum=0, maximum=1, convert=float, alias="epsilon"
     )
     epsilon_decay: float = number(
         "What epsilon is multiplied with after each episode", default=1.0, minimum=0, maximum=1, convert=float
     )
-    epsilon_min: float = number("It gets no smaller than this", default=0.0, minimum=0, maximum=1, convert=float)
+    epsilon_min: float = number("What epsilon does not fall below", default=0.0, minimum=0, maximum=1, convert=float)
     initial_value: float = number(
-        "What actions are worth before they are tried; a high one makes the agent try all", default=0.0, convert=float
+        "What actions are worth before they are tried\nA high one makes it try all.", default=0.0, convert=float
     )
     agent_name: str = "QLearning"
     agent_step_size: float = parameter(default=1.0, init=False)

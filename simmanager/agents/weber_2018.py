@@ -69,10 +69,10 @@ class Weber2018(AgentCore):
     alpha_i: float = number("Height of the inhibitory Gaussians", default=1, minimum=0)
     alpha_e: float = number("Height of the excitatory Gaussians", default=1, minimum=0)
     we_init: float = number(
-        "Mean of the initial excitatory weights, which differ from it by up to 5%", default=1.0, minimum=0
+        "Mean of the initial excitatory weights\nThey differ from it by up to 5%.", default=1.0, minimum=0
     )
     wi_init: float = number(
-        "Mean of the initial inhibitory weights, which differ from it by up to 5%", default=1.5, minimum=0
+        "Mean of the initial inhibitory weights\nThey differ from it by up to 5%.", default=1.5, minimum=0
     )
     sigma_exc: Sequence[float] | FloatArray = pair(
         "Standard deviation of the excitatory Gaussians in x and in y",
@@ -90,18 +90,18 @@ class Weber2018(AgentCore):
     room_width: float = number("Size of the room in x", default=20.0, above=0)
     room_depth: float = number("Size of the room in y", default=20.0, above=0)
     resolution: int = integer(
-        "Grid points in x; in y as many as the shape of the room asks for", default=100, minimum=1
+        "Grid points in x\nIn y there are as many as the shape of the room asks for.", default=100, minimum=1
     )
     disable_tqdm: bool = flag("Without effect: nothing here takes long enough for a progress bar", default=False)
     _model_name: str | None = another_name("model_name", alias="agent_name", default=None)
     rng: np.random.Generator = generator("Source of randomness", default=None)
     rectify: bool = flag(
-        "A negative output rate is 0, the [.]_+ of the paper's equation 1\n"
-        "False: a negative rate at a single place stays, as it does in NeuralPlayground.",
+        "Whether a negative output rate is 0, the [.]_+ of the paper's equation 1\n"
+        "If not, a negative rate at a single place stays, as it does in NeuralPlayground.",
         default=False,
     )
     record_weight_changes: bool = flag(
-        "`update` also returns all weight changes, as NeuralPlayground's does", default=False
+        "Whether `update` also returns all weight changes, as NeuralPlayground's does", default=False
     )
 
     def __post_init__(self) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..model_state import one_name
-from ..training.parameters import Parameterized, another_name, number, others, parameter
+from ..training.parameters import Parameterized, another_name, number, parameter
 
 
 class Environment(Parameterized):
@@ -26,23 +26,22 @@ class Environment(Parameterized):
         Steps since the last reset.
     global_time : float
         Seconds since the last reset.
-    metadata : dict
-        ``{"env_kwargs": ...}``.
+    env_kwargs, metadata : dict
+        Other parameters, which subclasses may take, and ``{"env_kwargs": ...}``.
     """
 
     environment_name: str = parameter("A name for this arena", default="Environment", kind="str", kw_only=False)
-    time_step_size: float = number("Time that one step takes", default=1.0, unit="s", above=0)
+    time_step_size: float = number("Time that one step takes", default=1.0, unit="seconds", above=0)
     _env_name: str | None = another_name("environment_name", alias="env_name", default=None)
-    env_kwargs: dict[str, Any] = others(
-        "Parameters of a subclass, kept as they are; `Environment` itself takes none.",
-        "env_kwargs",
-        subclasses_only=True,
-    )
+    _others: ClassVar[str] = "env_kwargs"
 
     def __post_init__(self) -> None:
         """Begin with an empty history."""
         owner = type(self).__name__
         self.environment_name = one_name(owner, "environment_name", self.environment_name, "env_name", self._env_name)
+        if type(self) is Environment:
+            self._refuse(self._further)
+        self.env_kwargs = self._further
         self.metadata: dict[str, Any] = {"env_kwargs": self.env_kwargs}
         self.state: npt.NDArray[np.float64] = np.array([])
         self.history: Sequence[dict[str, Any]] = []

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import PackageMissing, ParameterError, ParameterTypeError, SimManagerError
 from ..recording import GrowingArray
-from ..training.parameters import another_name, flag, generator, others, parameter
+from ..training.parameters import another_name, flag, generator, parameter
 from .arena_core import Environment
 from .episode_history import EpisodeHistory
 
@@ -32,7 +32,7 @@ class GymnasiumArena(Environment):
     on; the state it returns is the last one of the episode that ended. All steps of all episodes are in the history.
 
     The environment is seeded at each `reset`, by a number from ``rng``, and goes on from there: the same seed gives the
-    same episodes.
+    same episodes. Further parameters are passed to ``gymnasium.make``, e.g. ``max_episode_steps=200``, or to the class.
 
     Attributes
     ----------
@@ -61,24 +61,22 @@ class GymnasiumArena(Environment):
     """
 
     env_id: str | Callable[..., Any] = parameter(
-        'A registered environment, e.g. "CartPole-v1", for ``gymnasium.make``; or what returns an environment\n'
-        "That is a class or a function. (Environments that your own script registers are not known to the worker\n"
-        'processes: give the class, or "module:Name-v0".)',
+        'A registered environment, e.g. "CartPole-v1", for ``gymnasium.make``; or a class or function\n'
+        "The latter returns an environment. Those that your own script registers are not known to the worker\n"
+        'processes: give the class, or "module:Name-v0".',
         kind="str or callable",
         kw_only=False,
     )
-    environment_name: str = parameter("A name for this arena. By default ``env_id``", default=None, kind="str")
+    environment_name: str = parameter("A name for this arena; by default ``env_id``", default=None, kind="str")
     time_step_size: float = 1.0
     _env_name: str | None = another_name("environment_name", alias="env_name", default=None)
     rng: np.random.Generator = generator("For the seeds", default=None)
     keep_observations: bool = flag(
-        "The history keeps what each step led to. False: it does not, for large observations", default=True
+        "Whether the history keeps what each step led to; not, if observations are large", default=True
     )
-    env_kwargs: dict[str, Any] = others(
-        "Passed to ``gymnasium.make``, e.g. ``max_episode_steps=200``, or to the callable.", "make_kwargs"
-    )
+    _others: ClassVar[str] = "make_kwargs"
 
-    if TYPE_CHECKING:  # which cannot see what `others` declares
+    if TYPE_CHECKING:  # to which ``_others`` says nothing
 
         def __init__(self, env_id: str | Callable[..., Any], **parameters: Any) -> None: ...
 

@@ -22,7 +22,8 @@ class MergingRoom(Simple2D):
     """A room that a wall along y = 0 divides into A, below, and B, above, until the two are merged.
 
     The agent starts at a random place of A. After ``switch_time`` it is carried to a random place of B; after
-    ``merge_time`` the wall is gone, and it stays where it is. `reset` begins again in A, with the wall.
+    ``merge_time`` the wall is gone, and it stays where it is. `reset` begins again in A, with the wall. The limits in y
+    must be on both sides of 0.
 
     Attributes
     ----------
@@ -40,7 +41,7 @@ class MergingRoom(Simple2D):
 
     environment_name: str = "MergingRoom"
     merge_time: float = number(
-        "Time after which the wall is taken away, at least ``switch_time``", default=100.0, unit="minutes", minimum=0
+        "Time after which the wall is taken away\nNot before ``switch_time``.", default=100.0, unit="minutes", minimum=0
     )
     switch_time: float = number(
         "Time after which the agent is carried from A to B\nIf it is that of the merging, it never is.",

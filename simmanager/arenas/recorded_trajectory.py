@@ -68,25 +68,28 @@ class RecordedTrajectory(Simple2D):
         "By default that of the data (the median of the differences of ``t``), or 1 if that is not known. Unless the\n"
         "data have just these times, they are interpolated linearly at 0, 1, 2, ... steps after the first position.",
         default=None,
-        unit="s",
+        unit="seconds",
         above=0,
     )
     metres_per_unit: float = number(
         "What the positions are multiplied with: 0.01 for data in cm", default=1.0, above=0, keep=False
     )
     centre: bool = flag(
-        "The middle of the room becomes (0, 0), as the agents expect. False: positions stay", default=True, keep=False
+        "Whether the middle of the room becomes (0, 0), as the agents expect, or positions stay",
+        default=True,
+        keep=False,
     )
     gaps: str = one_of(
-        "What becomes of positions that are NaN: a straight line at constant speed over the gap, or they are left out\n"
-        "With the latter no time passes. NaNs at the beginning and at the end are left out in both cases.",
+        "What becomes of positions that are NaN\n"
+        "Either a straight line at constant speed over the gap, or they are left out, and no time passes. NaNs at the\n"
+        "beginning and at the end are left out in both cases.",
         "interpolate",
         "drop",
         default="interpolate",
         keep=False,
     )
     at_end: str = one_of(
-        "After the last position: again from the first one, at a jump, or `ParameterError`",
+        "What follows on the last position: the first one, at a jump, or `ParameterError`",
         "loop",
         "error",
         default="loop",
