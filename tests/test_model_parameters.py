@@ -36,11 +36,11 @@ from simmanager.training.parameters import (
 ORDER = {
     AgentCore: "agent_name agent_step_size rng model_name **mod_kwargs",
     RandomAgent: "step_size agent_name rng model_name",
-    QLearning: "n_actions actions bins learning_rate discount epsilon epsilon_decay epsilon_min initial_value agent_name "
-    "rng model_name",
+    QLearning: "n_actions actions bins learning_rate discount epsilon epsilon_decay epsilon_min initial_value "
+    "agent_name rng model_name",
     Stachenfeld2018: "agent_name discount threshold lr_td room_width room_depth state_density twoD rng model_name",
-    Weber2018: "model_name agent_step_size etaexc etainh Ne Ni Nef Nif alpha_i alpha_e we_init wi_init sigma_exc sigma_inh "
-    "ro room_width room_depth resolution disable_tqdm agent_name rng rectify record_weight_changes",
+    Weber2018: "model_name agent_step_size etaexc etainh Ne Ni Nef Nif alpha_i alpha_e we_init wi_init sigma_exc "
+    "sigma_inh ro room_width room_depth resolution disable_tqdm agent_name rng rectify record_weight_changes",
     Environment: "environment_name time_step_size env_name **env_kwargs",
     Simple2D: "environment_name arena_x_limits arena_y_limits agent_step_size time_step_size env_name rng",
     CircularArena: "environment_name radius n_walls agent_step_size time_step_size env_name rng",
@@ -48,8 +48,8 @@ ORDER = {
     "time_step_size env_name rng",
     MergingRoom: "environment_name merge_time switch_time arena_x_limits arena_y_limits agent_step_size time_step_size "
     "env_name rng",
-    RecordedTrajectory: "positions x y xy t sampling_rate time_step_size metres_per_unit centre gaps at_end arena_x_limits "
-    "arena_y_limits environment_name env_name rng",
+    RecordedTrajectory: "positions x y xy t sampling_rate time_step_size metres_per_unit centre gaps at_end "
+    "arena_x_limits arena_y_limits environment_name env_name rng",
     GymnasiumArena: "env_id environment_name time_step_size env_name rng keep_observations **make_kwargs",
 }
 
@@ -57,8 +57,8 @@ ORDER = {
 AGENT = "agent_name agent_step_size rng mod_kwargs metadata obs_history global_steps"
 ARENA = "environment_name time_step_size env_kwargs metadata state history global_steps global_time"
 ROOM = (
-    f"{ARENA} arena_x_limits arena_y_limits agent_step_size arena_limits room_width room_depth state_dims_labels rng _room "
-    "default_walls custom_walls _wall_list _is_plain"
+    f"{ARENA} arena_x_limits arena_y_limits agent_step_size arena_limits room_width room_depth state_dims_labels rng "
+    "_room default_walls custom_walls _wall_list _is_plain"
 )
 PLACES = "resolution_width resolution_depth _grid x_array y_array room_width room_depth grad_history"
 STATE = {
@@ -75,8 +75,8 @@ STATE = {
         {},
     ),
     Weber2018: (
-        f"{AGENT} {PLACES} etaexc etainh Ne Ni Nef Nif alpha_i alpha_e we_init wi_init sigma_exc sigma_inh ro resolution "
-        "disable_tqdm rectify record_weight_changes wi we _inh _exc init_we_sum",
+        f"{AGENT} {PLACES} etaexc etainh Ne Ni Nef Nif alpha_i alpha_e we_init wi_init sigma_exc sigma_inh ro "
+        "resolution disable_tqdm rectify record_weight_changes wi we _inh _exc init_we_sum",
         {"Ne": 3, "Ni": 2},
     ),
     Environment: (ARENA, {}),
@@ -155,7 +155,7 @@ def test_nothing_is_left_at_the_class_that_an_object_could_be_taken_for():
         ({"rng": 1}, "rng must be a numpy.random.Generator"),
         (
             {"speedd": 1},
-            r"Walker has no parameter 'speedd'\. Did you mean 'speed'\? It takes: speed, legs, .*path, rng",
+            r"Walker has no parameter 'speedd'\. Did you mean 'speed'\? It takes: legs, speed, .*path, rng",
         ),
     ],
 )
@@ -171,10 +171,10 @@ def test_what_has_no_default_is_needed():
 
 def test_a_parameter_is_given_once_and_no_more_than_there_are():
     with pytest.raises(ParameterTypeError, match="Walker was given speed twice"):
-        Walker(1.0, 2, speed=2.0)
-    with pytest.raises(ParameterTypeError, match="Walker takes 7, not 8: speed, legs"):
+        Walker(2, 1.0, speed=2.0)
+    with pytest.raises(ParameterTypeError, match="Walker takes 7, not 8: legs, speed"):
         Walker(*range(8))
-    assert (Walker(3.0, 2).speed, Walker(3.0, 2).legs) == (3.0, 2)
+    assert (Walker(2, 3.0).legs, Walker(2, 3.0).speed) == (2, 3.0)
 
 
 def test_a_default_that_could_be_changed_is_refused_when_the_class_is_made():
@@ -235,11 +235,11 @@ def test_a_docstring_tells_each_parameter_with_unit_limits_and_default_before_th
             "",
             "Parameters",
             "----------",
+            "legs : int",
+            "    Legs, at least 2.",
             "speed : float",
             "    How fast it goes, in m/s, at least 0 and less than 10. Default 1.",
             "    Downhill faster.",
-            "legs : int",
-            "    Legs, at least 2.",
             "goal : two numbers",
             "    Where to. Default (1, 2).",
             'mood : {"glad", "sad"}',
@@ -334,7 +334,7 @@ def test_a_sweep_knows_the_parameters_that_a_model_inherits():
 
 def test_a_name_that_a_model_does_not_take_is_refused_before_any_run():
     sim = SingleSim(RandomAgent, {}, CircularArena, {}, default_training_loop, {"n_steps": 3}, "walk")
-    with pytest.raises(UnknownName, match="has no env_params.arena_x_limits"):
+    with pytest.raises(UnknownName, match=r"has no env_params\.arena_x_limits"):
         set_parameter(sim, "env_params.arena_x_limits=(1, 2)")
     set_parameter(sim, "env_params.radius=3")
     assert sim.env_params == {"radius": 3}

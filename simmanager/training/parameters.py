@@ -182,8 +182,8 @@ class Parameterized(ModelState):
     """Base of agents and arenas: what a class declares are the parameters of its constructor, kept as attributes.
 
     A subclass inherits them. It may declare further ones, or give one a new default by assigning it in its body; what
-    follows from them it makes in ``__post_init__``. Those that stand in its body come first, then those of its base; but
-    those that have to be given before all others.
+    follows from them it makes in ``__post_init__``. Their order: those that have to be given, those that stand in its
+    body, those of its base.
     """
 
     _parameters: ClassVar[dict[str, Parameter]] = {}
