@@ -96,7 +96,7 @@ def test_models_know_errors_parameters_recording_and_their_siblings_only(name):
     assert ours(imports(name, late=True)) <= shared | siblings
 
 
-@pytest.mark.parametrize("name", [*MODELS, "recording", "model_state", "parameters", "errors"])
+@pytest.mark.parametrize("name", [*MODELS, "recording", "model_state", "parameters", "errors", "training.parameters"])
 def test_models_reach_no_file_of_a_run_and_no_process(name):
     shared = {"errors", "parameters", "recording", "history_columns", "spool", "model_state", "pickling"}
     allowed = {*shared, "training", "training.parameters", *MODELS}
@@ -221,7 +221,8 @@ def test_argcomplete_is_known_to_completion_alone_and_loaded_when_a_shell_asks()
 
 def test_only_models_loops_and_statistics_load_numpy_when_they_are_imported():
     loading = {name for name in SOURCES if "numpy" in others(imports(name, late=False))}
-    assert loading <= {*MODELS, *STATISTICS, "recording", "history_columns", "model_state", "training_loops"}
+    shared = {"recording", "history_columns", "model_state", "training.parameters", "training_loops"}
+    assert loading <= {*MODELS, *STATISTICS, *shared}
 
 
 @pytest.mark.parametrize("name", STATISTICS)

@@ -3,7 +3,9 @@
 import inspect
 import pickle
 import pydoc
+from dataclasses import dataclass
 
+import cloudpickle
 import numpy as np
 import pytest
 from toys import python
@@ -105,8 +107,8 @@ class Walker(Parameterized):
     _path: list | None = parameter("The way", default=None, kind="list", alias="path", keep=False)
     rng: np.random.Generator = generator("For the way", default=None)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _derive(self):
+        super()._derive()
         self.n_stops = len(self._path or [])
 
 
@@ -117,9 +119,9 @@ class Runner(Walker):
     shoes: str = parameter("Of which make", default=None, kind="str")
     goal: tuple = parameter(init=False)
 
-    def __post_init__(self):
+    def _derive(self):
         self.goal = (0.0, float(self.legs))
-        super().__post_init__()
+        super()._derive()
 
 
 # Declared once -----------------------------------------------------------------------------------------------------
@@ -396,6 +398,45 @@ def test_the_word_with_the_default_gives_way_to_the_other():
     assert AgentCore(agent_name="a", model_name="b").agent_name == "b"
     assert Weber2018(agent_name="a", model_name="b", Ne=2, Ni=2).agent_name == "a"
     assert Simple2D(environment_name="a", env_name="b").environment_name == "b"
+
+
+def test_a_subclass_may_be_a_dataclass():
+    @dataclass(eq=False)
+    class Declared(Simple2D):
+        gain: float = 1.0
+
+        def __post_init__(self):
+            super().__init__(agent_step_size=self.gain)
+
+    assert Declared(gain=3.0).agent_step_size == 3.0
+
+
+def test_attributes_of_a_subclass_are_left_alone(tmp_path):
+    class Replay(RecordedTrajectory):
+        def __init__(self, **kwargs):
+            self.x, self.t = "mine", 5
+            super().__init__(**kwargs)
+
+    replay = Replay(positions=[[0, 0], [1, 1]], t=[0, 1])
+    assert (replay.x, replay.t) == ("mine", 5)
+
+
+def test_a_class_of_a_notebook_goes_to_another_process_with_its_parameters(tmp_path):
+    class Mine(Simple2D):
+        """Mine."""
+
+        gain: float = number("Gain", default=2.0, maximum=3)
+
+    (tmp_path / "class").write_bytes(cloudpickle.dumps(Mine))
+    program = """
+import inspect, pathlib, pickle, sys
+Mine = pickle.loads(pathlib.Path(sys.argv[1]).read_bytes())
+print(Mine(gain=1).gain, Mine().gain, list(inspect.signature(Mine).parameters)[:2], "Gain, at most 3" in Mine.__doc__)
+Mine(gain=4)
+"""
+    done = python(program, str(tmp_path / "class"))
+    assert done.stdout == "1 2.0 ['gain', 'environment_name'] True\n", done.stderr
+    assert "ParameterError: gain must be at most 3, not 4." in done.stderr
 
 
 # Objects -----------------------------------------------------------------------------------------------------------

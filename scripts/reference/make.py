@@ -21,6 +21,7 @@ MODULES = (
     "simmanager.batch_view",
     "simmanager.default_simulation",
     "simmanager.agents",
+    "simmanager.agents.successor_maps",
     "simmanager.arenas",
     "simmanager.events",
     "simmanager.comparison_record",

@@ -37,7 +37,7 @@ class AgentCore(Parameterized):
     _model_name: str | None = another_name("agent_name", alias="model_name", default=None)
     _others: ClassVar[str] = "mod_kwargs"
 
-    def __post_init__(self) -> None:
+    def _derive(self) -> None:
         """Begin with an empty memory."""
         owner = type(self).__name__
         self.agent_name = one_name(owner, "agent_name", self.agent_name, "model_name", self._model_name)

@@ -68,9 +68,9 @@ class QLearning(AgentCore):
     agent_name: str = "QLearning"
     agent_step_size: float = parameter(default=1.0, init=False)
 
-    def __post_init__(self) -> None:
+    def _derive(self) -> None:
         """Begin with nothing learned."""
-        super().__post_init__()
+        super()._derive()
         if (self._n_actions is None) == (self.actions is None):
             raise ParameterTypeError("QLearning needs n_actions or actions (one of both).")
         self.actions = _actions(self.actions) if self._n_actions is None else list(range(self._n_actions))

@@ -77,9 +77,9 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
     )
     agent_step_size: float = parameter(default=1.0, init=False)
 
-    def __post_init__(self) -> None:
+    def _derive(self) -> None:
         """Lay out the states and begin with nothing learned."""
-        super().__post_init__()
+        super()._derive()
         self.resolution_width = self.width = int(self.state_density * self.room_width)
         self.resolution_depth = self.depth = int(self.state_density * self.room_depth)
         self.n_state = self.width * self.depth

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ParameterError
-from ..training.parameters import another_name, flag, generator, integer, number, pair, parameter
+from ..training.parameters import Pair, another_name, flag, generator, integer, number, pair, parameter
 from .agent_core import AgentCore
 from .grid import Grid
 from .tuning_curves import GaussianCells, InputCells, TabulatedCells
@@ -74,17 +74,11 @@ class Weber2018(AgentCore):
     wi_init: float = number(
         "Mean of the initial inhibitory weights\nThey differ from it by up to 5%.", default=1.5, minimum=0
     )
-    sigma_exc: Sequence[float] | FloatArray = pair(
-        "Standard deviation of the excitatory Gaussians in x and in y",
-        default=(0.05, 0.05),
-        unit="units of ``room_width``",
-        above=0,
+    sigma_exc: Pair = pair(
+        "Standard deviation of the excitatory Gaussians in x and y", default=(0.05, 0.05), unit="room widths", above=0
     )
-    sigma_inh: Sequence[float] | FloatArray = pair(
-        "Standard deviation of the inhibitory Gaussians in x and in y",
-        default=(0.1, 0.1),
-        unit="units of ``room_width``",
-        above=0,
+    sigma_inh: Pair = pair(
+        "Standard deviation of the inhibitory Gaussians in x and y", default=(0.1, 0.1), unit="room widths", above=0
     )
     ro: float = number("Target rate (rho_0)", default=1)
     room_width: float = number("Size of the room in x", default=20.0, above=0)
@@ -104,9 +98,9 @@ class Weber2018(AgentCore):
         "Whether `update` also returns all weight changes, as NeuralPlayground's does", default=False
     )
 
-    def __post_init__(self) -> None:
+    def _derive(self) -> None:
         """Lay out the places and draw the cells."""
-        super().__post_init__()
+        super()._derive()
         self.mod_kwargs["agent_step_size"] = self.agent_step_size
         self.resolution_width = self.resolution
         self.resolution_depth = int(self.resolution * (self.room_depth / self.room_width))
@@ -142,7 +136,7 @@ class Weber2018(AgentCore):
     def generate_tuning_curves(
         self,
         n_curves: int,
-        cov_scale: Sequence[float] | FloatArray,
+        cov_scale: Pair,
         Nf: int,
         alpha: float,
     ) -> GaussianCells:

@@ -35,7 +35,7 @@ class Environment(Parameterized):
     _env_name: str | None = another_name("environment_name", alias="env_name", default=None)
     _others: ClassVar[str] = "env_kwargs"
 
-    def __post_init__(self) -> None:
+    def _derive(self) -> None:
         """Begin with an empty history."""
         owner = type(self).__name__
         self.environment_name = one_name(owner, "environment_name", self.environment_name, "env_name", self._env_name)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import ParameterError
 from ..parameters import check_integer, check_number
-from ..training.parameters import integer, number, parameter
+from ..training.parameters import Pair, integer, number, parameter
 from .simple2d import Simple2D
 
 FloatArray = npt.NDArray[np.float64]
@@ -57,15 +57,15 @@ class CircularArena(Simple2D):
     environment_name: str = "CircularArena"
     radius: float = number("Distance of the corners of the polygon from (0, 0)", default=10.0, above=0, convert=float)
     n_walls: int = integer("Number of straight walls", default=100, minimum=3)
-    arena_x_limits: Sequence[float] | FloatArray = parameter(init=False)
-    arena_y_limits: Sequence[float] | FloatArray = parameter(init=False)
+    arena_x_limits: Pair = parameter(init=False)
+    arena_y_limits: Pair = parameter(init=False)
 
-    def __post_init__(self) -> None:
+    def _derive(self) -> None:
         """Build the polygon."""
         #: Of the largest circle within the polygon.
         self._inner_radius = self.radius * math.cos(math.pi / self.n_walls)
         self.arena_x_limits = self.arena_y_limits = (-self.radius, self.radius)
-        super().__post_init__()
+        super()._derive()
 
     def _create_default_walls(self) -> None:
         """Set ``default_walls`` to the polygon."""

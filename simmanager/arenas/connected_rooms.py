@@ -6,13 +6,11 @@ Current Biology 25, 2015, https://doi.org/10.1016/j.cub.2015.02.037.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import ParameterError
-from ..training.parameters import number, parameter
+from ..training.parameters import Pair, number, parameter
 from .simple2d import Simple2D
 
 FloatArray = npt.NDArray[np.float64]
@@ -36,17 +34,17 @@ class ConnectedRooms(Simple2D):
     singleroom_ysize: float = number("Size of a room in y", default=90.0, above=0)
     singleroom_xsize: float = number("Size of a room in x", default=90.0, above=0)
     door_size: float = number("Width of a door, less than ``singleroom_xsize``", default=10.0, above=0)
-    arena_x_limits: Sequence[float] | FloatArray = parameter(init=False)
-    arena_y_limits: Sequence[float] | FloatArray = parameter(init=False)
+    arena_x_limits: Pair = parameter(init=False)
+    arena_y_limits: Pair = parameter(init=False)
 
-    def __post_init__(self) -> None:
+    def _derive(self) -> None:
         """Build the rooms."""
         width, door = self.singleroom_xsize, self.door_size
         if door >= width:
             raise ParameterError(f"door_size must be less than singleroom_xsize {width!r}, not {door!r}.")
         self.arena_x_limits = float(-width), float(width)
         self.arena_y_limits = float(-self.singleroom_ysize), float(self.corridor_ysize)
-        super().__post_init__()
+        super()._derive()
 
     def _create_custom_walls(self) -> None:
         """Build the wall between the rooms, and the upper walls with their doors."""

@@ -80,7 +80,7 @@ class GymnasiumArena(Environment):
 
         def __init__(self, env_id: str | Callable[..., Any], **parameters: Any) -> None: ...
 
-    def __post_init__(self) -> None:
+    def _derive(self) -> None:
         """Make the environment and begin an episode."""
         env_id = self.env_id
         if not (isinstance(env_id, str) or callable(env_id)):
@@ -88,7 +88,7 @@ class GymnasiumArena(Environment):
         name: Any = self.environment_name
         if name is None:
             self.environment_name = env_id if isinstance(env_id, str) else getattr(env_id, "__name__", "GymnasiumArena")
-        super().__post_init__()
+        super()._derive()
         self._env = _make(env_id, self.env_kwargs)
         self._frozen: bytes | None = None
         self.reset()

@@ -50,7 +50,7 @@ class MergingRoom(Simple2D):
         minimum=0,
     )
 
-    def __post_init__(self) -> None:
+    def _derive(self) -> None:
         """Build the wall and put the agent into room A."""
         if self.switch_time > self.merge_time:
             raise ParameterError(
@@ -59,7 +59,7 @@ class MergingRoom(Simple2D):
             )
         per_minute = 60 / self.time_step_size
         self.merge_step, self.switch_step = round(self.merge_time * per_minute), round(self.switch_time * per_minute)
-        super().__post_init__()
+        super()._derive()
 
     def _create_custom_walls(self) -> None:
         """Build the wall between the rooms."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import ParameterError, ParameterTypeError
 from ..parameters import check_integer, check_number
-from ..training.parameters import flag, number, one_of, pair, parameter
+from ..training.parameters import Pair, flag, number, one_of, pair, parameter
 from .position_file import one_column, read_columns, two_columns
 from .simple2d import Simple2D
 
@@ -49,20 +48,23 @@ class RecordedTrajectory(Simple2D):
         keep=False,
         kw_only=False,
     )
-    x: str | int = parameter(
-        "Column (CSV) or array (NPZ, MATLAB) of a file", default="x", kind="str or int", keep=False
+    _x: str | int = parameter(
+        "Column (CSV) or array (NPZ, MATLAB) of a file", default="x", kind="str or int", alias="x", keep=False
     )
-    y: str | int = parameter("Column or array of a file", default="y", kind="str or int", keep=False)
-    xy: str | None = parameter(
-        "One array of shape (n, 2) in a file, instead of ``x`` and ``y``", default=None, kind="str", keep=False
+    _y: str | int = parameter("Column or array of a file", default="y", kind="str or int", alias="y", keep=False)
+    _xy: str | None = parameter(
+        "One array (n, 2) of a file, instead of ``x`` and ``y``", default=None, kind="str", alias="xy", keep=False
     )
-    t: str | int | npt.ArrayLike | None = parameter(
-        "Times in seconds, increasing: a column or array of the file, or the times themselves",
+    _t: str | int | npt.ArrayLike | None = parameter(
+        "Times in s, increasing, or where the file has them",
         default=None,
-        kind="str, int or array of shape (n,)",
+        kind="array (n,), str or int",
+        alias="t",
         keep=False,
     )
-    sampling_rate: float | None = number("Positions per second, instead of ``t``", default=None, above=0, keep=False)
+    _sampling_rate: float | None = number(
+        "Positions per second, instead of ``t``", default=None, above=0, alias="sampling_rate", keep=False
+    )
     time_step_size: float = number(
         "Time that one step of the arena takes\n"
         "By default that of the data (the median of the differences of ``t``), or 1 if that is not known. Unless the\n"
@@ -71,54 +73,48 @@ class RecordedTrajectory(Simple2D):
         unit="seconds",
         above=0,
     )
-    metres_per_unit: float = number(
-        "What the positions are multiplied with: 0.01 for data in cm", default=1.0, above=0, keep=False
+    _metres_per_unit: float = number(
+        "Of the data: 0.01 if they are in cm", default=1.0, above=0, alias="metres_per_unit", keep=False
     )
-    centre: bool = flag(
-        "Whether the middle of the room becomes (0, 0), as the agents expect, or positions stay",
-        default=True,
-        keep=False,
+    _centre: bool = flag(
+        "Whether the middle of the room becomes (0, 0), as agents expect it", default=True, alias="centre", keep=False
     )
-    gaps: str = one_of(
+    _gaps: str = one_of(
         "What becomes of positions that are NaN\n"
         "Either a straight line at constant speed over the gap, or they are left out, and no time passes. NaNs at the\n"
         "beginning and at the end are left out in both cases.",
         "interpolate",
         "drop",
         default="interpolate",
+        alias="gaps",
         keep=False,
     )
     at_end: str = one_of(
-        "What follows on the last position: the first one, at a jump, or `ParameterError`",
-        "loop",
-        "error",
-        default="loop",
+        "What follows on the last position: the first one, or `ParameterError`", "loop", "error", default="loop"
     )
-    arena_x_limits: Sequence[float] | FloatArray = pair(
-        "The room in x, in units of the data before ``centre``; by default the extent of the positions",
-        default=None,
-        increasing=True,
+    arena_x_limits: Pair = pair(
+        "The room in x, in units of the data; by default the extent of the positions", default=None, increasing=True
     )
-    arena_y_limits: Sequence[float] | FloatArray = pair("The room in y, as in x", default=None, increasing=True)
+    arena_y_limits: Pair = pair("The room in y, likewise", default=None, increasing=True)
     environment_name: str = "RecordedTrajectory"
     agent_step_size: float = parameter(default=0.5, init=False)
 
-    def __post_init__(self) -> None:
+    def _derive(self) -> None:
         """Read the positions and bring them to regular times."""
-        data, times = _read(self._positions, self.x, self.y, self.xy, self.t)
+        data, times = _read(self._positions, self._x, self._y, self._xy, self._t)
         self.n_missing = int(np.isnan(data).any(axis=1).sum())
-        times, interval = _timed(times, self.sampling_rate, self.time_step_size, len(data))
+        times, interval = _timed(times, self._sampling_rate, self.time_step_size, len(data))
         self.time_step_size = float(interval if self.time_step_size is None else self.time_step_size)
-        data = _regular(data, times, interval, self.time_step_size, drop=self.gaps == "drop")
+        data = _regular(data, times, interval, self.time_step_size, drop=self._gaps == "drop")
         limits = _room(data, self.arena_x_limits, self.arena_y_limits)
-        middle = limits.mean(axis=1) if self.centre else np.zeros(2)
-        limits = (limits - middle[:, None]) * self.metres_per_unit
+        middle = limits.mean(axis=1) if self._centre else np.zeros(2)
+        limits = (limits - middle[:, None]) * self._metres_per_unit
         # Rounding may lead a position out of a room that it spans.
-        self.positions: FloatArray = np.clip((data - middle) * self.metres_per_unit, limits[:, 0], limits[:, 1])
+        self.positions: FloatArray = np.clip((data - middle) * self._metres_per_unit, limits[:, 0], limits[:, 1])
         self.positions.flags.writeable = False
         self.position_index = 0
         self.arena_x_limits, self.arena_y_limits = map(tuple, limits.tolist())
-        super().__post_init__()
+        super()._derive()
 
     def reset(
         self, random_state: bool = False, custom_state: npt.ArrayLike | None = None

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..errors import ParameterError, ParameterTypeError
 from ..recording import TransitionHistory
-from ..training.parameters import another_name, generator, number, pair
+from ..training.parameters import Pair, another_name, generator, number, pair
 from .arena_core import Environment
 from .walls import Rectangle, Segments, stop_in_rectangle
 
@@ -43,20 +43,16 @@ class Simple2D(Environment):
     """
 
     environment_name: str = "2DEnv"
-    arena_x_limits: Sequence[float] | FloatArray = pair(
-        "Lower and upper end of the room in x", default=(-10, 10), increasing=True
-    )
-    arena_y_limits: Sequence[float] | FloatArray = pair(
-        "Lower and upper end of the room in y", default=(-10, 10), increasing=True
-    )
+    arena_x_limits: Pair = pair("Lower and upper end of the room in x", default=(-10, 10), increasing=True)
+    arena_y_limits: Pair = pair("Lower and upper end of the room in y", default=(-10, 10), increasing=True)
     agent_step_size: float = number("Length of a step taken with ``normalize_step=True``", default=0.5, above=0)
     time_step_size: float = 1.0
     _env_name: str | None = another_name("environment_name", alias="env_name", default=None)
     rng: np.random.Generator = generator("For random places", default=None)
 
-    def __post_init__(self) -> None:
+    def _derive(self) -> None:
         """Build the walls and put the agent at its start."""
-        super().__post_init__()
+        super()._derive()
         self.env_kwargs["time_step_size"] = self.time_step_size
         self.arena_limits = np.array([self.arena_x_limits, self.arena_y_limits])
         self.room_width = self.arena_x_limits[1] - self.arena_x_limits[0]

@@ -5,14 +5,20 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, dataclass_transform
 
+import numpy as np
+import numpy.typing as npt
+
 from ..errors import ParameterError, ParameterTypeError
 from ..model_state import ModelState, check_pair, own_generator
 from ..parameters import check_flag, check_integer, check_number, limits, parameter_names, refuse_unknown
+
+#: What may be given for two numbers; see `pair`.
+Pair = Sequence[float] | npt.NDArray[np.float64]
 
 #: Default of a parameter that has to be given.
 REQUIRED: Any = inspect.Parameter.empty
@@ -41,9 +47,9 @@ class Parameter:
     alias : str
         What the constructor calls it, if not as the attribute.
     init : bool
-        False: the constructor does not take it; it is the default, or what ``__post_init__`` makes it.
+        False: the constructor does not take it; it is the default, or what ``_derive`` makes it.
     keep : bool
-        False: the attribute is there for ``__post_init__`` only.
+        False: the attribute is there for ``_derive`` only.
     kw_only : bool
         What type checkers are told. When a model is made, all parameters can be given without their names.
     """
@@ -85,10 +91,9 @@ class Parameter:
         annotation = self.annotation
         if self.default is None and isinstance(annotation, str) and not annotation.endswith("None"):
             annotation = f"{annotation} | None"
-        return inspect.Parameter(self.name, _BY_PLACE_OR_NAME, default=self.default, annotation=annotation)
-
-
-_BY_PLACE_OR_NAME, _ALL_OTHERS = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_KEYWORD
+        return inspect.Parameter(
+            self.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=self.default, annotation=annotation
+        )
 
 
 def parameter(doc: str = "", **options: Any) -> Any:
@@ -109,9 +114,8 @@ def number(doc: str, *, unit: str = "", convert: Callable[[Any], Any] | None = N
 
 def integer(doc: str, *, minimum: int, **options: Any) -> Any:
     """Declare a whole number, at least ``minimum``."""
-    return Parameter(
-        _with(doc, "", limits(minimum)), kind="int", check=partial(check_integer, minimum=minimum), **options
-    )
+    check = partial(check_integer, minimum=minimum)
+    return Parameter(_with(doc, "", limits(minimum)), kind="int", check=check, **options)
 
 
 def flag(doc: str, **options: Any) -> Any:
@@ -143,7 +147,7 @@ def generator(doc: str, **options: Any) -> Any:
 
 
 def another_name(of: str, **options: Any) -> Any:
-    """Declare another word for a name; ``__post_init__`` chooses one of both, by `one_name`."""
+    """Declare another word for a name; ``_derive`` chooses one of both, by `one_name`."""
     return Parameter(f"Another word for ``{of}``", kind="str", keep=False, **options)
 
 
@@ -169,7 +173,9 @@ class _Signature:
         if instance is not None or _constructors(owner)[0] is not vars(Parameterized)["__init__"]:
             return None
         parameters = [each.in_signature() for each in owner._parameters.values() if each.init]
-        others = [inspect.Parameter(owner._others, _ALL_OTHERS, annotation="Any")] if owner._others else []
+        others = (
+            [inspect.Parameter(owner._others, inspect.Parameter.VAR_KEYWORD, annotation="Any")] if owner._others else []
+        )
         return inspect.Signature([*parameters, *others])
 
 
@@ -182,7 +188,7 @@ class Parameterized(ModelState):
     """Base of agents and arenas: what a class declares are the parameters of its constructor, kept as attributes.
 
     A subclass inherits them. It may declare further ones, or give one a new default by assigning it in its body; what
-    follows from them it makes in ``__post_init__``. Their order: those that have to be given, those that stand in its
+    follows from them it makes in ``_derive``. Their order: those that have to be given, those that stand in its
     body, those of its base.
     """
 
@@ -205,7 +211,8 @@ class Parameterized(ModelState):
             elif name in inherited and not hasattr(value, "__get__"):
                 own[name] = replace(inherited[name], default=value)
         ordered = {**own, **{name: each for name, each in inherited.items() if name not in own}}
-        cls._parameters = dict(sorted(ordered.items(), key=lambda item: item[1].default is not REQUIRED))
+        if ordered != cls._parameters:
+            cls._parameters = dict(sorted(ordered.items(), key=lambda item: item[1].default is not REQUIRED))
         if vars(cls).get("__doc__") and _constructors(cls)[0] is vars(Parameterized)["__init__"]:
             cls.__doc__ = _documented(cls, inspect.cleandoc(vars(cls)["__doc__"]))
 
@@ -220,11 +227,11 @@ class Parameterized(ModelState):
         if not self._others:
             self._refuse(given)
         self._further = given
-        self.__post_init__()
+        self._derive()
         for name in ("_further", *(each.attribute for each in self._parameters.values() if not each.keep)):
             vars(self).pop(name, None)
 
-    def __post_init__(self) -> None:
+    def _derive(self) -> None:
         """Make what follows from the parameters. Each class calls that of its base, before or after its own part."""
 
     @classmethod
