@@ -74,6 +74,11 @@ class Parameter:
         """What the constructor calls it."""
         return self.alias or self.attribute
 
+    @property
+    def summary(self) -> str:
+        """What it is, in a line."""
+        return self.doc.partition("\n")[0]
+
     def checked(self, value: Any) -> Any:
         """Return what becomes of a value."""
         nothing = value is None and self.default is None and self.check is not _check_generator
@@ -82,9 +87,8 @@ class Parameter:
     def entry(self) -> str:
         """Return what a docstring says about it."""
         optional, default = (", optional", "") if self.default is None else ("", f" Default {_shown(self.default)}.")
-        first, *more = self.doc.splitlines()
-        lines = [f"{first}.{'' if self.default is REQUIRED else default}", *more]
-        return "\n    ".join([f"{self.name} : {self.kind}{optional}", *lines])
+        first = f"{self.summary}.{'' if self.default is REQUIRED else default}"
+        return "\n    ".join([f"{self.name} : {self.kind}{optional}", first, *self.doc.split("\n")[1:]])
 
     def in_signature(self) -> inspect.Parameter:
         """Return what `inspect.signature` says about it."""
@@ -193,7 +197,8 @@ class Parameterized(ModelState):
     """
 
     _parameters: ClassVar[dict[str, Parameter]] = {}
-    #: Name of the dict of parameters that nobody declared, if they are taken; a class that declares some takes none.
+    #: What a signature calls parameters that nobody declared, where they are taken; `_derive` finds them in
+    #: ``self._further``. A class that declares parameters takes no others, unless it sets this itself.
     _others: ClassVar[str] = ""
     __signature__ = _Signature()
 
@@ -223,7 +228,7 @@ class Parameterized(ModelState):
             if value is not REQUIRED:
                 setattr(self, each.attribute, each.checked(value))
             elif each.init:
-                raise ParameterTypeError(f"{type(self).__name__} needs {each.name}: {each.doc.splitlines()[0]}.")
+                raise ParameterTypeError(f"{type(self).__name__} needs {each.name}: {each.summary}.")
         if not self._others:
             self._refuse(given)
         self._further = given
