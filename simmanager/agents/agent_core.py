@@ -36,6 +36,7 @@ class AgentCore(Parameterized):
     rng: np.random.Generator = generator("Source of randomness", default=None)
     _model_name: str | None = another_name("agent_name", alias="model_name", default=None)
     _others: ClassVar[str] = "mod_kwargs"
+    _order: ClassVar[str] = "agent_name agent_step_size rng mod_kwargs metadata obs_history global_steps"
 
     def _derive(self) -> None:
         """Begin with an empty memory."""

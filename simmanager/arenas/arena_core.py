@@ -34,6 +34,7 @@ class Environment(Parameterized):
     time_step_size: float = number("Time that one step takes", default=1.0, unit="seconds", above=0)
     _env_name: str | None = another_name("environment_name", alias="env_name", default=None)
     _others: ClassVar[str] = "env_kwargs"
+    _order: ClassVar[str] = "environment_name time_step_size env_kwargs metadata state history global_steps global_time"
 
     def _derive(self) -> None:
         """Begin with an empty history."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -59,12 +59,13 @@ class CircularArena(Simple2D):
     n_walls: int = integer("Number of straight walls", default=100, minimum=3)
     arena_x_limits: Pair = parameter(init=False)
     arena_y_limits: Pair = parameter(init=False)
+    _order: ClassVar[str] = f"radius n_walls _inner_radius {Simple2D._order}"
 
     def _derive(self) -> None:
         """Build the polygon."""
         #: Of the largest circle within the polygon.
         self._inner_radius = self.radius * math.cos(math.pi / self.n_walls)
-        self.arena_x_limits = self.arena_y_limits = (-self.radius, self.radius)
+        self.arena_x_limits, self.arena_y_limits = (-self.radius, self.radius), (-self.radius, self.radius)
         super()._derive()
 
     def _create_default_walls(self) -> None:

@@ -6,6 +6,8 @@ Current Biology 25, 2015, https://doi.org/10.1016/j.cub.2015.02.037.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,6 +38,7 @@ class ConnectedRooms(Simple2D):
     door_size: float = number("Width of a door, less than ``singleroom_xsize``", default=10.0, above=0)
     arena_x_limits: Pair = parameter(init=False)
     arena_y_limits: Pair = parameter(init=False)
+    _order: ClassVar[str] = f"corridor_ysize singleroom_ysize singleroom_xsize door_size {Simple2D._order}"
 
     def _derive(self) -> None:
         """Build the rooms."""

@@ -6,7 +6,7 @@ Nature Neuroscience 21, 2018, https://doi.org/10.1038/s41593-017-0036-6.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,7 @@ class MergingRoom(Simple2D):
         unit="minutes",
         minimum=0,
     )
+    _order: ClassVar[str] = f"merge_time switch_time merge_step switch_step {Simple2D._order}"
 
     def _derive(self) -> None:
         """Build the wall and put the agent into room A."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -98,6 +98,7 @@ class RecordedTrajectory(Simple2D):
     arena_y_limits: Pair = pair("The room in y, likewise", default=None, increasing=True)
     environment_name: str = "RecordedTrajectory"
     agent_step_size: float = parameter(default=0.5, init=False)
+    _order: ClassVar[str] = f"at_end n_missing positions position_index {Simple2D._order}"
 
     def _derive(self) -> None:
         """Read the positions and bring them to regular times."""

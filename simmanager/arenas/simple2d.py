@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,10 @@ class Simple2D(Environment):
     time_step_size: float = 1.0
     _env_name: str | None = another_name("environment_name", alias="env_name", default=None)
     rng: np.random.Generator = generator("For random places", default=None)
+    _order: ClassVar[str] = (
+        f"{Environment._order} arena_x_limits arena_y_limits agent_step_size arena_limits room_width room_depth "
+        "state_dims_labels rng"
+    )
 
     def _derive(self) -> None:
         """Build the walls and put the agent at its start."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -200,6 +201,8 @@ class Parameterized(ModelState):
     #: What a signature calls parameters that nobody declared, where they are taken; `_derive` finds them in
     #: ``self._further``. A class that declares parameters takes no others, unless it sets this itself.
     _others: ClassVar[str] = ""
+    #: Attributes that come first in a pickle, in this order: a run of an earlier version gives the same bytes again.
+    _order: ClassVar[str] = ""
     __signature__ = _Signature()
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -223,6 +226,8 @@ class Parameterized(ModelState):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         given = self._named(args, kwargs)
+        for name in self._order.split():
+            vars(self).setdefault(sys.intern(name), REQUIRED)  # as names of attributes are: pickles tell that
         for each in self._parameters.values():
             value = given.pop(each.name, each.default) if each.init else each.default
             if value is not REQUIRED:
@@ -233,7 +238,8 @@ class Parameterized(ModelState):
             self._refuse(given)
         self._further = given
         self._derive()
-        for name in ("_further", *(each.attribute for each in self._parameters.values() if not each.keep)):
+        unset = [name for name, value in vars(self).items() if value is REQUIRED]
+        for name in ("_further", *unset, *(each.attribute for each in self._parameters.values() if not each.keep)):
             vars(self).pop(name, None)
 
     def _derive(self) -> None:
