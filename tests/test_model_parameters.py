@@ -78,8 +78,8 @@ STATE = {
     ),
     Weber2018: (
         f"{AGENT} etaexc etainh Ne Ni Nef Nif alpha_i alpha_e we_init wi_init sigma_exc sigma_inh ro room_width "
-        "room_depth resolution disable_tqdm rectify record_weight_changes resolution_width resolution_depth _grid x_array "
-        "y_array grad_history wi we _inh _exc init_we_sum",
+        "room_depth resolution disable_tqdm rectify record_weight_changes resolution_width resolution_depth _grid "
+        "x_array y_array grad_history wi we _inh _exc init_we_sum",
         {"Ne": 3, "Ni": 2},
     ),
     Environment: (ARENA, {}),

@@ -33,36 +33,25 @@ ParameterTypeError, ParameterError
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What a class says about one of its parameters; `parameter`, `number`, ... make it in the body of the class.
+    """What a class says about one of its parameters; `parameter`, `number`, ... make it in the body of the class."""
 
-    Parameters
-    ----------
-    doc : str
-        What it is, without a full stop; more about it on further lines.
-    default : object
-        Without one it has to be given. Where it is None, None is allowed besides what ``check`` allows.
-    kind : str
-        Its type, as the docstring has it.
-    check : callable, optional
-        Takes the name and a value; returns what becomes of the value, or raises.
-    alias : str
-        What the constructor calls it, if not as the attribute.
-    init : bool
-        False: the constructor does not take it; it is the default, or what ``_derive`` makes it.
-    keep : bool
-        False: the attribute is there for ``_derive`` only.
-    kw_only : bool
-        What type checkers are told. When a model is made, all parameters can be given without their names.
-    """
-
+    #: What it is, without a full stop; more about it on further lines.
     doc: str = ""
+    #: Without one it has to be given. Where it is None, None is allowed besides what ``check`` allows.
     default: Any = REQUIRED
+    #: Its type, as the docstring has it.
     kind: str = "object"
+    #: Takes the name and a value; returns what becomes of the value, or raises.
     check: Callable[[str, Any], Any] | None = None
+    #: What the constructor calls it, if not as the attribute.
     alias: str = ""
+    #: False: the constructor does not take it; it is the default, or what ``_derive`` makes it.
     init: bool = True
+    #: False: the attribute is there for ``_derive`` only.
     keep: bool = True
+    #: What type checkers are told. When a model is made, all parameters can be given without their names.
     kw_only: bool = True
+    #: What it is called in the body of the class, and its annotation there.
     attribute: str = ""
     annotation: Any = REQUIRED
 
@@ -96,9 +85,8 @@ class Parameter:
         annotation = self.annotation
         if self.default is None and isinstance(annotation, str) and not annotation.endswith("None"):
             annotation = f"{annotation} | None"
-        return inspect.Parameter(
-            self.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=self.default, annotation=annotation
-        )
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return inspect.Parameter(self.name, kind, default=self.default, annotation=annotation)
 
 
 def parameter(doc: str = "", **options: Any) -> Any:
@@ -175,13 +163,12 @@ class _Signature:
     """What `inspect.signature` finds at a class: its parameters; nothing where it has a constructor of its own."""
 
     def __get__(self, instance: object, owner: type[Parameterized]) -> inspect.Signature | None:
-        if instance is not None or _constructors(owner)[0] is not vars(Parameterized)["__init__"]:
+        if instance is not None or _constructors(owner)[0] is not Parameterized.__init__:
             return None
         parameters = [each.in_signature() for each in owner._parameters.values() if each.init]
-        others = (
-            [inspect.Parameter(owner._others, inspect.Parameter.VAR_KEYWORD, annotation="Any")] if owner._others else []
-        )
-        return inspect.Signature([*parameters, *others])
+        if owner._others:
+            parameters.append(inspect.Parameter(owner._others, inspect.Parameter.VAR_KEYWORD, annotation="Any"))
+        return inspect.Signature(parameters)
 
 
 @dataclass_transform(
@@ -219,15 +206,15 @@ class Parameterized(ModelState):
             elif name in inherited and not hasattr(value, "__get__"):
                 own[name] = replace(inherited[name], default=value)
         ordered = {**own, **{name: each for name, each in inherited.items() if name not in own}}
-        if ordered != cls._parameters:
+        if own or ordered != cls._parameters:
             cls._parameters = dict(sorted(ordered.items(), key=lambda item: item[1].default is not REQUIRED))
-        if vars(cls).get("__doc__") and _constructors(cls)[0] is vars(Parameterized)["__init__"]:
+        if vars(cls).get("__doc__") and _constructors(cls)[0] is Parameterized.__init__:
             cls.__doc__ = _documented(cls, inspect.cleandoc(vars(cls)["__doc__"]))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         given = self._named(args, kwargs)
         for name in self._order.split():
-            vars(self).setdefault(sys.intern(name), REQUIRED)  # as names of attributes are: pickles tell that
+            vars(self).setdefault(sys.intern(name), REQUIRED)  # interned as attributes are, which a pickle shows
         for each in self._parameters.values():
             value = given.pop(each.name, each.default) if each.init else each.default
             if value is not REQUIRED:
@@ -259,6 +246,8 @@ class Parameterized(ModelState):
     @classmethod
     def _refuse(cls, unknown: dict[str, Any]) -> None:
         """Raise if there are parameters that nobody declared."""
+        if not unknown:
+            return
         own = [name for constructor in _constructors(cls) for name in parameter_names(constructor)]
         own += [each.name for each in cls._parameters.values() if each.init]
         refuse_unknown(cls.__name__, unknown, dict.fromkeys(own))
