@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -78,6 +78,7 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
         default=True,
     )
     agent_step_size: float = parameter(default=1.0, init=False)
+    _one_by_one: ClassVar[tuple[str, ...]] = ("act", "update", "obs_to_state")
 
     def _derive(self) -> None:
         """Lay out the states and begin with nothing learned."""
@@ -166,37 +167,20 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
         self.initial_obs_variable: bool | None = None
         self.curr_state: int | None = None
         self.next_state: int | None = None
-        self.srmat_ground = self.srmat_sum = self.srmat_full_td = self._nothing()
-        self.transmat_norm = self._nothing()
+        self.srmat_ground = self.srmat_sum = self.srmat_full_td = np.empty((0, 0))
+        self.transmat_norm: FloatArray = np.empty((0, 0))
         self._walk = ArrowWalk()
         self.srmat = np.eye(self.n_state)
         if self.twoD:
             self.create_transmat(self.state_density, "2D_env")
 
-    @staticmethod
-    def _nothing() -> FloatArray:
-        return np.empty((0, 0))
-
     def obs_to_state(self, pos: FloatArray | Sequence[float]) -> int:
-        """Return the state nearest to a position.
-
-        Parameters
-        ----------
-        pos : array of shape (2,)
-            x and y; outside the room the nearest state of the border.
-        """
+        """Return the state nearest to a position, (2,); outside the room that is one at the border."""
         x, y = pos.tolist() if isinstance(pos, np.ndarray) else pos
         return self._state_at(x, y)
 
     def act(self, obs: Any, policy_func: Callable[[Any], Any] | None = None) -> Any:
-        """Choose one of the four directions with equal probability, and note the state.
-
-        Parameters
-        ----------
-        obs : array of shape (2,)
-            The position; without any elements the agent stays where it is.
-        policy_func : callable, optional
-            Takes the observation and returns the action, instead of a random one.
+        """Choose one of the four directions with equal probability, and note the state; as `AgentCore.act` otherwise.
 
         Returns
         -------
@@ -244,23 +228,12 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
         self.curr_state = states[-1]
         self.global_steps += len(td_errors)
 
-    @property
-    def works_in_blocks(self) -> bool:
-        """True if `act_block` and `update_block` do what `act` and `update` do: neither is replaced by a subclass."""
-        return self._is_unchanged(Stachenfeld2018, "act", "update", "obs_to_state")
-
     def act_block(self, n_steps: int) -> FloatArray:
         """Choose several steps at once, as `AgentCore.act_block` does."""
         return self._walk.steps(n_steps, self.rng)
 
     def update_block(self, observations: FloatArray) -> dict[str, FloatArray] | None:
-        """Learn from several observations, as `AgentCore.update_block` does.
-
-        Returns
-        -------
-        dict
-            ``{"state_td_error": td}`` with td (n_steps, n_state).
-        """
+        """Learn from several observations: `update` in a block; td is then (n_steps, n_state)."""
         self.obs_history.extend(observations)
         while len(self.obs_history) >= MEMORY:
             del self.obs_history[: MEMORY - 1]
@@ -275,21 +248,16 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
         return {"state_td_error": td_errors}
 
     def create_transmat(self, state_density: float, name_env: str, plotting_variable: bool = False) -> FloatArray:
-        """Make the transition matrix of a walk to the four neighbours, and start ``srmat`` anew.
+        """Make the transition matrix of a walk to the four neighbours, (n_state, n_state), and start ``srmat`` anew.
 
         Parameters
         ----------
         state_density : float
-            As the agent's own; for NeuralPlayground's signature.
+            Not used; for NeuralPlayground's signature.
         name_env : {"2D_env"}
             The only kind there is.
         plotting_variable : bool
             True draws the matrix. Default False.
-
-        Returns
-        -------
-        ndarray, (n_state, n_state)
-            Rows sum to 1 (to 0 for a room of one state).
 
         Raises
         ------

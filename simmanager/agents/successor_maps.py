@@ -95,23 +95,18 @@ class SuccessorMaps:
         ax: Axes | Sequence[Axes] | None = None,
         save_path: str | Path | None = None,
     ) -> Any:
-        """Plot one or several eigenvectors as maps of the room, x to the right, y upwards.
+        """Plot one or several eigenvectors as maps of the room, x to the right, y upwards, and return the axes.
 
         Parameters
         ----------
         sr_matrix : ndarray, optional
             As in `get_rate_map_matrix`.
         eigen_vectors : int or sequence of int, optional
-            Which ones; by default number 10, or the last one if there are fewer.
+            Which ones; by default number 10, or the last one if there are fewer. A sequence returns a sequence of axes.
         ax : matplotlib Axes, or a sequence of one for each eigenvector, optional
             By default those of a new figure.
         save_path : path, optional
             Save the figure there.
-
-        Returns
-        -------
-        matplotlib Axes, or a sequence of them
-            A sequence if ``eigen_vectors`` is one.
         """
         if eigen_vectors is None:
             eigen_vectors = min(10, self.n_state - 1)
@@ -134,7 +129,7 @@ class SuccessorMaps:
         save_path: str | Path | None = None,
         ax: Sequence[Axes] | None = None,
     ) -> Any:
-        """Plot the transition matrix of the room beside another one.
+        """Plot the transition matrix of the room beside another one, and return the two axes.
 
         Parameters
         ----------
@@ -144,10 +139,6 @@ class SuccessorMaps:
             Save the figure there.
         ax : sequence of two matplotlib Axes, optional
             By default those of a new figure.
-
-        Returns
-        -------
-        sequence of two matplotlib Axes
         """
         matrix = self.get_T_from_M(self.srmat.T) if T is None else T  # M is the transpose of srmat
         axes = new_axes(2, figsize=(14, 5)) if ax is None else ax

@@ -39,20 +39,9 @@ class InputCells(Protocol):
 class GaussianCells:
     """Cells whose tuning is a sum of Gaussians with a diagonal covariance.
 
-    Such a Gaussian is a product of one in x and one in y (equation 12 of Weber and Sprekeler 2018), so two
-    small tables, one for each axis, hold what takes n_cells x n_places numbers otherwise. They
-    are not pickled but made again from the centres.
-
-    Parameters
-    ----------
-    grid : Grid
-        The places.
-    centres : ndarray, (n_cells, n_gaussians, 2)
-        Where the Gaussians of each cell are highest.
-    sigma : two floats
-        Standard deviation in x and in y, greater than 0.
-    height : float
-        Of each Gaussian.
+    Such a Gaussian is a product of one in x and one in y (equation 12 of Weber and Sprekeler 2018), so two small
+    tables, one for each axis, hold what takes n_cells x n_places numbers otherwise. They are not pickled but made again
+    from the centres, (n_cells, n_gaussians, 2), the standard deviations in x and y, and the height of each Gaussian.
     """
 
     def __init__(self, grid: Grid, centres: FloatArray, sigma: tuple[float, float], height: float) -> None:
@@ -126,13 +115,7 @@ class GaussianCells:
 
 
 class TabulatedCells:
-    """Cells whose tuning curves were given, place by place.
-
-    Parameters
-    ----------
-    curves : ndarray, (n_cells, n_places)
-        Rate of each cell at each place. Pickled as it is.
-    """
+    """Cells whose tuning curves, (n_cells, n_places), were given."""
 
     def __init__(self, curves: npt.ArrayLike, n_cells: int, n_places: int) -> None:
         self._curves = np.array(curves, dtype=np.float64)

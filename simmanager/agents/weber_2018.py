@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -99,6 +99,7 @@ class Weber2018(AgentCore):
     record_weight_changes: bool = flag(
         "Whether `update` also returns all weight changes, as NeuralPlayground's does", default=False
     )
+    _one_by_one: ClassVar[tuple[str, ...]] = ("act", "update")
 
     def _derive(self) -> None:
         """Lay out the places and draw the cells."""
@@ -135,13 +136,7 @@ class Weber2018(AgentCore):
         super().__setstate__(state)
         self._prepare()
 
-    def generate_tuning_curves(
-        self,
-        n_curves: int,
-        cov_scale: Pair,
-        Nf: int,
-        alpha: float,
-    ) -> GaussianCells:
+    def generate_tuning_curves(self, n_curves: int, cov_scale: Pair, Nf: int, alpha: float) -> GaussianCells:
         """Draw cells with random centres, uniformly over the room and 20% beyond.
 
         Parameters
@@ -201,25 +196,11 @@ class Weber2018(AgentCore):
         return self._grid.nearest(x, y)
 
     def get_rates(self, cell_list: FloatArray, pos: npt.ArrayLike) -> FloatArray:
-        """Return the rate of each cell at the place nearest to a position, (n_cells,); negative ones are 0.
-
-        Parameters
-        ----------
-        cell_list : ndarray, (n_cells, n_places)
-            Tuning curves.
-        pos : array of shape (2,)
-            x and y.
-        """
+        """Return the rates of cells with tuning curves (n_cells, n_places) at a position, (n_cells,), at least 0."""
         return np.maximum(cell_list[:, self._place(pos)], 0)
 
     def get_output_rates(self, pos: npt.ArrayLike) -> float:
-        """Return the rate of the output neuron at a position (equation 1; see ``rectify``).
-
-        Parameters
-        ----------
-        pos : array of shape (2,)
-            x and y.
-        """
+        """Return the rate of the output neuron at a position, (2,) (equation 1; see ``rectify``)."""
         place = self._place(pos)
         return self._output(self._exc.rates(place), self._inh.rates(place))
 
@@ -293,19 +274,8 @@ class Weber2018(AgentCore):
             record |= {"delta_we": delta_we, "delta_wi": delta_wi}
         return record
 
-    @property
-    def works_in_blocks(self) -> bool:
-        """True if `act_block` and `update_block` do what `act` and `update` do: neither is replaced by a subclass."""
-        return self._is_unchanged(Weber2018, "act", "update")
-
     def update_block(self, observations: FloatArray) -> dict[str, FloatArray] | None:
-        """Change the weights at one observation after the other, as `AgentCore.update_block` does.
-
-        Returns
-        -------
-        dict
-            As of `update`, with the step as the first axis.
-        """
+        """Change the weights at one observation after the other, as `AgentCore.update_block` does."""
         super().update_block(observations)
         records = [self._learn(self._grid.nearest(x, y)) for x, y in observations.tolist()]
         return {name: np.array([record[name] for record in records]) for name in records[0]}
@@ -347,14 +317,9 @@ class Weber2018(AgentCore):
         return ax
 
     def plot_all_rates(self, save_path: str | Path | None = None, ax: Sequence[Axes] | None = None) -> Any:
-        """Plot the first excitatory cell, the first inhibitory cell and the output neuron, and return the axes.
+        """Plot the first excitatory cell, the first inhibitory cell and the output neuron, as `plot_rate_map` does.
 
-        Parameters
-        ----------
-        save_path : path, optional
-            Save the figure there.
-        ax : sequence of three matplotlib Axes, optional
-            Where to draw; by default a new figure.
+        ``ax`` is a sequence of three axes, as is what is returned.
         """
         from .rate_map_plot import draw_map, new_axes, save_figure_of
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -89,13 +88,7 @@ class Environment(Parameterized):
         self.global_time += self.time_step_size
 
     def reset(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Set the counters to 0 and forget the history.
-
-        Returns
-        -------
-        observation, state : ndarray
-            As `step` returns them.
-        """
+        """Set the counters to 0, forget the history, and return observation and state as `step` does."""
         self.global_steps = 0
         self.global_time = 0.0
         self.history = []
@@ -109,30 +102,5 @@ class Environment(Parameterized):
         """Return the history."""
         return self.history
 
-    def save_environment(self, save_path: str | Path, raw_object: bool = True) -> None:
-        """Write the arena to a file, which appears whole or not at all.
-
-        Parameters
-        ----------
-        save_path : path
-            The file; its folder must exist.
-        raw_object : bool
-            True (default) writes the object, for ``pickle.load`` or `restore_environment`;
-            False only its state, for `restore_environment`.
-        """
-        self._save(save_path, raw_object)
-
-    def restore_environment(self, restore_path: str | Path) -> None:
-        """Become the arena that was saved to a file. It is a pickle: only open files you trust.
-
-        Parameters
-        ----------
-        restore_path : path
-            Written by `save_environment` from an arena of the same class.
-
-        Raises
-        ------
-        ParameterTypeError
-            The file holds something else.
-        """
-        self._restore(restore_path)
+    save_environment = Parameterized._save
+    restore_environment = Parameterized._restore

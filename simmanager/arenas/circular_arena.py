@@ -13,7 +13,7 @@ from ..base.checks import check_integer, check_number
 from ..base.errors import ParameterError
 from ..base.public import public
 from ..training.parameters import Pair, integer, number, parameter
-from .simple2d import Simple2D
+from .simple2d import Simple2D, TwoArrays
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -98,28 +98,8 @@ class CircularArena(Simple2D):
     def _is_clear(self, state: FloatArray) -> bool:
         return math.hypot(*state.tolist()) < self._inner_radius
 
-    def reset(
-        self, random_state: bool = False, custom_state: npt.ArrayLike | None = None
-    ) -> tuple[FloatArray, FloatArray]:
-        """Forget the history and put the agent at its start.
-
-        Parameters
-        ----------
-        random_state : bool
-            True: anywhere within the walls with equal probability. False (default): at (0, 0).
-        custom_state : array of shape (2,), optional
-            Start there instead.
-
-        Returns
-        -------
-        observation, state : ndarray, (2,)
-            The position.
-
-        Raises
-        ------
-        ParameterError
-            ``custom_state`` is not in the circle.
-        """
+    def reset(self, random_state: bool = False, custom_state: npt.ArrayLike | None = None) -> TwoArrays:
+        """Forget the history and put the agent at its start, as `Simple2D.reset` does; at random: within the walls."""
         if random_state and custom_state is None:
             distance, angle = self._inner_radius * math.sqrt(self.rng.random()), 2 * math.pi * self.rng.random()
             custom_state = (distance * math.cos(angle), distance * math.sin(angle))

@@ -144,13 +144,7 @@ class GymnasiumArena(Environment):
         return self._episodes.array[:, 1].astype(np.int64)
 
     def reset(self) -> tuple[Array, Array]:
-        """Forget all episodes and begin anew, with a new seed from ``rng``.
-
-        Returns
-        -------
-        observation, state : ndarray
-            The first observation, twice.
-        """
+        """Forget all episodes, begin anew with a new seed from ``rng``, and return the first observation, twice."""
         self.global_steps = 0
         self.global_time = 0.0
         self.history: EpisodeHistory = EpisodeHistory()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..base.errors import ParameterError
 from ..base.public import public
 from ..training.parameters import number
-from .simple2d import Simple2D
+from .simple2d import Simple2D, TwoArrays
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -102,27 +102,10 @@ class MergingRoom(Simple2D):
         self.custom_walls = custom_walls
         self.wall_list = self.default_walls + custom_walls
 
-    def reset(
-        self, random_state: bool = False, custom_state: npt.ArrayLike | None = None
-    ) -> tuple[FloatArray, FloatArray]:
-        """Forget the history, build the wall and put the agent into room A.
+    def reset(self, random_state: bool = False, custom_state: npt.ArrayLike | None = None) -> TwoArrays:
+        """Forget the history, build the wall and put the agent into room A; parameters as of `Simple2D.reset`.
 
-        Parameters
-        ----------
-        random_state : bool
-            Of no effect: the agent starts at a random place of A in any case.
-        custom_state : array of shape (2,), optional
-            Start there instead; it must be in A.
-
-        Returns
-        -------
-        observation, state : ndarray, (2,)
-            The position.
-
-        Raises
-        ------
-        ParameterError
-            ``custom_state`` is not in room A.
+        It starts at a random place of A, whatever ``random_state`` is, or at ``custom_state``, which must be in A.
         """
         super().reset(False, custom_state)
         chosen = self.state

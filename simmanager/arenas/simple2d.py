@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 
+#: Observation and state.
+TwoArrays = tuple[FloatArray, FloatArray]
+
 
 @public("simmanager.arenas")
 class Simple2D(Environment):
@@ -55,6 +58,7 @@ class Simple2D(Environment):
         f"{Environment._order} arena_x_limits arena_y_limits agent_step_size arena_limits room_width room_depth "
         "state_dims_labels rng"
     )
+    _one_by_one: ClassVar[tuple[str, ...]] = ("step", "validate_action", "reward_function", "make_observation")
 
     def _derive(self) -> None:
         """Build the walls and put the agent at its start."""
@@ -110,16 +114,14 @@ class Simple2D(Environment):
         super().__setstate__(state)
         self.wall_list = self._wall_list
 
-    def reset(
-        self, random_state: bool = False, custom_state: npt.ArrayLike | None = None
-    ) -> tuple[FloatArray, FloatArray]:
+    def reset(self, random_state: bool = False, custom_state: npt.ArrayLike | None = None) -> TwoArrays:
         """Forget the history and put the agent at its start.
 
         Parameters
         ----------
         random_state : bool
-            True: anywhere in the room with equal probability. False (default): at (0, 0), or in the
-            middle of a room that does not hold that point.
+            True: anywhere in the arena with equal probability. False (default): at (0, 0), or in the middle of a room
+            that does not hold that point.
         custom_state : array of shape (2,), optional
             Start there instead.
 
@@ -131,7 +133,7 @@ class Simple2D(Environment):
         Raises
         ------
         ParameterError
-            ``custom_state`` is not in the room.
+            ``custom_state`` is not in the arena.
         """
         self.global_steps = 0
         self.global_time = 0.0
@@ -197,23 +199,14 @@ class Simple2D(Environment):
         return self.make_observation(), state.copy(), reward
 
     def validate_action(self, pre_state: FloatArray, action: Any, new_state: FloatArray) -> tuple[FloatArray, bool]:
-        """Return where a move ends, with the walls there are.
+        """Return where a move ends, (2,), with the walls there are, and whether one stopped it.
 
         Parameters
         ----------
-        pre_state : ndarray, (2,)
-            Where it starts.
+        pre_state, new_state : ndarray, (2,)
+            Where it starts, and where it would end without walls.
         action : object
             Not used; for subclasses.
-        new_state : ndarray, (2,)
-            Where it would end without walls.
-
-        Returns
-        -------
-        new_state : ndarray, (2,)
-            Where it ends.
-        crossed_wall : bool
-            True if a wall stopped it.
         """
         x, y, crossed = self._stop(*pre_state.tolist(), *new_state.tolist())
         return (np.array((x, y)), True) if crossed else (new_state, False)
@@ -227,21 +220,15 @@ class Simple2D(Environment):
     @property
     def works_in_blocks(self) -> bool:
         """True if `step_block` does what `step` does: nothing that it calls is replaced by a subclass."""
-        methods = ("step", "validate_action", "reward_function", "make_observation")
-        return self._is_unchanged(Simple2D, *methods) and isinstance(self.history, TransitionHistory)
+        return super().works_in_blocks and isinstance(self.history, TransitionHistory)
 
     def step_block(self, actions: FloatArray) -> FloatArray:
-        """Move several times, as `step` does.
+        """Move several times, as `step` does, and return what the agent sees after each: the position, (n, 2).
 
         Parameters
         ----------
         actions : ndarray, (n, 2)
             Changes in x and y.
-
-        Returns
-        -------
-        ndarray, (n, 2)
-            What the agent sees after each: the position.
 
         Raises
         ------

@@ -20,19 +20,7 @@ _N_COLOURS = 256
 def plot_path(
     positions: npt.NDArray[np.float64], arena_limits: npt.NDArray[np.float64], ax: Axes | None, plot_every: int
 ) -> Any:
-    """Draw a path coloured by time, with a colour bar, and return the axes.
-
-    Parameters
-    ----------
-    positions : ndarray, (n, 2)
-        Position x, y after each step.
-    arena_limits : ndarray, (2, 2)
-        [[x_low, x_high], [y_low, y_high]].
-    ax : matplotlib Axes or None
-        Where to draw; None makes a figure.
-    plot_every : int
-        Use every so many positions, at least 1.
-    """
+    """Draw the path of a `Simple2D`, (n, 2), coloured by time, in its limits, (2, 2), and return the axes."""
     from matplotlib import pyplot as plt
     from matplotlib.collections import LineCollection
 

@@ -22,42 +22,22 @@ _NO_NAN = "biu"
 
 
 class NumberColumn:
-    """Rows of numbers of one shape and dtype.
+    """Rows of numbers of one shape, ``()`` for single ones, and one dtype.
 
-    Parameters
-    ----------
-    n_rows : int
-        How many rows there will be.
-    shape : tuple of int
-        Of a row; ``()`` for single numbers.
-    dtype : dtype
-        Of the numbers.
-
-    Attributes
-    ----------
-    block : ndarray, (n_rows_of_block, *shape)
-        Rows that are in memory: all of them, or those that do not yet fill a block of the temporary file.
-    start, end : int
-        Number of the first row of the block, and of the one after its last.
-    next_row : int
-        Number of the row to be written next.
-    is_float_list : bool
-        True if the rows are plain floats.
-
-    Notes
-    -----
     A column of more than `SPOOL_ABOVE` bytes goes to a `Spool`; where there is no room for one, it stays in memory.
     """
 
     def __init__(self, n_rows: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.n_rows, self.shape, self.dtype = n_rows, shape, dtype
         self.is_float_list = dtype == np.float64 and shape == ()
+        #: Number of the row to be written next, and of the first row that is in memory.
         self.next_row = self.start = 0
         self._row_bytes = dtype.itemsize * math.prod(shape)
         self._spool: Spool | None = None
         if n_rows * self._row_bytes > SPOOL_ABOVE:
             with suppress(OSError):
                 self._spool = Spool()
+        #: Number of the row after the last one that memory has room for; all rows, or a block for the spool.
         self.end = n_rows if self._spool is None else min(max(_BLOCK_BYTES // self._row_bytes, 1), n_rows)
         self.block = np.empty((self.end, *shape), dtype)
 
@@ -153,13 +133,7 @@ def _filled(n_rows: int, dtype: np.dtype[Any], rows: npt.NDArray[Any]) -> Number
 
 
 class ObjectColumn:
-    """Rows that are anything, such as texts or arrays of different shapes; one that is left out is None.
-
-    Parameters
-    ----------
-    n_rows : int
-        How many rows there will be.
-    """
+    """Rows that are anything, such as texts or arrays of different shapes; one that is left out is None."""
 
     dtype = np.dtype(object)
     is_float_list = False

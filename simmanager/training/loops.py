@@ -30,24 +30,14 @@ _BLOCK = 256
 
 @dataclass
 class LoopState:
-    """All that a loop knows between two iterations.
-
-    Attributes
-    ----------
-    agent, env : object
-        The two that take turns.
-    recorder : HistoryRecorder
-        What was recorded so far.
-    obs : array
-        What the agent sees next.
-    iteration : int
-        Iterations done.
-    """
+    """All that a loop knows between two iterations."""
 
     agent: Any
     env: Any
     recorder: HistoryRecorder
+    #: What the agent sees next.
     obs: Any
+    #: How many were done.
     iteration: int = 0
 
 
@@ -99,19 +89,15 @@ def episode_based_training_loop(
 ) -> tuple[Any, Any, History]:
     """Act, learn, let the arena move: ``n_episode`` times ``t_episode`` times.
 
-    As in NeuralPlayground the arena is reset only once, at the start: an episode goes on where the
-    last one ended.
+    As in NeuralPlayground the arena is reset only once, at the start: an episode goes on where the last one ended.
+    All else is as in `default_training_loop`.
 
     Parameters
     ----------
-    agent : object
-        With ``act(obs)`` and ``update()``.
-    env : object
-        With ``reset()`` -> obs, state and ``step(action)`` -> obs, state, reward.
+    agent, env, record_every
+        As in `default_training_loop`.
     t_episode, n_episode : int
         Iterations of an episode, and episodes, at least 0; rounded if not whole numbers.
-    record_every : int
-        Record iterations 0, k, 2k, ...; at least 1. Default 1.
 
     Returns
     -------
@@ -122,10 +108,6 @@ def episode_based_training_loop(
     ------
     ParameterTypeError, ParameterError
         A number of the wrong type or out of range.
-
-    Notes
-    -----
-    Some models do many iterations at once: see `default_training_loop`.
     """
     total = _count("t_episode", t_episode) * _count("n_episode", n_episode)
     return _run(_start(agent, env, total, record_every), total, record_every, _learn_then_step)
