@@ -8,11 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..base.arrays import FloatArray
 from ..base.public import public
 from ..training.model_state import one_name
 from ..training.parameters import Parameterized, another_name, generator, number, parameter
-
-FloatArray = npt.NDArray[np.float64]
 
 #: Observations that an agent remembers.
 MEMORY = 1000

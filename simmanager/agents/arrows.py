@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..base.arrays import FloatArray
 from ..base.public import public
-
-FloatArray = npt.NDArray[np.float64]
 
 #: Directions that are drawn at once.
 _BLOCK = 1024

@@ -6,11 +6,9 @@ import sys
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from ..base.arrays import FloatArray
 from ..base.public import public
-
-FloatArray = npt.NDArray[np.float64]
 
 #: Nearer to the middle between two grid points than this fraction of their distance counts as a tie.
 _TIE = 1e-9

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..base.arrays import FloatArray
 from ..base.checks import check_integer
 from ..base.errors import ParameterError
 from ..base.public import public
@@ -23,8 +24,6 @@ from .agent_core import MEMORY, AgentCore
 from .arrows import ArrowWalk
 from .grid import Grid
 from .successor_maps import SuccessorMaps
-
-FloatArray = npt.NDArray[np.float64]
 
 #: More states than this would take more than 3 GB for each matrix.
 _MAX_STATES = 20_000
@@ -205,27 +204,26 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
         dict or None
             ``{"state_td_error": td}`` with td (n_state,); None before the first `act`.
         """
-        next_state = self.next_state
-        if next_state is None:
+        if self.next_state is None:
             return None
-        if self.initial_obs_variable is None or self.curr_state is None:
-            self.curr_state = next_state
-            self.initial_obs_variable = True
         td_error = np.empty((1, self.n_state))
-        self._learn([self.curr_state, next_state], td_error)
+        self._learn([self.next_state], td_error)
         self.grad_history.append(math.sqrt(td_error[0].dot(td_error[0])))
         return {"state_td_error": td_error[0]}
 
-    def _learn(self, states: list[int], td_errors: FloatArray) -> None:
-        """Learn from a walk through n + 1 states; put the TD errors of its n transitions into ``td_errors``."""
+    def _learn(self, following: list[int], td_errors: FloatArray) -> None:
+        """Learn from a walk on through n states; put the TD errors of its n transitions into ``td_errors``."""
+        if self.initial_obs_variable is None or self.curr_state is None:
+            self.curr_state = following[0]
+            self.initial_obs_variable = True
         columns, gammas, rates, change = self._column_list, self._gammas, self._rates, self._change
-        for state, next_state, td_error in zip(states, states[1:], td_errors, strict=False):
+        for state, next_state, td_error in zip([self.curr_state, *following], following, td_errors, strict=False):
             column = columns[state]
             np.multiply(columns[next_state], gammas, td_error)
             np.subtract(td_error, column, td_error)
             td_error[state] += 1.0
             np.add(column, np.multiply(td_error, rates, change), column)
-        self.curr_state = states[-1]
+        self.curr_state = following[-1]
         self.global_steps += len(td_errors)
 
     def act_block(self, n_steps: int) -> FloatArray:
@@ -239,11 +237,8 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
             del self.obs_history[: MEMORY - 1]
         states = [self._state_at(x, y) for x, y in observations.tolist()]
         self.next_state = states[-1]
-        if self.initial_obs_variable is None or self.curr_state is None:
-            self.curr_state = states[0]
-            self.initial_obs_variable = True
         td_errors = np.empty((len(states), self.n_state))
-        self._learn([self.curr_state, *states], td_errors)
+        self._learn(states, td_errors)
         self.grad_history += np.sqrt((td_errors * td_errors).sum(axis=1)).tolist()
         return {"state_td_error": td_errors}
 

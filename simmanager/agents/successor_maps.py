@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..base.arrays import FloatArray
 from ..base.checks import check_integer
 from ..base.errors import ParameterError
 from . import successor_matrix
@@ -18,7 +18,6 @@ from .rate_map_plot import draw_map, new_axes, save_figure_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = npt.NDArray[np.float64]
 
 #: Eigenvectors in a summary, and the largest number of states of which it has any (they take about a second there).
 _N_MAPS, _MAX_STATES_MAPPED = 16, 1000

@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from ..base.arrays import FloatArray
 
 
 def neighbour_transitions(width: int, depth: int) -> FloatArray:

@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from ..base.arrays import FloatArray
 from ..base.errors import ParameterError
 from ..base.public import public
 from .grid import Grid
-
-FloatArray = npt.NDArray[np.float64]
-
-
-class InputCells(Protocol):
-    """What a model asks of its input cells; places are numbered as in `Grid`."""
-
-    def rates(self, place: int) -> FloatArray:
-        """Rate of each cell at one place, (n_cells,)."""
-        ...
-
-    def curves(self) -> FloatArray:
-        """Rate of each cell at each place, (n_cells, n_places)."""
-        ...
-
-    def sum_over_cells(self, weights: FloatArray) -> FloatArray:
-        """Weighted sum of the cells at each place, (n_places,)."""
-        ...
-
-    def sum_over_places(self, values: FloatArray) -> FloatArray:
-        """For each cell, its rates times ``values`` summed over all places, (n_cells,)."""
-        ...
 
 
 @public("simmanager.agents")
@@ -138,7 +117,15 @@ class TabulatedCells:
         """For each cell, its rates times ``values`` summed over all places, (n_cells,)."""
         return self._curves @ values
 
+    def functions(self) -> list[list[list[FloatArray]]]:
+        """Return an empty list: they are not known."""
+        return []
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TabulatedCells) and np.array_equal(self._curves, other._curves)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+#: What a model can have as input.
+InputCells: TypeAlias = GaussianCells | TabulatedCells

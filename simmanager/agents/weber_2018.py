@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..base.arrays import FloatArray
 from ..base.errors import ParameterError
 from ..base.public import public
 from ..training.parameters import Pair, another_name, flag, generator, integer, number, pair, parameter
@@ -24,7 +25,6 @@ from .tuning_curves import GaussianCells, InputCells, TabulatedCells
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = npt.NDArray[np.float64]
 
 #: Centres of tuning curves lie up to this fraction of the room outside it, against border effects.
 _MARGIN = 0.2
@@ -184,12 +184,12 @@ class Weber2018(AgentCore):
     @property
     def exc_rates_functions(self) -> list[list[list[FloatArray]]]:
         """For each excitatory cell a list of [centre, covariance]; empty if its curves were assigned."""
-        return self._exc.functions() if isinstance(self._exc, GaussianCells) else []
+        return self._exc.functions()
 
     @property
     def inh_rates_functions(self) -> list[list[list[FloatArray]]]:
         """For each inhibitory cell a list of [centre, covariance]; empty if its curves were assigned."""
-        return self._inh.functions() if isinstance(self._inh, GaussianCells) else []
+        return self._inh.functions()
 
     def _place(self, pos: Any) -> int:
         x, y = pos.tolist() if type(pos) is np.ndarray else pos

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ..base.arrays import FloatArray
 from ..base.checks import check_integer, check_number
 from ..base.errors import ParameterError
 from ..base.public import public
-
-FloatArray = npt.NDArray[np.float64]
 
 #: Overlapping bins below which a lag is not estimated (Sargolini et al. 2006).
 MIN_OVERLAP = 20
@@ -22,13 +21,7 @@ _ROUNDING = 1e-12
 
 
 def check_map(rate_map: npt.ArrayLike) -> FloatArray:
-    """Return a rate map as floats, (n_y, n_x), with NaN for all bins that have no finite rate.
-
-    Raises
-    ------
-    ParameterError
-        It is not a two-dimensional array of numbers, or has no bins.
-    """
+    """Return a rate map as floats, (n_y, n_x), with NaN for all bins without a finite rate; raise if it is no map."""
     try:
         rates = np.array(rate_map, dtype=np.float64)
     except (TypeError, ValueError):
@@ -40,13 +33,7 @@ def check_map(rate_map: npt.ArrayLike) -> FloatArray:
 
 
 def check_bin_size(bin_size: float | tuple[float, float]) -> FloatArray:
-    """Return the size of a bin in y and in x, (2,), given one number or (size in x, size in y).
-
-    Raises
-    ------
-    ParameterError
-        It is something else, or not greater than 0.
-    """
+    """Return the size of a bin in y and in x, (2,), given one number or (size in x, size in y), or raise."""
     sizes = np.atleast_1d(np.asarray(bin_size, dtype=np.float64))
     if sizes.shape not in ((1,), (2,)):
         raise ParameterError(f"bin_size must be a number, or one for x and one for y, not {bin_size!r}.")

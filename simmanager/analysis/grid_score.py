@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..base.arrays import FloatArray
 from ..base.checks import check_number
 from ..base.errors import ParameterError
 from ..base.model_arrays import EXTENT, MAPS
 from ..base.public import public
 from .autocorrelogram import MIN_OVERLAP, check_bin_size, spatial_autocorrelogram
-
-FloatArray = npt.NDArray[np.float64]
 
 #: Rotations at which a hexagonal grid looks like itself, and at which it does not, in degrees.
 _ALIKE, _UNLIKE = (60, 120), (30, 90, 150)
@@ -29,7 +28,7 @@ _LOWEST_PEAK = 0.1
 _FLAT = 1e-20
 
 #: Two distances that differ by less, in bins, are the same.
-_HAIR = 1e-9
+_SAME_DISTANCE = 1e-9
 
 
 @public("simmanager.analysis")
@@ -224,7 +223,7 @@ class _Lags:
             if np.isnan(inner):
                 return nothing
             first, last = inner + _EDGE * self.shorter_side, (1 - _EDGE) * self.shorter_side
-            radii = np.arange(first, last + _HAIR)
+            radii = np.arange(first, last + _SAME_DISTANCE)
         else:
             inner, outer = (radius / self.unit for radius in _radii(annulus))
             radii = np.array([outer])
@@ -257,7 +256,7 @@ class _Lags:
 
     def _scores(self, inner: float, radii: FloatArray) -> FloatArray:
         """Return the score of each annulus from one inner radius to several outer ones."""
-        radii, inner = radii + _HAIR, inner - _HAIR
+        radii, inner = radii + _SAME_DISTANCE, inner - _SAME_DISTANCE
         inside = (self.distance >= inner) & (self.distance <= radii[-1]) & np.isfinite(self.correlogram)
         x, y, values = self.x[inside], self.y[inside], self.correlogram[inside]
         # The first annulus that a lag belongs to; the sums over annuli are then cumulative.

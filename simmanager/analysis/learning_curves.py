@@ -7,11 +7,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ..base.arrays import FloatArray
 from ..base.checks import check_number
 from ..base.errors import ParameterError
 from ..base.public import public
-
-FloatArray = npt.NDArray[np.float64]
 
 #: On which side of a threshold a curve has to arrive.
 Direction: TypeAlias = Literal["below", "above"]
@@ -100,10 +99,8 @@ def iterations_to_threshold(
 
     Parameters
     ----------
-    iterations : array, (n_points,)
-        Ascending.
-    values : array, (n_runs, n_points)
-        One curve for each run; NaN is on neither side.
+    iterations, values
+        As in `area_under_curve`; NaN is on neither side.
     threshold : float
         In units of the values.
     direction : {"below", "above"}

@@ -1,4 +1,4 @@
-"""Arenas: the worlds in which agents move.
+"""Arenas: the environments in which agents move.
 
 Names that are not in ``__all__`` are parts of them, whose paths are in pickles; they are not meant to be imported.
 """

@@ -16,8 +16,6 @@ from ..base.public import public
 from ..training.parameters import Pair, number, parameter
 from .simple2d import Simple2D, TwoArrays
 
-FloatArray = npt.NDArray[np.float64]
-
 
 @public("simmanager.arenas")
 class ConnectedRooms(Simple2D):

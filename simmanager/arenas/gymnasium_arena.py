@@ -23,7 +23,7 @@ from .episode_history import EpisodeHistory
 Array = npt.NDArray[Any]
 
 #: What is not saved: the environment itself (its pickle is), and what it said last besides the observation.
-_LIVE = ("_env", "info")
+_NOT_SAVED = ("_env", "info")
 
 
 @public("simmanager.arenas")
@@ -95,9 +95,9 @@ class GymnasiumArena(Environment):
         self._frozen: bytes | None = None
         self.reset()
 
-    # The live environment --------------------------------------------------------------------------------------
+    # The environment itself --------------------------------------------------------------------------------------
 
-    def _live(self) -> Any:
+    def _running(self) -> Any:
         if self._env is None:
             if self._frozen is None:
                 raise SimManagerError(
@@ -108,8 +108,8 @@ class GymnasiumArena(Environment):
         return self._env
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in super().__getstate__().items() if name not in _LIVE}
-        return state if self._env is None else {**state, "_frozen": _freeze(self._env)}
+        state = {name: value for name, value in super().__getstate__().items() if name not in _NOT_SAVED}
+        return state if self._env is None else {**state, "_frozen": _pickled(self._env)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -119,12 +119,12 @@ class GymnasiumArena(Environment):
     @property
     def observation_space(self) -> Any:
         """The space of observations, before they become arrays."""
-        return self._live().observation_space
+        return self._running().observation_space
 
     @property
     def action_space(self) -> Any:
         """The space of actions."""
-        return self._live().action_space
+        return self._running().action_space
 
     # Episodes --------------------------------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ class GymnasiumArena(Environment):
         self.terminated = self.truncated = False
         if self._env is None and self._frozen is None:
             self._env = _make(self.env_id, self.env_kwargs)
-        env = self._live()
+        env = self._running()
         seed = int(self.rng.integers(2**31))
         env.action_space.seed(seed)
         observation, self.info = env.reset(seed=seed)
@@ -182,7 +182,7 @@ class GymnasiumArena(Environment):
         ParameterError
             The action is not in the action space.
         """
-        env = self._live()
+        env = self._running()
         action = self._checked(env.action_space, action)
         observation, reward, terminated, truncated, self.info = env.step(action)
         reward, state = float(reward), self._as_array(observation)
@@ -262,7 +262,7 @@ def _make(env_id: str | Callable[..., Any], make_kwargs: dict[str, Any]) -> Any:
         raise ParameterTypeError(f"{env_id} cannot be made with {make_kwargs}: {error}") from error
 
 
-def _freeze(env: Any) -> bytes | None:
+def _pickled(env: Any) -> bytes | None:
     """Return the pickle of an environment, the same one for equal environments; None if it has none."""
     import cloudpickle
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..base.arrays import FloatArray
 from ..base.errors import ParameterError, ParameterTypeError
 from ..base.public import public
 from ..training.parameters import Pair, another_name, generator, number, pair
@@ -20,7 +21,6 @@ from .walls import Rectangle, Segments, stop_in_rectangle
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = npt.NDArray[np.float64]
 
 #: Observation and state.
 TwoArrays = tuple[FloatArray, FloatArray]

@@ -44,26 +44,15 @@ class NumberColumn:
     def fitting(self, row: int, value: npt.NDArray[Any]) -> NumberColumn | ObjectColumn:
         """Return this column, or a copy of it that can hold ``value`` in that row, and NaN in those before."""
         if not is_numeric(value) or value.shape != self.shape:
-            return self._as_objects()
+            objects = ObjectColumn(self.n_rows)
+            objects.put_block(0, self.rows())
+            return objects
         dtype = np.promote_types(self.dtype, value.dtype)
         if row > self.next_row and dtype.kind in _NO_NAN:
             dtype = np.dtype(np.float64)
         if dtype == self.dtype:
             return self
-        return NumberColumn.filled(self.n_rows, dtype, self.rows())
-
-    @classmethod
-    def filled(cls, n_rows: int, dtype: np.dtype[Any], rows: npt.NDArray[Any]) -> NumberColumn:
-        """Return a column of another dtype, in which some rows are written."""
-        column = cls(n_rows, rows.shape[1:], dtype)
-        column._extend(rows)
-        return column
-
-    def _as_objects(self) -> ObjectColumn:
-        objects = ObjectColumn(self.n_rows)
-        for number, row in enumerate(self.rows()):
-            objects.put(number, row)
-        return objects
+        return _filled(self.n_rows, dtype, self.rows())
 
     def put(self, row: int, value: Any) -> None:
         """Write a row; those that were left out before it become NaN."""
@@ -119,7 +108,7 @@ class NumberColumn:
     def finished(self) -> npt.NDArray[Any]:
         """Return all rows, (n_rows, *shape); what was not written is NaN."""
         if self.next_row < self.n_rows and self.dtype.kind in _NO_NAN:
-            return self.filled(self.n_rows, np.dtype(np.float64), self.rows()).finished()
+            return _filled(self.n_rows, np.dtype(np.float64), self.rows()).finished()
         self._leave_out(self.n_rows)
         return self.rows()
 
@@ -129,7 +118,10 @@ class NumberColumn:
 
 
 def _filled(n_rows: int, dtype: np.dtype[Any], rows: npt.NDArray[Any]) -> NumberColumn:
-    return NumberColumn.filled(n_rows, dtype, rows)
+    """Return a column in which some rows are written."""
+    column = NumberColumn(n_rows, rows.shape[1:], dtype)
+    column._extend(rows)
+    return column
 
 
 class ObjectColumn:

@@ -80,7 +80,7 @@ def default_training_loop(agent: Any, env: Any, n_steps: float, record_every: in
     blocks, all is done step by step.
     """
     total = _count("n_steps", n_steps)
-    return _run(_start(agent, env, total, record_every), total, record_every, _step_then_learn)
+    return _run(agent, env, total, record_every, _step_then_learn)
 
 
 @public("simmanager")
@@ -110,22 +110,18 @@ def episode_based_training_loop(
         A number of the wrong type or out of range.
     """
     total = _count("t_episode", t_episode) * _count("n_episode", n_episode)
-    return _run(_start(agent, env, total, record_every), total, record_every, _learn_then_step)
+    return _run(agent, env, total, record_every, _learn_then_step)
 
 
 def _count(name: str, value: Any) -> int:
     return round(check_number(name, value, minimum=0))
 
 
-def _start(agent: Any, env: Any, total: int, record_every: int) -> LoopState:
+def _run(agent: Any, env: Any, total: int, record_every: int, iterate: Iteration) -> tuple[Any, Any, History]:
+    """Iterate from the start, or from where a checkpoint of this run is, to the end."""
     check_integer("record_every", record_every, minimum=1)
     obs, _ = env.reset()
-    return LoopState(agent, env, HistoryRecorder(-(-total // record_every)), obs[:2])
-
-
-def _run(state: LoopState, total: int, record_every: int, iterate: Iteration) -> tuple[Any, Any, History]:
-    """Iterate from where ``state``, or a checkpoint of this run, is to the end."""
-    state = load_checkpoint() or state
+    state = load_checkpoint() or LoopState(agent, env, HistoryRecorder(-(-total // record_every)), obs[:2])
     report = _Reporter(total, state)
     in_blocks = _works_in_blocks(state.agent) and _works_in_blocks(state.env)
     advance = _advance_in_blocks if in_blocks else partial(_advance, iterate)
