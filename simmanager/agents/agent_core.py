@@ -35,7 +35,7 @@ class AgentCore(Parameterized):
     agent_step_size: float = number("Standard deviation of a step in x and in y", default=1.0, minimum=0)
     rng: np.random.Generator = generator("Source of randomness", default=None)
     _model_name: str | None = another_name("agent_name", alias="model_name", default=None)
-    _others: ClassVar[str] = "mod_kwargs"
+    _undeclared_as: ClassVar[str] = "mod_kwargs"
     _order: ClassVar[str] = "agent_name agent_step_size rng mod_kwargs metadata obs_history global_steps"
     _one_by_one: ClassVar[tuple[str, ...]] = ("act", "update")
 
@@ -44,8 +44,8 @@ class AgentCore(Parameterized):
         owner = type(self).__name__
         self.agent_name = one_name(owner, "agent_name", self.agent_name, "model_name", self._model_name)
         if type(self) is AgentCore:
-            self._refuse(self._further)
-        self.mod_kwargs = self._further
+            self._refuse(self._undeclared)
+        self.mod_kwargs = self._undeclared
         self.metadata: dict[str, Any] = {"mod_kwargs": self.mod_kwargs}
         self.obs_history: list[Any] = []
         self.global_steps = 0

@@ -30,8 +30,6 @@ _MAX_STATES = 20_000
 
 #: Positions whose states are kept: with four directions a walk comes to the same ones again and again.
 _POSITIONS = 4096
-#: What `act` and `update` work with; made anew when an agent is loaded.
-_PREPARED = ("_column_list", "_gammas", "_rates", "_change", "_state_at")
 
 
 @public("simmanager.agents")
@@ -78,6 +76,7 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
     )
     agent_step_size: float = parameter(default=1.0, init=False)
     _one_by_one: ClassVar[tuple[str, ...]] = ("act", "update", "obs_to_state")
+    _not_pickled: ClassVar[tuple[str, ...]] = ("_column_list", "_gammas", "_rates", "_change", "_state_at")
 
     def _derive(self) -> None:
         """Lay out the states and begin with nothing learned."""
@@ -150,14 +149,6 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
         self._rates = np.full(self.n_state, self._learning_rate)
         self._change = np.empty(self.n_state)
         self._state_at = lru_cache(_POSITIONS)(self._grid.nearest)
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        return {name: value for name, value in state.items() if name not in _PREPARED}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._prepare()
 
     def reset(self) -> None:
         """Forget all that was learned and seen; the random generator goes on where it was."""

@@ -118,7 +118,7 @@ class SuccessorMaps:
             raise ParameterError(f"ax must hold one for each of the {len(chosen)} eigenvectors, not {len(axes)}.")
         for axis, which in zip(axes, chosen, strict=False):
             rates = self.get_rate_map_matrix(sr_matrix, which)
-            draw_map(rates.T, axis, f"Rate map: Eig{which}", "width", "depth", "Firing rate")
+            draw_map(rates.T, axis, f"Rate map: Eig{which}")
         save_figure_of(axes, save_path)
         return axes if several else axes[0]
 

@@ -20,6 +20,7 @@ from ..base.public import public
 from ..training.parameters import Pair, another_name, flag, generator, integer, number, pair, parameter
 from .agent_core import AgentCore
 from .grid import Grid
+from .rate_map_plot import draw_map, new_axes, save_figure_of
 from .tuning_curves import GaussianCells, InputCells, TabulatedCells
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Weber2018(AgentCore):
         "Whether `update` also returns all weight changes, as NeuralPlayground's does", default=False
     )
     _one_by_one: ClassVar[tuple[str, ...]] = ("act", "update")
+    _not_pickled: ClassVar[tuple[str, ...]] = ("_zeros",)
 
     def _derive(self) -> None:
         """Lay out the places and draw the cells."""
@@ -128,13 +130,6 @@ class Weber2018(AgentCore):
     def _prepare(self) -> None:
         """Make zeros to compare the weights with: NumPy compares with a number in more than twice the time."""
         self._zeros = np.zeros(self.Ne), np.zeros(self.Ni)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__getstate__().items() if name != "_zeros"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._prepare()
 
     def generate_tuning_curves(self, n_curves: int, cov_scale: Pair, Nf: int, alpha: float) -> GaussianCells:
         """Draw cells with random centres, uniformly over the room and 20% beyond.
@@ -309,10 +304,8 @@ class Weber2018(AgentCore):
         ax : matplotlib Axes, optional
             Where to draw; by default a new figure.
         """
-        from .rate_map_plot import draw_map, new_axes, save_figure_of
-
         ax = new_axes() if ax is None else ax
-        draw_map(self.get_rate_map_matrix().T, ax, "Out rate", "width", "depth", "Firing rate")
+        draw_map(self.get_rate_map_matrix().T, ax, "Out rate")
         save_figure_of(ax, save_path)
         return ax
 
@@ -321,16 +314,11 @@ class Weber2018(AgentCore):
 
         ``ax`` is a sequence of three axes, as is what is returned.
         """
-        from .rate_map_plot import draw_map, new_axes, save_figure_of
-
         axes = new_axes(3, figsize=(14, 5)) if ax is None else ax
-        for cells, n_cells, title, axis in (
-            (self._exc, self.Ne, "Exc rates", axes[0]),
-            (self._inh, self.Ni, "Inh rates", axes[1]),
-        ):
-            rates = cells.sum_over_cells(np.eye(1, n_cells)[0])
-            image = rates.reshape(self.resolution_width, self.resolution_depth).T
-            draw_map(image, axis, title, "width", "depth", "Firing rate")
-        draw_map(self.get_rate_map_matrix().T, axes[2], "Out rate", "width", "depth", "Firing rate")
+        places = self.resolution_width, self.resolution_depth
+        exc, inh = self._exc.sum_over_cells(np.eye(1, self.Ne)[0]), self._inh.sum_over_cells(np.eye(1, self.Ni)[0])
+        draw_map(exc.reshape(places).T, axes[0], "Exc rates")
+        draw_map(inh.reshape(places).T, axes[1], "Inh rates")
+        draw_map(self.get_rate_map_matrix().T, axes[2], "Out rate")
         save_figure_of(axes, save_path)
         return axes

@@ -64,10 +64,10 @@ def median(values: npt.ArrayLike, axis: int = 0) -> Any:
 
 @public("simmanager.analysis")
 def interquartile_mean(values: npt.ArrayLike, axis: int = 0) -> Any:
-    """Return the interquartile mean over runs (IQM, the 25% trimmed mean); NaN values are left out. Parameters as in `mean`.
+    """Return the interquartile mean over runs (IQM, the 25% trimmed mean); NaN values are left out.
 
     Of n values the floor(n / 4) lowest and as many highest are dropped, and the others averaged: robust against
-    outliers like the median, but less variable (Agarwal et al. 2021, section 4.3).
+    outliers like the median, but less variable (Agarwal et al. 2021, section 4.3). Parameters as in `mean`.
 
     References
     ----------

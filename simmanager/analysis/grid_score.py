@@ -210,9 +210,9 @@ class _Lags:
         sums = np.bincount(rings, self.correlogram[known])
         profile = sums[n > 0] / n[n > 0]
         radii = np.flatnonzero(n > 0)
-        gone = np.flatnonzero(profile[1:] <= 0) + 1
+        not_positive = np.flatnonzero(profile[1:] <= 0) + 1
         minima = np.maximum(np.flatnonzero(np.diff(profile) >= 0), 1)  # the ring before the one that rises
-        ends = [*gone[:1], *minima[:1]]
+        ends = [*not_positive[:1], *minima[:1]]
         return float(radii[min(ends)]) if ends else np.nan
 
     def score(self, annulus: tuple[float, float] | None) -> tuple[float, float, float]:

@@ -34,7 +34,7 @@ class Environment(Parameterized):
     environment_name: str = parameter("A name for this arena", default="Environment", kind="str", kw_only=False)
     time_step_size: float = number("Time that one step takes", default=1.0, unit="seconds", above=0)
     _env_name: str | None = another_name("environment_name", alias="env_name", default=None)
-    _others: ClassVar[str] = "env_kwargs"
+    _undeclared_as: ClassVar[str] = "env_kwargs"
     _order: ClassVar[str] = "environment_name time_step_size env_kwargs metadata state history global_steps global_time"
 
     def _derive(self) -> None:
@@ -42,8 +42,8 @@ class Environment(Parameterized):
         owner = type(self).__name__
         self.environment_name = one_name(owner, "environment_name", self.environment_name, "env_name", self._env_name)
         if type(self) is Environment:
-            self._refuse(self._further)
-        self.env_kwargs = self._further
+            self._refuse(self._undeclared)
+        self.env_kwargs = self._undeclared
         self.metadata: dict[str, Any] = {"env_kwargs": self.env_kwargs}
         self.state: npt.NDArray[np.float64] = np.array([])
         self.history: Sequence[dict[str, Any]] = []

@@ -87,14 +87,14 @@ class CircularArena(Simple2D):
     def validate_action(self, pre_state: FloatArray, action: Any, new_state: FloatArray) -> tuple[FloatArray, bool]:
         """Return where a move ends, and whether a wall stopped it, as `Simple2D.validate_action` does."""
         # A straight move between two points of a circle stays in it.
-        if self._has_no_inner_walls and self._is_clear(pre_state) and self._is_clear(new_state):
+        if self._has_no_inner_walls and self._is_well_inside(pre_state) and self._is_well_inside(new_state):
             return new_state, False
         end, crossed = super().validate_action(pre_state, action, new_state)
         if math.hypot(*end.tolist()) > self.radius:  # through a corner, or between walls that were changed
             return pre_state.copy(), True
         return end, crossed
 
-    def _is_clear(self, state: FloatArray) -> bool:
+    def _is_well_inside(self, state: FloatArray) -> bool:
         return math.hypot(*state.tolist()) < self._inner_radius
 
     def reset(self, random_state: bool = False, custom_state: npt.ArrayLike | None = None) -> TwoArrays:

@@ -22,9 +22,6 @@ from .episode_history import EpisodeHistory
 
 Array = npt.NDArray[Any]
 
-#: What is not saved: the environment itself (its pickle is), and what it said last besides the observation.
-_NOT_SAVED = ("_env", "info")
-
 
 @public("simmanager.arenas")
 class GymnasiumArena(Environment):
@@ -76,9 +73,10 @@ class GymnasiumArena(Environment):
     keep_observations: bool = flag(
         "Whether the history keeps what each step led to; not, if observations are large", default=True
     )
-    _others: ClassVar[str] = "make_kwargs"
+    _undeclared_as: ClassVar[str] = "make_kwargs"
+    _not_pickled: ClassVar[tuple[str, ...]] = ("_env", "info")
 
-    if TYPE_CHECKING:  # to which ``_others`` says nothing
+    if TYPE_CHECKING:  # to which ``_undeclared_as`` says nothing
 
         def __init__(self, env_id: str | Callable[..., Any], **parameters: Any) -> None: ...
 
@@ -108,11 +106,11 @@ class GymnasiumArena(Environment):
         return self._env
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in super().__getstate__().items() if name not in _NOT_SAVED}
+        state = super().__getstate__()
         return state if self._env is None else {**state, "_frozen": _pickled(self._env)}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+    def _prepare(self) -> None:
+        """Leave the environment pickled until it is needed."""
         self._env = None  # made when it is needed: what was recorded can be read without Gymnasium
         self.info: dict[str, Any] = {}
 

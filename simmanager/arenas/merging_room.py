@@ -73,12 +73,7 @@ class MergingRoom(Simple2D):
         self.custom_walls = [np.array([[x_low, 0.0], [x_high, 0.0]])]
 
     def set_room(self, room_id: str) -> None:
-        """Put the agent into a room, at a random place, with the wall; or take the wall away.
-
-        Parameters
-        ----------
-        room_id : {"A", "B", "AB"}
-            "AB" takes the wall away; the agent stays where it is.
+        """Put the agent into room "A" or "B", at a random place, with the wall; "AB" takes the wall away instead.
 
         Raises
         ------

@@ -59,6 +59,7 @@ class Simple2D(Environment):
         "state_dims_labels rng"
     )
     _one_by_one: ClassVar[tuple[str, ...]] = ("step", "validate_action", "reward_function", "make_observation")
+    _not_pickled: ClassVar[tuple[str, ...]] = ("_segments",)
 
     def _derive(self) -> None:
         """Build the walls and put the agent at its start."""
@@ -107,11 +108,8 @@ class Simple2D(Environment):
         #: Moves that end inside need no further check.
         self._is_plain = plain and type(self).validate_action is Simple2D.validate_action
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__getstate__().items() if name != "_segments"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+    def _prepare(self) -> None:
+        """Take the walls as if they were just assigned."""
         self.wall_list = self._wall_list
 
     def reset(self, random_state: bool = False, custom_state: npt.ArrayLike | None = None) -> TwoArrays:
@@ -302,10 +300,9 @@ class Simple2D(Environment):
         else:
             positions = np.array([transition["state"][:2] for transition in history]).reshape(-1, 2)
         ax = plot_path(positions, self.arena_limits, ax, plot_every)
-        for wall in self.default_walls:
-            ax.plot(wall[:, 0], wall[:, 1], "C3", lw=3)
-        for wall in self.custom_walls:
-            ax.plot(wall[:, 0], wall[:, 1], "C0", lw=3)
+        for walls, colour in ((self.default_walls, "C3"), (self.custom_walls, "C0")):
+            for wall in walls:
+                ax.plot(*wall.T, colour, lw=3)
         figure = ax.get_figure()
         if save_path is not None and figure is not None:
             figure.savefig(save_path, bbox_inches="tight")  # type: ignore[union-attr]

@@ -23,13 +23,20 @@ class ModelState:
     Models can change, so they have no hash.
     """
 
+    #: Names of attributes that can be made again, by `_prepare`.
+    _not_pickled: ClassVar[tuple[str, ...]] = ()
+
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is pickled; a subclass leaves out what it can rebuild."""
-        return dict(self.__dict__)
+        """Return what is pickled."""
+        return {name: value for name, value in vars(self).items() if name not in self._not_pickled}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take what `__getstate__` gave; names are interned, as pickle itself does, so that they pickle alike again."""
         self.__dict__.update({sys.intern(name): value for name, value in state.items()})
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make the attributes that are not pickled."""
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):

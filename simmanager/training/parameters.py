@@ -166,8 +166,8 @@ class _Signature:
         if instance is not None or _constructors(owner)[0] is not Parameterized.__init__:
             return None
         parameters = [each.in_signature() for each in owner._parameters.values() if each.init]
-        if owner._others:
-            parameters.append(inspect.Parameter(owner._others, inspect.Parameter.VAR_KEYWORD, annotation="Any"))
+        if owner._undeclared_as:
+            parameters.append(inspect.Parameter(owner._undeclared_as, inspect.Parameter.VAR_KEYWORD, annotation="Any"))
         return inspect.Signature(parameters)
 
 
@@ -186,8 +186,8 @@ class Parameterized(ModelState):
 
     _parameters: ClassVar[dict[str, Parameter]] = {}
     #: What a signature calls parameters that nobody declared, where they are taken; `_derive` finds them in
-    #: ``self._further``. A class that declares parameters takes no others, unless it sets this itself.
-    _others: ClassVar[str] = ""
+    #: ``self._undeclared``. A class that declares parameters takes no others, unless it sets this itself.
+    _undeclared_as: ClassVar[str] = ""
     #: Attributes that come first in a pickle, in this order: a run of an earlier version gives the same bytes again.
     _order: ClassVar[str] = ""
     __signature__ = _Signature()
@@ -202,7 +202,7 @@ class Parameterized(ModelState):
             if isinstance(value, Parameter):
                 own[name] = replace(value, attribute=name, annotation=annotations.get(name, REQUIRED))
                 delattr(cls, name)
-                cls._others = vars(cls).get("_others", "")
+                cls._undeclared_as = vars(cls).get("_undeclared_as", "")
             elif name in inherited and not hasattr(value, "__get__"):
                 own[name] = replace(inherited[name], default=value)
         ordered = {**own, **{name: each for name, each in inherited.items() if name not in own}}
@@ -221,12 +221,12 @@ class Parameterized(ModelState):
                 setattr(self, each.attribute, each.checked(value))
             elif each.init:
                 raise ParameterTypeError(f"{type(self).__name__} needs {each.name}: {each.summary}.")
-        if not self._others:
+        if not self._undeclared_as:
             self._refuse(given)
-        self._further = given
+        self._undeclared = given
         self._derive()
         unset = [name for name, value in vars(self).items() if value is REQUIRED]
-        for name in ("_further", *unset, *(each.attribute for each in self._parameters.values() if not each.keep)):
+        for name in ("_undeclared", *unset, *(each.attribute for each in self._parameters.values() if not each.keep)):
             vars(self).pop(name, None)
 
     def _derive(self) -> None:
