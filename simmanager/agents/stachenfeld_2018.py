@@ -114,16 +114,6 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
         self._prepare()
 
     @property
-    def mesh(self) -> FloatArray:
-        """The x and y of each state, (2, depth, width)."""
-        return self._grid.mesh
-
-    @property
-    def xy_combinations(self) -> FloatArray:
-        """Place of each state, (n_state, 2)."""
-        return self._grid.points
-
-    @property
     def srmat(self) -> FloatArray:
         """What is learned, (n_state, n_state): column s has the discounted visits from state s, the paper's M(s, :)."""
         return self._columns.T

@@ -12,7 +12,7 @@ from ..base.arrays import FloatArray
 from ..base.checks import check_integer
 from ..base.errors import ParameterError
 from . import successor_matrix
-from .grid import Grid
+from .grid import OnGrid
 from .rate_map_plot import draw_map, new_axes, save_figure_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _N_MAPS, _MAX_STATES_MAPPED = 16, 1000
 
 
-class SuccessorMaps:
+class SuccessorMaps(OnGrid):
     """The part of `Stachenfeld2018` that looks at what was learned, and changes nothing."""
 
     if TYPE_CHECKING:  # what the agent has
@@ -33,7 +33,6 @@ class SuccessorMaps:
         gamma: float
         srmat: FloatArray
         transmat_norm: FloatArray
-        _grid: Grid
 
         def successor_rep_solution(self) -> FloatArray: ...  # noqa: D102
 

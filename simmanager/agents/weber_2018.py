@@ -19,7 +19,7 @@ from ..base.errors import ParameterError
 from ..base.public import public
 from ..training.parameters import Pair, another_name, flag, generator, integer, number, pair, parameter
 from .agent_core import AgentCore
-from .grid import Grid
+from .grid import Grid, OnGrid
 from .rate_map_plot import draw_map, new_axes, save_figure_of
 from .tuning_curves import GaussianCells, InputCells, TabulatedCells
 
@@ -34,7 +34,7 @@ _SPREAD = 0.05
 
 
 @public("simmanager.agents")
-class Weber2018(AgentCore):
+class Weber2018(OnGrid, AgentCore):
     """One output neuron that learns where to fire, driven by place-tuned excitation and inhibition.
 
     The output rate is the weighted sum of excitatory rates minus that of inhibitory rates (equation 1).
@@ -147,16 +147,6 @@ class Weber2018(AgentCore):
         centres = self.rng.uniform(-reach, reach, size=(n_curves, Nf, 2))
         sigma = (cov_scale[0] * self.room_width, cov_scale[1] * self.room_width)
         return GaussianCells(self._grid, centres, sigma, alpha)
-
-    @property
-    def mesh(self) -> FloatArray:
-        """The x and y of each place, (2, resolution_depth, resolution_width)."""
-        return self._grid.mesh
-
-    @property
-    def xy_combinations(self) -> FloatArray:
-        """All places, (n_places, 2)."""
-        return self._grid.points
 
     @property
     def exc_cell_list(self) -> FloatArray:

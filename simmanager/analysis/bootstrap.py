@@ -178,8 +178,8 @@ def bootstrap_interval(
         part = slice(start, start + block)
         estimates = function(rows[part][:, indices], axis=-1)
         low[part], high[part] = _percentiles(np.asarray(estimates, dtype=np.float64), level)
-    alone = (~np.isnan(rows)).sum(axis=-1) < 2
-    low[alone] = high[alone] = np.nan
+    too_few = (~np.isnan(rows)).sum(axis=-1) < 2
+    low[too_few] = high[too_few] = np.nan
     return (low, high) if array.ndim == 2 else (float(low[0]), float(high[0]))
 
 

@@ -217,21 +217,21 @@ class _Lags:
 
     def score(self, annulus: tuple[float, float] | None) -> tuple[float, float, float]:
         """Return the grid score and the inner and outer radius of the annulus that gave it."""
-        nothing = (np.nan, np.nan, np.nan)
+        undefined = (np.nan, np.nan, np.nan)
         if annulus is None:
             inner = self.inner_radius()
             if np.isnan(inner):
-                return nothing
+                return undefined
             first, last = inner + _EDGE * self.shorter_side, (1 - _EDGE) * self.shorter_side
             radii = np.arange(first, last + _SAME_DISTANCE)
         else:
             inner, outer = (radius / self.unit for radius in _radii(annulus))
             radii = np.array([outer])
         if not len(radii):
-            return nothing
+            return undefined
         scores = self._scores(inner, radii)
         if np.isnan(scores).all():
-            return nothing
+            return undefined
         best = int(np.nanargmax(scores))
         return float(scores[best]), inner * self.unit, float(radii[best]) * self.unit
 
@@ -299,9 +299,9 @@ def _vertex(
     """Return how far, in bins, the vertex of the parabola through a bin and its two neighbours is from the bin."""
     padded = np.pad(values, 1, constant_values=-2.0)
     before, here, after = (padded[rows + 1 + k * down, columns + 1 + k * right] for k in (-1, 0, 1))
-    bend = before - 2 * here + after
-    usable = (before > -2) & (after > -2) & (bend < 0)  # -2 stands for no value
-    return np.where(usable, np.clip((before - after) / np.where(usable, 2 * bend, 1.0), -0.5, 0.5), 0.0)
+    curvature = before - 2 * here + after
+    usable = (before > -2) & (after > -2) & (curvature < 0)  # -2 stands for no value
+    return np.where(usable, np.clip((before - after) / np.where(usable, 2 * curvature, 1.0), -0.5, 0.5), 0.0)
 
 
 def _radii(annulus: Any) -> tuple[float, float]:

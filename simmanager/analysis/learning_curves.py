@@ -49,10 +49,10 @@ def final_value(values: npt.ArrayLike, n_points: npt.ArrayLike | None = None) ->
         ends = np.asarray(n_points)
         if ends.shape != curves.shape[:1] or (ends < 0).any() or (ends > curves.shape[1]).any():
             raise ParameterError(f"n_points must hold a number from 0 to {curves.shape[1]} for each of the runs.")
-    found = np.full(len(curves), np.nan)
+    last = np.full(len(curves), np.nan)
     some = ends > 0
-    found[some] = curves[some, ends[some] - 1]
-    return found
+    last[some] = curves[some, ends[some] - 1]
+    return last
 
 
 @public("simmanager.analysis")
@@ -121,8 +121,8 @@ def iterations_to_threshold(
     check_number("threshold", threshold)
     if direction not in DIRECTIONS:
         raise ParameterError(f"direction must be 'below' or 'above', not {direction!r}.")
-    there = curves <= threshold if direction == "below" else curves >= threshold
-    first = np.where(there, places, np.inf).min(axis=1, initial=np.inf)
+    reached = curves <= threshold if direction == "below" else curves >= threshold
+    first = np.where(reached, places, np.inf).min(axis=1, initial=np.inf)
     return np.where(np.isfinite(first), first, np.nan)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from ..base.arrays import FloatArray
 from ..base.public import public
 from ..training.model_state import one_name
 from ..training.parameters import Parameterized, another_name, number, parameter
@@ -45,7 +45,7 @@ class Environment(Parameterized):
             self._refuse(self._undeclared)
         self.env_kwargs = self._undeclared
         self.metadata: dict[str, Any] = {"env_kwargs": self.env_kwargs}
-        self.state: npt.NDArray[np.float64] = np.array([])
+        self.state: FloatArray = np.array([])
         self.history: Sequence[dict[str, Any]] = []
         self.global_steps = 0
         self.global_time = 0.0
@@ -55,11 +55,11 @@ class Environment(Parameterized):
         """Another word for ``environment_name``."""
         return self.environment_name
 
-    def make_observation(self) -> npt.NDArray[np.float64]:
+    def make_observation(self) -> FloatArray:
         """Return what an agent sees: here a copy of the state."""
         return self.state.copy()
 
-    def step(self, action: Any = None) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
+    def step(self, action: Any = None) -> tuple[FloatArray, FloatArray, float]:
         """Let one time step pass.
 
         Parameters
@@ -87,14 +87,14 @@ class Environment(Parameterized):
         self.global_steps += 1
         self.global_time += self.time_step_size
 
-    def reset(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def reset(self) -> tuple[FloatArray, FloatArray]:
         """Set the counters to 0, forget the history, and return observation and state as `step` does."""
         self.global_steps = 0
         self.global_time = 0.0
         self.history = []
         return self.make_observation(), self.state.copy()
 
-    def reward_function(self, action: Any, state: npt.NDArray[np.float64]) -> float:
+    def reward_function(self, action: Any, state: FloatArray) -> float:
         """Return the reward of a step; here always 0. Override it to reward something."""
         return 0.0
 

@@ -90,6 +90,7 @@ class GymnasiumArena(Environment):
             self.environment_name = env_id if isinstance(env_id, str) else getattr(env_id, "__name__", "GymnasiumArena")
         super()._derive()
         self._env = _make(env_id, self.env_kwargs)
+        #: The pickle of the environment, after loading; None if it has none.
         self._frozen: bytes | None = None
         self.reset()
 

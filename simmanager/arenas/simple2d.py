@@ -152,24 +152,15 @@ class Simple2D(Environment):
         return self.make_observation(), self.state.copy()
 
     def step(self, action: Any = None, normalize_step: bool = False) -> tuple[FloatArray, FloatArray, float]:
-        """Move.
+        """Move; what is returned is as in `Environment.step`, observation and state being the position, (2,).
 
         Parameters
         ----------
         action : array of shape (2,) or None
             Change in x and y. None stays.
         normalize_step : bool
-            True: take the direction of the action only, with length ``agent_step_size``; an action
-            of length 0 stays. Default False.
-
-        Returns
-        -------
-        observation : ndarray, (2,)
-            What the agent sees: the position.
-        state : ndarray, (2,)
-            The position, after walls.
-        reward : float
-            What `reward_function` gives.
+            True: take the direction of the action only, with length ``agent_step_size``; an action of length 0 stays.
+            Default False.
 
         Raises
         ------

@@ -71,8 +71,8 @@ class Parameter:
 
     def checked(self, value: Any) -> Any:
         """Return what becomes of a value."""
-        nothing = value is None and self.default is None and self.check is not _check_generator
-        return value if self.check is None or nothing else self.check(self.name, value)
+        is_none = value is None and self.default is None and self.check is not _check_generator
+        return value if self.check is None or is_none else self.check(self.name, value)
 
     def entry(self) -> str:
         """Return what a docstring says about it."""
@@ -102,13 +102,13 @@ def number(doc: str, *, unit: str = "", convert: Callable[[Any], Any] | None = N
         checked = check_number(name, value, **allowed)
         return checked if convert is None else convert(checked)
 
-    return Parameter(_with(doc, unit, limits(**allowed)), kind="float", check=check, **options)
+    return Parameter(_with_limits(doc, unit, limits(**allowed)), kind="float", check=check, **options)
 
 
 def integer(doc: str, *, minimum: int, **options: Any) -> Any:
     """Declare a whole number, at least ``minimum``."""
     check = partial(check_integer, minimum=minimum)
-    return Parameter(_with(doc, "", limits(minimum)), kind="int", check=check, **options)
+    return Parameter(_with_limits(doc, "", limits(minimum)), kind="int", check=check, **options)
 
 
 def flag(doc: str, **options: Any) -> Any:
@@ -119,7 +119,7 @@ def flag(doc: str, **options: Any) -> Any:
 def pair(doc: str, *, above: float = -math.inf, increasing: bool = False, unit: str = "", **options: Any) -> Any:
     """Declare two numbers as `check_pair` allows them, kept as a tuple of floats."""
     check = partial(check_pair, above=above, increasing=increasing)
-    return Parameter(_with(doc, unit, limits(above=above)), kind="two numbers", check=check, **options)
+    return Parameter(_with_limits(doc, unit, limits(above=above)), kind="two numbers", check=check, **options)
 
 
 def one_of(doc: str, *choices: str, **options: Any) -> Any:
@@ -148,7 +148,7 @@ def _check_generator(_: str, value: Any) -> Any:
     return own_generator(value)
 
 
-def _with(doc: str, unit: str, allowed: str) -> str:
+def _with_limits(doc: str, unit: str, allowed: str) -> str:
     """Return a description with unit and limits at the end of its first line."""
     first, newline, more = doc.partition("\n")
     return ", ".join(filter(None, (first, unit and f"in {unit}", allowed))) + newline + more
@@ -212,7 +212,7 @@ class Parameterized(ModelState):
             cls.__doc__ = _documented(cls, inspect.cleandoc(vars(cls)["__doc__"]))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        given = self._named(args, kwargs)
+        given = self._by_name(args, kwargs)
         for name in self._order.split():
             vars(self).setdefault(sys.intern(name), REQUIRED)  # interned as attributes are, which a pickle shows
         for each in self._parameters.values():
@@ -233,7 +233,7 @@ class Parameterized(ModelState):
         """Make what follows from the parameters. Each class calls that of its base, before or after its own part."""
 
     @classmethod
-    def _named(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _by_name(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return all that was given by its name."""
         names = [each.name for each in cls._parameters.values() if each.init]
         if len(args) > len(names):
