@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..display import plain
-from ..errors import BatchNotWritable, PackageMissing, ParameterError
+from ..errors import BatchNotWritable, ParameterError
 from ..results_source import results_of
 from ..run_folder import RunFolder
 from ..state import utc_now
@@ -58,8 +58,6 @@ def render_report(batch: Results | SimulationManager | PathLike[str] | str, *, r
 
     Raises
     ------
-    PackageMissing
-        jinja2 is not installed; says how to install it.
     BatchNotFound
         There is no batch at that path.
     """
@@ -91,8 +89,6 @@ def write_report(
 
     Raises
     ------
-    PackageMissing
-        jinja2 is not installed; says how to install it.
     BatchNotFound
         There is no batch at that path.
     ParameterError
@@ -184,11 +180,8 @@ def _content(results: Results) -> dict[str, Any]:
 
 def _template() -> Template:
     """Return the template. Whatever is put into it loses its control characters and is escaped."""
-    try:
-        from jinja2 import Environment, StrictUndefined
-        from markupsafe import Markup
-    except ImportError as error:
-        raise PackageMissing("A report needs jinja2. Install it: pip install 'simmanager[report]'") from error
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
 
     def harmless(value: Any) -> Any:
         return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
