@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from our_processes import workers_alive
+from places import python_path
 
-TESTS = Path(__file__).resolve().parent
-
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS.parent)))}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": python_path()}
 
 
 class Started:

@@ -7,36 +7,18 @@ import signal
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
+from one_run import execute, make
 from toys import ToyAgent, failing_loop, listing, toy_sim
 
 from simmanager import RunFolder, RunState
-from simmanager.capture import prints_to_logs
 from simmanager.errors import SimulationError
-from simmanager.execution import execute_run
 from simmanager.locking import is_held, take_lock
 from simmanager.run_folder import RESULTS, SCRATCH
 from simmanager.simulate import check_returned, describe, load_recipe
 from simmanager.task import Outcome, Task, as_message, as_plain, as_tasks
 
-
-def make(tmp_path, sim, name="run_3_22-11-2026_14-15-33-591"):
-    """Return the folder of a run that waits, and its task."""
-    simulation = tmp_path / "toy"
-    simulation.mkdir(exist_ok=True)
-    (simulation / "simulation.pkl").write_bytes(sim.recipe())
-    folder = RunFolder(simulation / name)
-    folder.create()
-    return folder, Task(str(folder.path), str(simulation / "simulation.pkl"), 5)
-
-
-def execute(task):
-    before = np.random.get_state()
-    try:
-        return execute_run(task, capture=prints_to_logs)
-    finally:
-        np.random.set_state(before)
+pytestmark = pytest.mark.python_versions
 
 
 def states(folder):

@@ -84,6 +84,13 @@ def toy_sim(simulation_id: str = "toy", loop: Any = toy_loop, **loop_params: Any
     )
 
 
+def case_name(value: Any) -> str:
+    """Return a name for a case of a test that is the same in each process: an address in memory is not."""
+    import re
+
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
+
+
 def hashes(
     batch: Path, names: tuple[str, ...] = ("agent", "arena", "training_hist.dict", "summary.npz")
 ) -> dict[str, str]:
@@ -109,14 +116,15 @@ def python(program: str, *words: str, environ: dict[str, str] | None = None, **o
     import subprocess
     import sys
 
-    here = Path(__file__).resolve().parent
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(here), str(here.parent))), **(environ or {})}
+    from places import python_path
+
+    environ = {**os.environ, "PYTHONPATH": python_path(), **(environ or {})}
     environ.pop("PYTHONUNBUFFERED", None)  # as a user has it: output to a pipe is buffered
     command = [sys.executable, "-c", program, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environ, check=False, **options)
 
 
-def wait_for(*paths: Path | str, patience_s: float = 30.0) -> None:
+def wait_for(*paths: Path | str, patience_s: float = 60.0) -> None:
     """Wait until all of these files exist."""
     deadline = time.monotonic() + patience_s
     while not all(Path(path).exists() for path in paths):
