@@ -21,6 +21,8 @@ from simmanager import RunState, SimulationManager, read_status
 from simmanager.batch_folder import BatchFolder
 from simmanager.cli import main
 
+pytestmark = pytest.mark.python_versions
+
 #: As a user has it: output to a pipe is buffered.
 ENVIRONMENT = {name: value for name, value in ALL.items() if name != "PYTHONUNBUFFERED"}
 
@@ -246,7 +248,7 @@ class Screen:
         self.descriptor = descriptor
         self.seen = ""
 
-    def read_until(self, pattern, patience_s=30.0):
+    def read_until(self, pattern, patience_s=60.0):
         deadline = time.monotonic() + patience_s
         while not re.search(pattern, self.seen):
             assert time.monotonic() < deadline, f"{pattern} did not come: {self.seen!r}"

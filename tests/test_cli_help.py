@@ -9,6 +9,8 @@ import pytest
 from simmanager.cli import VERBS, build_parser
 from simmanager.cli_help import HELP
 
+pytestmark = pytest.mark.python_versions
+
 #: Columns of a terminal that nobody has made wider.
 WIDTH = 80
 

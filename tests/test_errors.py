@@ -8,6 +8,8 @@ import simmanager
 from simmanager import errors, executor, locking, slots
 from simmanager.errors import SimManagerError, suggest
 
+pytestmark = pytest.mark.python_versions
+
 
 def all_errors(base=SimManagerError):
     assert executor  # imported, so that its errors are defined

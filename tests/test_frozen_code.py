@@ -8,6 +8,8 @@ from toys import python
 
 from simmanager import SimulationManager
 
+pytestmark = pytest.mark.python_versions
+
 MODEL = """
 from simmanager import OneShot
 

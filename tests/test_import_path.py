@@ -12,6 +12,8 @@ from toys import hashes, python
 from simmanager import import_path
 from simmanager.cli import main
 
+pytestmark = pytest.mark.python_versions
+
 MODEL = """
 def double(x, seed):
     return {"y": 2 * x}

@@ -28,6 +28,8 @@ from simmanager.isolation import (
     use_bit_generator,
 )
 
+pytestmark = pytest.mark.python_versions
+
 
 @contextlib.contextmanager
 def put_back():

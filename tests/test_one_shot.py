@@ -16,6 +16,8 @@ from simmanager.errors import ParameterTypeError, SimulationError, UnknownName
 from simmanager.one_shot import FunctionCall
 from simmanager.parameter_path import ParameterPath
 
+pytestmark = pytest.mark.python_versions
+
 
 def anneal(rate, n_steps=4, seed=None):
     """Return one value of each kind."""

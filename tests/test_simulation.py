@@ -26,6 +26,8 @@ from simmanager.errors import (
 )
 from simmanager.simulation import FIELDS, describe_simulation, readable
 
+pytestmark = pytest.mark.python_versions
+
 FILES = {
     "agent",
     "arena",
