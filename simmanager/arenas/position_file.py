@@ -42,7 +42,7 @@ def read_columns(path: str | Path) -> dict[str, npt.NDArray[Any]]:
     """
     file = Path(path)
     readers = {".csv": _read_text, ".tsv": _read_text, ".txt": _read_text}
-    readers |= {".npz": _read_numpy, ".npy": _read_numpy, ".mat": _read_mat}
+    readers |= {".npz": _read_npz, ".npy": _read_npy, ".mat": _read_mat}
     reader = readers.get(file.suffix.lower())
     if reader is None:
         raise ParameterError(f"Positions cannot be read from {str(path)!r}: its name must end in {', '.join(readers)}.")
@@ -130,12 +130,13 @@ def _number(text: str) -> float | None:
         return np.nan if text.strip().lower() in _MISSING else None
 
 
-def _read_numpy(path: Path) -> dict[str, npt.NDArray[Any]]:
-    loaded = np.load(path, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        return {_UNNAMED: loaded}
-    with loaded:
-        return {name: loaded[name] for name in loaded.files}
+def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _read_npy(path: Path) -> dict[str, npt.NDArray[Any]]:
+    return {_UNNAMED: np.load(path, allow_pickle=False)}
 
 
 def _read_mat(path: Path) -> dict[str, npt.NDArray[Any]]:
