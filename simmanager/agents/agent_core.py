@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.model_state import one_name
 from ..training.parameters import Parameterized, another_name, generator, number, parameter
 

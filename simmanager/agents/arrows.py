@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.public import public
+from ..training.arrays import FloatArray
 
 #: Directions that are drawn at once.
 _BLOCK = 1024

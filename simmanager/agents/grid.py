@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..base.arrays import FloatArray
 from ..base.public import public
+from ..training.arrays import FloatArray
 
 #: Nearer to the middle between two grid points than this fraction of their distance counts as a tie.
 _TIE = 1e-9

@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.checks import check_integer
 from ..base.errors import ParameterError
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.parameters import flag, number, parameter
 from . import successor_matrix
 from .agent_core import MEMORY, AgentCore

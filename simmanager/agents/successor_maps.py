@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.arrays import FloatArray
 from ..base.checks import check_integer
 from ..base.errors import ParameterError
+from ..training.arrays import FloatArray
 from . import successor_matrix
 from .grid import OnGrid
 from .rate_map_plot import draw_map, new_axes, save_figure_of

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from ..base.arrays import FloatArray
+from ..training.arrays import FloatArray
 
 
 def neighbour_transitions(width: int, depth: int) -> FloatArray:

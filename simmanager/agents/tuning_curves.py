@@ -8,9 +8,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.errors import ParameterError
 from ..base.public import public
+from ..training.arrays import FloatArray
 from .grid import Grid
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.errors import ParameterError
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.parameters import Pair, another_name, flag, generator, integer, number, pair, parameter
 from .agent_core import AgentCore
 from .grid import Grid, OnGrid

@@ -8,10 +8,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.checks import check_flag, check_integer, check_number
 from ..base.errors import ParameterError, suggest
 from ..base.public import public
+from .arrays import FloatArray
 
 IntArray = npt.NDArray[np.intp]
 

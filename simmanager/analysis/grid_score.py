@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.checks import check_number
 from ..base.errors import ParameterError
 from ..base.model_arrays import EXTENT, MAPS
 from ..base.public import public
-from .autocorrelogram import MIN_OVERLAP, check_bin_size, spatial_autocorrelogram
+from .arrays import FloatArray, check_bin_size
+from .autocorrelogram import MIN_OVERLAP, spatial_autocorrelogram
 
 #: Rotations at which a hexagonal grid looks like itself, and at which it does not, in degrees.
 _ALIKE, _UNLIKE = (60, 120), (30, 90, 150)

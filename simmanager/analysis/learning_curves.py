@@ -7,10 +7,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.checks import check_number
 from ..base.errors import ParameterError
 from ..base.public import public
+from .arrays import FloatArray
 
 #: On which side of a threshold a curve has to arrive.
 Direction: TypeAlias = Literal["below", "above"]

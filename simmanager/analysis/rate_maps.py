@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.checks import check_integer, check_number
 from ..base.errors import ParameterError
 from ..base.public import public
+from .arrays import FloatArray
 
 
 @public("simmanager.analysis")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.checks import check_number
 from ..base.errors import ParameterError
 from ..base.public import public
-from .autocorrelogram import check_bin_size, check_map
+from .arrays import FloatArray, check_bin_size, check_map
 
 #: A firing field is where the rate is above this fraction of the highest one (Solstad et al. 2008).
 FIELD_THRESHOLD = 0.3

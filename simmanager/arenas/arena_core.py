@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..base.arrays import FloatArray
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.model_state import one_name
 from ..training.parameters import Parameterized, another_name, number, parameter
 

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.checks import check_integer, check_number
 from ..base.errors import ParameterError
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.parameters import Pair, integer, number, parameter
 from .simple2d import Simple2D, TwoArrays
 

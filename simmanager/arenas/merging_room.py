@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.errors import ParameterError
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.parameters import number
 from .simple2d import Simple2D, TwoArrays
 

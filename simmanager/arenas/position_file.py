@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.errors import ParameterError, ParameterTypeError, UnknownName, suggest
+from ..training.arrays import FloatArray
 
 #: Texts of a CSV file that stand for a missing value.
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}

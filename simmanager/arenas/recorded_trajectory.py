@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.checks import check_integer, check_number
 from ..base.errors import ParameterError, ParameterTypeError
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.parameters import Pair, flag, number, one_of, pair, parameter
 from .position_file import one_column, read_columns, two_columns
 from .simple2d import Simple2D, TwoArrays

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import FloatArray
 from ..base.errors import ParameterError, ParameterTypeError
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.parameters import Pair, another_name, generator, number, pair
 from ..training.recording import TransitionHistory
 from .arena_core import Environment

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.arrays import FloatArray
 from ..base.checks import check_integer
+from ..training.arrays import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,15 +11,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, dataclass_transform
 
-import numpy as np
-import numpy.typing as npt
-
 from ..base.checks import check_flag, check_integer, check_number, limits, parameter_names, refuse_unknown
 from ..base.errors import ParameterError, ParameterTypeError
+from .arrays import FloatArray
 from .model_state import ModelState, check_pair, own_generator
 
 #: What may be given for two numbers; see `pair`.
-Pair = Sequence[float] | npt.NDArray[np.float64]
+Pair = Sequence[float] | FloatArray
 
 #: Default of a parameter that has to be given.
 REQUIRED: Any = inspect.Parameter.empty
