@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .tables import Cell, Table
 from .text import plain
-
-if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
-    pass
 
 #: Simulations, reasons and parameters that are shown.
 MAX_ROWS = 30
@@ -20,9 +15,6 @@ MAX_ROWS = 30
 
 #: Longest text of a value.
 _MAX_TEXT = 200
-
-
-_CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
 
 
 def simulation_html(entry: Mapping[str, Any]) -> str:
@@ -43,26 +35,13 @@ def box(content: str) -> str:
     return f'<div style="max-width:70em;line-height:1.5">{content}</div>'
 
 
-def html_table(names: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> str:
-    """Return a table; the first column is text, the others are HTML of ours."""
-    head = "".join(f'<th style="{_CELL}">{name}</th>' for name in names)
-    body = "".join(
-        f'<tr><td style="{_CELL}">{text(first)}</td>{"".join(f"<td style={_CELL!r}>{one}</td>" for one in rest)}</tr>'
-        for first, *rest in rows[:MAX_ROWS]
-    )
-    more = f"<div>and {len(rows) - MAX_ROWS} more</div>" if len(rows) > MAX_ROWS else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
-
-
 def facts_table(facts: Mapping[str, Any]) -> str:
     """Return names and values as a table; a dict is a table within it."""
-    rows = "".join(
-        f'<tr><th style="{_CELL}">{text(name)}</th><td style="{_CELL}">'
-        f"{facts_table(value) if isinstance(value, Mapping) else text(value)}</td></tr>"
-        for name, value in list(facts.items())[:MAX_ROWS]
-    )
-    more = f"<div>and {len(facts) - MAX_ROWS} more</div>" if len(facts) > MAX_ROWS else ""
-    return f"<table><tbody>{rows}</tbody></table>{more}"
+    rows = [
+        (Cell(html=text(name)), Cell(html=facts_table(value) if isinstance(value, Mapping) else text(value)))
+        for name, value in facts.items()
+    ]
+    return Table(("", ""), rows).html(MAX_ROWS)
 
 
 def manager_html(manager_id: str, path: str, simulation_ids: Sequence[str], runs_per_sim: int, status: str) -> str:

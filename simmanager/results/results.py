@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from ..base.errors import BatchDamaged, BatchNotFound, PackageMissing, UnknownName, suggest
+from ..base.errors import BatchDamaged, BatchNotFound, UnknownName, suggest
 from ..base.metrics import RECORD_METRICS
 from ..base.public import public
+from ..base.tables import Table
 from ..disk.batch_folder import BatchFolder
 from ..disk.state import RunState
 from ..status.reader import read_status
@@ -346,11 +347,7 @@ class Results(Sequence[RunResult]):
         PackageMissing
             pandas is not installed; says how to install it.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise PackageMissing("A DataFrame needs pandas. Install it: pip install 'simmanager[frames]'") from error
-        return pd.DataFrame(self.rows())
+        return Table.of(self.rows()).frame()
 
     def to_csv(self, path: str | Path) -> None:
         """Write `rows` as a CSV file (UTF-8, one header line; lists in it are JSON)."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..base.clock import duration
-from ..base.html import MAX_ROWS, box, facts_table, html_table, text
+from ..base.html import MAX_ROWS, box, facts_table, text
+from ..base.tables import Cell, Table
 from ..disk.state import RunState
 
 #: Colour of each state: of signs beside words only, so that it need not be read itself.
@@ -31,8 +32,8 @@ def status_html(status: Any) -> str:
     grouped: dict[str, list[Any]] = {}
     for run in status.runs:
         grouped.setdefault(run.simulation_id, []).append(run)
-    rows = [(simulation_id, _states(runs), _mean_duration(runs)) for simulation_id, runs in grouped.items()]
-    parts.append(html_table(("simulation", "runs", "mean duration"), rows))
+    rows = [(simulation_id, Cell(html=_states(runs)), _mean_duration(runs)) for simulation_id, runs in grouped.items()]
+    parts.append(Table(("simulation", "runs", "mean duration"), rows).html(MAX_ROWS))
     reasons = Counter(run.reason for run in status.runs if run.state is RunState.ERROR)
     for reason, number in reasons.most_common(MAX_ROWS):
         parts.append(f"<div>{_sign(RunState.ERROR)}{number} failed: <code>{text(reason)}</code></div>")
