@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..base.checks import check_integer
 from ..base.errors import ParameterError, UnknownName
 from ..disk.state import RunState
-from .style import NORMAL, SMALL, STATE_LOOKS, drawable, root_of, say
+from ..disk.state_look import LOOKS
+from .style import NORMAL, SMALL, drawable, root_of, say
 from .wording import number, number_of_runs
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Panels:
         if state is RunState.FINISHED:
             say(panel.ax, f"no {what}")
         else:
-            say(panel.ax, STATE_LOOKS[state].words if state else "no such run")
+            say(panel.ax, LOOKS[state].words if state else "no such run")
 
     def label(self, parts: Sequence[str] = ("",)) -> None:
         """Write simulations, runs, their parts and the axes with their unit at the edges of the grid."""

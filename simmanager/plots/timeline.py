@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.public import public
 from ..disk.state import RunState
+from ..disk.state_look import LOOKS
 from ..results.source import Source, results_of
 from .lanes import Bar, Lanes, lanes_of
-from .style import GREY, NORMAL, SMALL, STATE_LOOKS, axes_of, contrasting, drawable, inches, legend, say, shade
+from .style import GREY, NORMAL, SMALL, axes_of, contrasting, drawable, inches, legend, say, shade
 from .wording import number_of_runs
 
 if TYPE_CHECKING:
@@ -147,5 +148,5 @@ def _explain(ax: Axes, names: Mapping[int, str], states: Collection[RunState]) -
     for state, hatch in _HATCHES.items():
         if state in states:
             handles.append(Patch(facecolor=GREY, edgecolor="white", hatch=hatch))
-            labels.append(STATE_LOOKS[state].words)
+            labels.append(LOOKS[state].words)
     legend(ax, [*handles, Patch(facecolor=_IDLE)], [*labels, "idle"], place="right")

@@ -16,15 +16,10 @@ from ..base.errors import BatchDamaged, BatchNotFound
 from ..base.tables import Cell, Column, Table
 from ..disk.batch_folder import BatchFolder
 from ..disk.state import RunState
+from ..disk.state_look import LOOKS, look_of
 
 if TYPE_CHECKING:
     from ..results.results import Results, RunResult
-
-#: States as the page orders them: what is done, what went wrong, what is still to come.
-STATES = tuple(
-    state.value
-    for state in (RunState.FINISHED, RunState.ERROR, RunState.INTERRUPTED, RunState.RUNNING, RunState.IN_QUEUE)
-)
 
 #: Runs in the table of the page; of more, those that did not finish come first.
 MAX_ROWS = 5000
@@ -266,10 +261,10 @@ def run_table(results: Results) -> dict[str, Any]:
 
 
 def _state(run: RunResult, fraction: float | None) -> Cell:
-    words = run.state.replace("_", " ")
+    words = look_of(run.state).words
     if run.state == RunState.RUNNING and fraction is not None:
         words = f"{words}, {fraction:.0%}"
-    return Cell(words, str(STATES.index(run.state)))
+    return Cell(words, str(list(LOOKS).index(RunState(run.state))))
 
 
 def _reason(run: RunResult) -> str:

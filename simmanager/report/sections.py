@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..base.tables import Table
+from ..disk.state_look import in_words
 from .contents import count
 from .inline_svg import page_style
 from .page_figure import PageFigure, draw
@@ -241,7 +242,7 @@ def _timeline(results: Results) -> Section | None:
         draw(
             "states",
             "How each run ended",
-            f"A square for each of {count(len(results.runs), 'run')}: {results.status.headline.replace('_', ' ')}",
+            f"A square for each of {count(len(results.runs), 'run')}: {in_words(results.status.counts)}",
             (_WIDE, min(1.1 + 0.24 * n_lines, 12.0)),
             lambda figure: plot_status(results, ax=figure.add_subplot()),
             wide=True,

@@ -9,7 +9,8 @@ from ..base.clock import duration
 from ..base.tables import Cell, Table
 from ..base.text import plain
 from ..disk.state import RunState
-from ..status.tree import COLOURS, console
+from ..disk.state_look import look_of
+from ..status.tree import console
 
 if TYPE_CHECKING:
     from .results import Results
@@ -80,7 +81,7 @@ def runs_table(results: Results) -> Table:
         (
             run.simulation_id,
             run.run_id,
-            Cell(run.state, style=COLOURS[RunState(run.state)]),
+            Cell(run.state, style=look_of(run.state).terminal),
             duration(run.duration_s),
             "" if run.peak_mb is None else f"{run.peak_mb:.0f}",
             *(_metric(run, name) for name in metrics),

@@ -10,21 +10,13 @@ from ..base.clock import duration
 from ..base.html import MAX_ROWS, box, facts_table, text
 from ..base.tables import Cell, Table
 from ..disk.state import RunState
-
-#: Colour of each state: of signs beside words only, so that it need not be read itself.
-_COLOURS = {
-    RunState.FINISHED: "#2e9e66",
-    RunState.ERROR: "#d5483f",
-    RunState.INTERRUPTED: "#c98a1b",
-    RunState.RUNNING: "#3d87d6",
-    RunState.IN_QUEUE: "#9aa0a8",
-}
+from ..disk.state_look import LOOKS, in_words
 
 
 def status_html(status: Any) -> str:
     """Return how a batch stands (its `BatchStatus`): a bar, a row for each simulation, the reasons of what failed."""
     parts = [
-        f"<b>{text(status.manager_id)}</b>: {text(status.headline.replace('_', ' '))}",
+        f"<b>{text(status.manager_id)}</b>: {in_words(status.counts)}",
         f" of {status.total} runs",
         f", about {duration(status.eta_s)} left" if status.eta_s else "",
         _bar(status.counts),
@@ -46,7 +38,7 @@ def status_html(status: Any) -> str:
 def run_html(run: Any) -> str:
     """Return the record of a run (`RunStatus` or `RunResult`): name and value of each field that is set."""
     state = RunState(run.state)
-    head = f"{_sign(state)}<b>{text(run.simulation_id)}</b> run {text(run.run_id)}: {state.value.replace('_', ' ')}"
+    head = f"{_sign(state)}<b>{text(run.simulation_id)}</b> run {text(run.run_id)}: {LOOKS[state].words}"
     skipped = ("simulation_id", "run_id", "state")
     fields = {name: getattr(run, name) for name in type(run).__annotations__ if name not in skipped}
     return box(head + facts_table({name: value for name, value in fields.items() if value not in (None, "", {})}))
@@ -65,14 +57,15 @@ def progress_html(line: str, fraction: float, failures: Sequence[str] = ()) -> s
 
 
 def _sign(state: RunState) -> str:
-    style = f"display:inline-block;width:.7em;height:.7em;margin-right:.4em;background:{_COLOURS[state]}"
-    return f'<span style="{style}"></span>'
+    look = LOOKS[state]
+    area = f"border:1px solid {look.colour}" + ("" if look.empty else f";background:{look.colour}")
+    return f'<span style="display:inline-block;width:.6em;height:.6em;margin-right:.4em;{area}"></span>'
 
 
 def _bar(counts: Mapping[str, int]) -> str:
     pieces = "".join(
-        f'<span style="flex:{counts[state]};background:{colour}"></span>'
-        for state, colour in _COLOURS.items()
+        f'<span style="flex:{counts[state]};background:{look.colour}"></span>'
+        for state, look in LOOKS.items()
         if counts[state]
     )
     return f'<div style="display:flex;gap:1px;height:.5em;max-width:40em;margin:.3em 0">{pieces}</div>'
@@ -80,7 +73,7 @@ def _bar(counts: Mapping[str, int]) -> str:
 
 def _states(runs: Iterable[Any]) -> str:
     counts = Counter(run.state for run in runs)
-    words = (f"{_sign(state)}{counts[state]} {state.value.replace('_', ' ')}" for state in _COLOURS if counts[state])
+    words = (f"{_sign(state)}{counts[state]} {look.words}" for state, look in LOOKS.items() if counts[state])
     return "&ensp;".join(words)
 
 

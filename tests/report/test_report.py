@@ -28,7 +28,7 @@ from simmanager.report.sections import Section, draw_sections
 from simmanager.results.results import read_results
 from simmanager.status.reader import read_status
 
-CSS = Path(page_module.__file__).with_name("page.css").read_text(encoding="utf-8")
+CSS = page_module.style_sheet()
 
 
 @pytest.fixture
@@ -359,11 +359,14 @@ def contrast(one, other):
 @pytest.mark.parametrize("theme", ["light", "dark", "print"])
 def test_all_text_can_be_read(theme):
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    states, _, rest = CSS.partition("/*")
+    light, dark = states.split("@media")
     blocks = {
-        "light": CSS.partition("@media")[0],
-        "dark": CSS.partition("prefers-color-scheme: dark")[2].partition("* {")[0],
-        "print": CSS.partition("@media print")[2].partition("@page")[0],
+        "light": light + rest.partition("@media")[0],
+        "dark": dark + rest.partition("prefers-color-scheme: dark")[2].partition("* {")[0],
+        "print": light + rest.partition("@media print")[2].partition("@page")[0],
     }
+    assert dark.startswith(" screen and (prefers-color-scheme: dark)"), "on paper the states are those of a light page"
     found = colours(blocks[theme])
     texts = ["ink", "muted", "accent", "finished", "running", "error", "interrupted", "in_queue"]
     assert {*texts, "page", "card", "line"} == set(found)
