@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.checks import check_integer
 from ..base.errors import ParameterError, UnknownName
+from ..base.text import count
 from ..disk.state import RunState
 from ..disk.state_look import LOOKS
 from .style import NORMAL, SMALL, drawable, root_of, say
-from .wording import number, number_of_runs
+from .wording import number
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -126,7 +127,7 @@ class Panels:
         if len(self.simulations) < n_simulations:
             parts.append(f"{len(self.simulations)} of {n_simulations} simulations")
         if len(self.run_ids) < n_runs:
-            parts.append(f"{len(self.run_ids)} of {number_of_runs(n_runs)}")
+            parts.append(f"{len(self.run_ids)} of {count(n_runs, 'run')}")
         if parts:
             root_of(self.grid.flat[0]).suptitle(f"shown: {', '.join(parts)}", fontsize=SMALL, ha="left", x=0.01)
 

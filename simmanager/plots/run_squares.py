@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..base.public import public
+from ..base.text import count
 from ..disk.state import RunState
 from ..disk.state_look import LOOKS
 from ..results.source import Source, results_of
 from .style import NORMAL, axes_of, drawable, inches, legend, say
-from .wording import number_of_runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,4 +132,4 @@ def _label(ax: Axes, batch: Results, starts: Sequence[int], n_lines: int, width:
     else:
         ax.set_xticks([])
         ax.set_xlabel(f"runs in order, at most {_PER_LINE} in a line", fontsize=NORMAL)
-    ax.set_title(f"{drawable(batch.name)}: {number_of_runs(len(batch))}", fontsize=NORMAL, loc="left")
+    ax.set_title(f"{drawable(batch.name)}: {count(len(batch), 'run')}", fontsize=NORMAL, loc="left")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.clock import duration
 from ..base.errors import BatchDamaged, BatchNotFound
 from ..base.tables import Cell, Column, Table
+from ..base.text import count, memory
 from ..disk.batch_folder import BatchFolder
 from ..disk.state import RunState
 from ..disk.state_look import LOOKS, look_of
@@ -45,22 +46,6 @@ class Tile:
     value: str
     detail: str = ""
     state: str = ""
-
-
-def count(number: int, what: str) -> str:
-    """Return a number of things: ``1 run``, ``2 runs``.
-
-    >>> count(1, "run"), count(0, "simulation")
-    ('1 run', '0 simulations')
-    """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def memory(megabytes: float | None) -> str:
-    """Return a peak memory as people say it: ``132 MB``, ``1.4 GB``."""
-    if megabytes is None:
-        return ""
-    return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB"
 
 
 def moment(iso: str) -> str:

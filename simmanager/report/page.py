@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from ..base.clock import utc_now
 from ..base.errors import BatchNotWritable, PackageMissing, ParameterError
 from ..base.public import public
-from ..base.text import plain
+from ..base.text import count, plain
 from ..disk.run_folder import RunFolder
 from ..disk.state_look import LOOKS, in_words
 from ..results.source import Source, results_of
-from .contents import count, partly_shared, provenance, run_table, shared, simulations, tiles
+from .contents import partly_shared, provenance, run_table, shared, simulations, tiles
 from .problems import MAX_GROUPS, problems
 from .sections import Section, draw_sections
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..base.tables import Table
+from ..base.text import count
 from ..disk.state_look import in_words
-from .contents import count
 from .inline_svg import page_style
 from .page_figure import PageFigure, draw
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import UnknownName, suggest
+from ..base.errors import UnknownName, unknown
 from ..base.public import public
 from ..base.tables import Column, Table
-from ..base.text import plain
+from ..base.text import count, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,7 @@ class SimulationSummary:
             (self.n_shorter, "{} shorter"),
             (self.n_unreadable, "summary of {} damaged"),
         )
-        found = (text.format(f"{n} run" if n == 1 else f"{n} runs") for n, text in counts if n)
+        found = (text.format(count(n, "run")) for n, text in counts if n)
         return (*few, *found)
 
 
@@ -194,10 +194,7 @@ class Comparison:
         for one in self.simulations:
             if one.simulation_id == simulation_id:
                 return one
-        known = [one.simulation_id for one in self.simulations]
-        raise UnknownName(
-            f"No simulation {simulation_id!r}.{suggest(str(simulation_id), known)} There are: {', '.join(known)}."
-        )
+        raise UnknownName(unknown("No simulation", simulation_id, (one.simulation_id for one in self.simulations)))
 
     def __str__(self) -> str:
         return text_of(self)

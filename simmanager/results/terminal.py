@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.clock import duration
 from ..base.tables import Cell, Table
-from ..base.text import plain
+from ..base.text import count, plain
 from ..disk.state import RunState
 from ..disk.state_look import look_of
 from ..status.tree import console
@@ -28,7 +28,7 @@ def print_results(results: Results) -> None:
     screen = console()
     screen.print(simulations_table(results).rich())
     if left := len(results.varying_parameters()) - len(_shown_parameters(results)):
-        screen.print(f"({left} more {'parameter differs' if left == 1 else 'parameters differ'}: --csv shows all)")
+        screen.print(f"({count(left, 'more parameter differs', 'more parameters differ')}: --csv shows all)")
     screen.print()
     screen.print(runs_table(results).rich())
     for line in metric_failures(results):
@@ -99,7 +99,7 @@ def metric_failures(results: Results) -> list[str]:
         for failure in run.metric_errors.items():
             found[failure] = found.get(failure, 0) + 1
     return [
-        plain(f"{name} failed in {number} {'run' if number == 1 else 'runs'}: {why}").replace("\n", " ")
+        plain(f"{name} failed in {count(number, 'run')}: {why}").replace("\n", " ")
         for (name, why), number in found.items()
     ]
 

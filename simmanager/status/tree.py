@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.clock import duration
-from ..base.text import plain
+from ..base.text import count, plain
 from ..disk.state import RunState
 from ..disk.state_look import LOOKS, look_of
 
@@ -68,7 +68,7 @@ def run_spans(run: RunStatus, *, name: str | None = None) -> Spans:
 
 def headline_spans(status: BatchStatus) -> Spans:
     """Return the counts, the fraction done and the time left, in one line."""
-    line = [(f"{status.total} {'run' if status.total == 1 else 'runs'}: ", "")]
+    line = [(f"{count(status.total, 'run')}: ", "")]
     for keyword, number in status.counts.items():
         if number:
             line.append((", " if len(line) > 1 else "", ""))
