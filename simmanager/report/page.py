@@ -13,7 +13,8 @@ from ..base.clock import utc_now
 from ..base.errors import BatchNotWritable, PackageMissing, ParameterError
 from ..base.public import public
 from ..base.text import count, plain
-from ..disk.run_folder import RunFolder
+from ..disk.batch_folder import REPORT
+from ..disk.run_folder import SUMMARY, RunFolder
 from ..disk.state_look import LOOKS, in_words
 from ..results.source import Source, results_of
 from .contents import partly_shared, provenance, run_table, shared, simulations, tiles
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
     from ..results.results import Results
-
-#: Name of the page in the folder of a batch.
-FILE_NAME = "report.html"
 
 _TITLES = {
     "summary": "Summary",
@@ -106,10 +104,10 @@ def target_of(folder: Path, output: str | PathLike[str] | None) -> Path:
         ``output`` is neither a folder nor a name that ends in .html.
     """
     if output is None:
-        return folder / FILE_NAME
+        return folder / REPORT
     target = Path(output)
     if target.is_dir():
-        return target / FILE_NAME
+        return target / REPORT
     if target.suffix.lower() not in (".html", ".htm"):
         raise ParameterError(f"The page is an HTML file: {plain(str(target))!r} must end in .html, or be a folder.")
     return target
@@ -159,7 +157,7 @@ def _content(results: Results) -> dict[str, Any]:
         "total": status.total,
         "sections": [(name, title) for name, title in titles.items() if name != "problems" or found],
         "tiles": tiles(results),
-        "damage": [*status.damage, *(f"summary.npz of {path.name}: {why}" for path, why in results.unreadable.items())],
+        "damage": [*status.damage, *(f"{SUMMARY} of {path.name}: {why}" for path, why in results.unreadable.items())],
         "problems": found,
         "max_problems": MAX_GROUPS,
         "folder": _shell_word(status.path),

@@ -12,6 +12,7 @@ from ..base.errors import ParameterTypeError, RecipeError, SimManagerError, Simu
 from ..base.metrics import check_metrics
 from ..base.public import public
 from ..base.text import name_of
+from ..disk.run_folder import PARAMS as PARAMS_FILE
 from ..disk.run_folder import RunFolder
 from .description import FIELDS, PARAMS, describe_simulation
 
@@ -232,7 +233,7 @@ class SingleSim:
         """Save the parameters of the simulation as ``param.dict`` in a folder."""
         folder = RunFolder(save_path)
         folder.path.mkdir(parents=True, exist_ok=True)
-        folder.write_bytes("param.dict", self.recipe())
+        folder.write_bytes(PARAMS_FILE, self.recipe())
 
     def load_params(self, load_path: str | Path | None = None) -> None:
         """Set all fields from the folder of a run. This unpickles: only for your own folders.
