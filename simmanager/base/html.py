@@ -44,13 +44,17 @@ def facts_table(facts: Mapping[str, Any]) -> str:
     return Table(("", ""), rows).html(MAX_ROWS)
 
 
+def listing(texts: Sequence[str]) -> str:
+    """Return the first texts as a list, and how many more there are."""
+    more = f"<li>and {len(texts) - MAX_ROWS} more</li>" if len(texts) > MAX_ROWS else ""
+    return f"<ul>{''.join(f'<li><code>{text(one)}</code></li>' for one in texts[:MAX_ROWS])}{more}</ul>"
+
+
 def manager_html(manager_id: str, path: str, simulation_ids: Sequence[str], runs_per_sim: int, status: str) -> str:
     """Return a batch: where it is, what it consists of, and how it stands (the HTML of its status, or "")."""
     if status:
         return f"{status}{box(f'in <code>{text(path)}</code>')}"
-    listing = "".join(f"<li>{text(name)}</li>" for name in simulation_ids[:MAX_ROWS])
-    more = f"<div>and {len(simulation_ids) - MAX_ROWS} more</div>" if len(simulation_ids) > MAX_ROWS else ""
     return box(
         f"<b>{text(manager_id)}</b>: {len(simulation_ids)} simulations, {runs_per_sim} runs of each; not made yet"
-        f"<ul>{listing}</ul>{more}<div>will be in <code>{text(path)}</code></div>"
+        f"{listing(simulation_ids)}<div>will be in <code>{text(path)}</code></div>"
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..base.clock import duration
-from ..base.html import MAX_ROWS, box, facts_table, text
+from ..base.html import MAX_ROWS, box, facts_table, listing, text
 from ..base.tables import Cell, Table
 from ..disk.state import RunState
 from ..disk.state_look import LOOKS, in_words
@@ -47,10 +47,8 @@ def run_html(run: Any) -> str:
 def progress_html(line: str, fraction: float, failures: Sequence[str] = ()) -> str:
     """Return what ``run_all`` shows while it runs: a bar, a line, and the runs that failed."""
     bar = f'<progress value="{fraction:.4f}" max="1" style="width:60ex"></progress>'
-    failed = "".join(f"<li><code>{text(failure)}</code></li>" for failure in failures[:MAX_ROWS])
-    more = f"<li>and {len(failures) - MAX_ROWS} more</li>" if len(failures) > MAX_ROWS else ""
-    listing = f"<details open><summary>{len(failures)} failed</summary><ul>{failed}{more}</ul></details>"
-    return f"<div>{bar}<br><code>{text(line)}</code>{listing if failures else ''}</div>"
+    failed = f"<details open><summary>{len(failures)} failed</summary>{listing(failures)}</details>" if failures else ""
+    return f"<div>{bar}<br><code>{text(line)}</code>{failed}</div>"
 
 
 # Pieces --------------------------------------------------------------------------------------------------------
