@@ -10,8 +10,7 @@ from simmanager import RunFolder, RunState, RunStatus
 from simmanager.base.clock import duration
 from simmanager.base.text import plain
 from simmanager.disk.state_look import LOOKS
-from simmanager.status import logs
-from simmanager.status import logs as shown
+from simmanager.status import logs, progress_bar
 from simmanager.status.logs import print_log
 from simmanager.status.progress_bar import Progress
 from simmanager.status.status import summarise_runs
@@ -221,7 +220,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(shown, "time", clock)
+    monkeypatch.setattr(progress_bar, "time", clock)
     return clock
 
 
@@ -275,8 +274,8 @@ def test_in_jupyter_a_bar_is_updated_in_place(monkeypatch, clock):
 
     from rich.console import Console
 
-    monkeypatch.setattr(shown, "console", lambda file=None: Console(force_jupyter=True))
-    monkeypatch.setattr(shown, "_jupyter_display", Handle)
+    monkeypatch.setattr(progress_bar, "console", lambda file=None: Console(force_jupyter=True))
+    monkeypatch.setattr(progress_bar, "_jupyter_display", Handle)
     progress = Progress(2)
     with progress.shown():
         progress.ended("/run/0", "finished", "")
@@ -285,7 +284,7 @@ def test_in_jupyter_a_bar_is_updated_in_place(monkeypatch, clock):
 
 
 def test_html_of_a_notebook_is_escaped():
-    assert "&lt;script&gt;" in shown._jupyter_text("<script>", 0.5).data
+    assert "&lt;script&gt;" in progress_bar._jupyter_text("<script>", 0.5).data
 
 
 def test_of_a_huge_log_the_end_is_shown(tmp_path, monkeypatch, capsys):
