@@ -101,7 +101,7 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
     @gamma.setter
     def gamma(self, value: float) -> None:
         self._gamma = self._checked("_gamma", value)
-        self._prepare()
+        self._make_not_pickled()
 
     @property
     def learning_rate(self) -> float:
@@ -111,7 +111,7 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
         self._learning_rate = self._checked("_learning_rate", value)
-        self._prepare()
+        self._make_not_pickled()
 
     @property
     def srmat(self) -> FloatArray:
@@ -125,9 +125,9 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
         if columns.shape != (self.n_state, self.n_state):
             raise ParameterError(f"srmat must be ({self.n_state}, {self.n_state}), not {columns.T.shape}.")
         self._columns = columns
-        self._prepare()
+        self._make_not_pickled()
 
-    def _prepare(self) -> None:
+    def _make_not_pickled(self) -> None:
         """Make what `act` and `update` work with: views of the columns, the two factors as vectors, room for a step.
 
         NumPy multiplies two short vectors in half the time that a vector and a number take.

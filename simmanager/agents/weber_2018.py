@@ -125,9 +125,9 @@ class Weber2018(OnGrid, AgentCore):
         self._inh: InputCells = self.generate_tuning_curves(self.Ni, self.sigma_inh, self.Nif, self.alpha_i)
         self._exc: InputCells = self.generate_tuning_curves(self.Ne, self.sigma_exc, self.Nef, self.alpha_e)
         self.init_we_sum = float(np.sqrt(np.sum(self.we**2)))
-        self._prepare()
+        self._make_not_pickled()
 
-    def _prepare(self) -> None:
+    def _make_not_pickled(self) -> None:
         """Make zeros to compare the weights with: NumPy compares with a number in more than twice the time."""
         self._zeros = np.zeros(self.Ne), np.zeros(self.Ni)
 

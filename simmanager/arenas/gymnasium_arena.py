@@ -110,7 +110,7 @@ class GymnasiumArena(Environment):
         state = super().__getstate__()
         return state if self._env is None else {**state, "_frozen": _pickled(self._env)}
 
-    def _prepare(self) -> None:
+    def _make_not_pickled(self) -> None:
         """Leave the environment pickled until it is needed."""
         self._env = None  # made when it is needed: what was recorded can be read without Gymnasium
         self.info: dict[str, Any] = {}

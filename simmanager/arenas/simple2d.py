@@ -108,7 +108,7 @@ class Simple2D(Environment):
         #: Moves that end inside need no further check.
         self._is_plain = plain and type(self).validate_action is Simple2D.validate_action
 
-    def _prepare(self) -> None:
+    def _make_not_pickled(self) -> None:
         """Take the walls as if they were just assigned."""
         self.wall_list = self._wall_list
 

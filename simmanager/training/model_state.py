@@ -24,7 +24,7 @@ class ModelState:
     Models can change, so they have no hash.
     """
 
-    #: Names of attributes that can be made again, by `_prepare`.
+    #: Names of attributes that can be made again, by `_make_not_pickled`.
     _not_pickled: ClassVar[tuple[str, ...]] = ()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -34,9 +34,9 @@ class ModelState:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take what `__getstate__` gave; names are interned, as pickle itself does, so that they pickle alike again."""
         self.__dict__.update({sys.intern(name): value for name, value in state.items()})
-        self._prepare()
+        self._make_not_pickled()
 
-    def _prepare(self) -> None:
+    def _make_not_pickled(self) -> None:
         """Make the attributes that are not pickled."""
 
     def __eq__(self, other: object) -> bool:
