@@ -14,11 +14,16 @@ def test_the_demo_runs_in_parallel_and_writes_figures(capsys):
     status = read_status("simmanager_demo")
     assert status.all_finished
     assert [run.simulation_id for run in status.runs] == [simulation.simulation_id for simulation in demo_simulations()]
-    figures = sorted(path.name for path in Path("simmanager_demo/figures").iterdir())
-    assert len(figures) == 9
+    figures = {path.name for path in Path("simmanager_demo/figures").iterdir()}
+    assert figures == {
+        f"{simulation.simulation_id}_{what}.png"
+        for simulation in demo_simulations()
+        for what in ("learning", "trajectories", "rate_maps")
+    }
     assert all((Path("simmanager_demo/figures") / name).read_bytes().startswith(b"\x89PNG") for name in figures)
     out = capsys.readouterr().out
     assert "3 finished" in out
+    assert "9 figures in " in out
     assert str(Path("simmanager_demo/figures")) in out
 
 

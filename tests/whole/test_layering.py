@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "plots": "base disk analysis results",
     "report": "version base disk status results plots",
     "batch": "base disk worker status dispatch simulation results default_simulation report",
-    "cli": "version base disk status dispatch simulation results default_simulation report batch",
+    "cli": "version base disk status dispatch simulation results default_simulation plots report batch",
     "compat": "base disk status training simulation batch",
     "simmanager": "version base disk status training dispatch simulation results batch",
     "__main__": "cli",
