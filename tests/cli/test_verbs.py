@@ -3,12 +3,18 @@
 import argparse
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
+from simmanager import BatchFileError, ParameterError
+from simmanager.batch.batch_file import read_batch_file
 from simmanager.cli.completion import _completers
 from simmanager.cli.parser import VERBS, build_parser, parse
+from simmanager.cli.running import options_of
 from simmanager.cli.verb import EXIT_FAILED, argument, one_of, verb
+from simmanager.dispatch.option import TIME, Option
+from simmanager.dispatch.run_options import OPTIONS
 
 #: Columns of a terminal that nobody has made wider.
 WIDTH = 80
@@ -53,7 +59,9 @@ def test_a_verb_is_one_block(monkeypatch, capsys):
     assert list_.name == "list"
     assert re.search(r"\n    list +show what there is\n", build_parser().format_help())
     shown = verb_parsers()["list"].format_help()
-    assert "Show what there is.\n\nShows\n  this and that.\n\npositional arguments:\n  PATH        folder of the" in shown
+    assert (
+        "Show what there is.\n\nShows\n  this and that.\n\npositional arguments:\n  PATH        folder of the" in shown
+    )
     assert shown.endswith(
         "examples:\n  simmanager list tonight\n      all of it\n  simmanager list tonight --short\n      a part\n\n"
         "exit codes:\n  0    it was shown\n  1    there was nothing\n"
@@ -120,3 +128,52 @@ def test_what_follows_an_argument_is_completed_by_a_kind_that_there_is():
     pytest.importorskip("argcomplete")
     said = {getattr(action, "completed_by", "") for _, action in arguments()} - {""}
     assert said == set(_completers())
+
+
+# Options ---------------------------------------------------------------------------------------------------------
+
+
+def options(*words):
+    return options_of(parse(["resume", "batch", *words]))
+
+
+def test_an_option_is_said_once_and_the_parser_the_check_and_batch_files_follow(monkeypatch):
+    wait = Option(None, TIME, "wait before each run", flag="--wait", otherwise="not at all")
+    monkeypatch.setitem(OPTIONS, "wait_s", wait)
+    for name in ("run", "resume", "rerun"):
+        (action,) = (action for action in verb_parsers()[name]._actions if action.dest == "wait_s")
+        assert (action.option_strings, action.metavar, action.help) == (["--wait"], "TIME", wait.words)
+    assert options("--wait", "2m") == {"wait_s": 120}
+    with pytest.raises(ParameterError, match="wait_s must be a number of seconds"):
+        options("--wait", "long")
+    Path("batch.toml").write_text("[options]\nwait_s = 'long'\n")
+    with pytest.raises(BatchFileError, match=r"batch\.toml:2: options\.wait_s: wait_s must be a number of seconds"):
+        read_batch_file("batch.toml")
+
+
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        ("", {}),
+        ("--jobs 2 --retries 1", {"n_jobs": 2, "retries": 1}),
+        ("--jobs -1", {"n_jobs": -1}),
+        ("--timeout 90", {"timeout": 90}),
+        ("--timeout 10m --checkpoint-every 1.5h", {"timeout": 600, "checkpoint_every_s": 5400}),
+        ("--memory-limit 3GB", {"memory_limit_mb": 3000}),
+        ("--fail-fast", {"fail_fast": True}),
+        ("--fail-fast 3", {"fail_fast": 3}),
+        ("--retry-errors --durable --fresh-process", {"retry_errors": True, "durable": True, "fresh_process": True}),
+        ("--threads-per-run 2", {"threads_per_run": 2}),
+        ("--gpus 0,1", {"slot_env": [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}]}),
+        ("--dask tcp://x:1", {"backend": "dask", "address": "tcp://x:1"}),
+        ("--notify true", {}),
+    ],
+)
+def test_options_are_read_as_run_all_takes_them(words, given):
+    assert options(*words.split()) == given
+
+
+def test_every_option_that_a_text_can_say_has_a_flag_in_the_help_of_those_that_run():
+    shown = verb_parsers()["run"].format_help()
+    for option in OPTIONS.values():
+        assert option.flag in shown

@@ -74,7 +74,9 @@ def test_every_option_of_run_all_is_documented_as_it_says_itself():
     for name, option in OPTIONS.items():
         usage = f"`{option.usage}`" if option.flag else ""
         rows.append(f"| {usage} | `{name}` | {option.help}{option.without} |")
-    (table,) = re.findall(r"\| option \| keyword of `run_all` \| does \|\n\|---\|---\|---\|\n(.*?)\n\n", README, re.DOTALL)
+    (table,) = re.findall(
+        r"\| option \| keyword of `run_all` \| does \|\n\|---\|---\|---\|\n(.*?)\n\n", README, re.DOTALL
+    )
     assert table == "\n".join(rows)
 
 
