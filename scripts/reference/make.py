@@ -21,6 +21,7 @@ MODULES = (
     "simmanager.batch.view",
     "simmanager.default_simulation",
     "simmanager.agents",
+    "simmanager.agents.successor_maps",
     "simmanager.arenas",
     "simmanager.dispatch.events",
     "simmanager.results.comparison",
