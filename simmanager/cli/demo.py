@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .running import jobs_argument, options_of
+from .running import option_argument, options_of
 from .verb import RAN, argument, exit_code, verb
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _MAX_PANELS = 6
         "--dir", default=".", metavar="DIR", completed_by="folder", help=f"where {DEMO_ID}/ is made (default: here)"
     ),
     argument("--runs", type=int, default=5, metavar="N", help="runs of each simulation (default: %(default)s)"),
-    jobs_argument,
+    option_argument("n_jobs"),
     examples=(
         ("simmanager demo", "three simulations, five runs of each"),
         ("simmanager demo --runs 1 --dir /tmp", "less of it, elsewhere"),

@@ -80,10 +80,7 @@ def diff(arguments: argparse.Namespace) -> int:
 @verb(
     _run,
     argument(
-        "--to",
-        metavar="DIR",
-        completed_by="folder",
-        help="keep the new run in this folder (default: a temporary one)",
+        "--to", metavar="DIR", completed_by="folder", help="keep the new run in this folder (default: a temporary one)"
     ),
     examples=(
         ("simmanager reproduce tonight SR 3", "is run 3 of SR reproducible?"),

@@ -8,29 +8,28 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import SimManagerError, UnknownName, suggest
-from .verb import EXIT_OK, EXIT_USAGE, PATH, RAN, argument, exit_code, verb
+from .verb import EXIT_OK, EXIT_USAGE, PATH, RAN, Adder, argument, exit_code, verb
 
 if TYPE_CHECKING:
     from ..batch.manager import SimulationManager
     from ..status.status import BatchStatus
 
 
-def _add_option(parser: Any, name: str) -> None:
-    """Add an option of ``run_all``; after its flag stand no word, one, or one that may be left away."""
-    from ..dispatch.run_options import OPTIONS
+def option_argument(name: str) -> Adder:
+    """Return an option of ``run_all`` as an argument: a flag alone, with a word, or with one that may be left away."""
 
-    option = OPTIONS[name]
-    form: dict[str, Any] = {"metavar": option.kind.metavar}
-    if not option.kind.metavar:
-        form = {"action": "store_true", "default": None}
-    elif option.kind.metavar.startswith("["):
-        form = {"metavar": option.kind.metavar.strip("[]"), "nargs": "?", "const": True}
-    parser.add_argument(option.flag, dest=name, help=option.words, **form)
+    def add(parser: Any) -> None:
+        from ..dispatch.run_options import OPTIONS
 
+        option = OPTIONS[name]
+        form: dict[str, Any] = {"metavar": option.kind.metavar}
+        if not option.kind.metavar:
+            form = {"action": "store_true", "default": None}
+        elif option.kind.metavar.startswith("["):
+            form = {"metavar": option.kind.metavar.strip("[]"), "nargs": "?", "const": True}
+        parser.add_argument(option.flag, dest=name, help=option.words, **form)
 
-def jobs_argument(parser: argparse.ArgumentParser) -> None:
-    """Add how many runs go at a time."""
-    _add_option(parser, "n_jobs")
+    return add
 
 
 def _execution(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +37,10 @@ def _execution(parser: argparse.ArgumentParser) -> None:
     from ..dispatch.run_options import OPTIONS
 
     group = parser.add_argument_group("execution")
-    for name, option in OPTIONS.items():
-        if option.flag:
-            _add_option(group, name)
-    group.add_argument(
-        "--notify", metavar="COMMAND", help="shell command at the end; it finds $SIMMANAGER_SUMMARY and its like"
-    )
+    for name in [name for name, option in OPTIONS.items() if option.flag]:
+        option_argument(name)(group)
+    words = "shell command at the end; it finds $SIMMANAGER_SUMMARY and its like"
+    group.add_argument("--notify", metavar="COMMAND", help=words)
 
 
 def options_of(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -55,7 +52,7 @@ def options_of(arguments: argparse.Namespace) -> dict[str, Any]:
         if name in OPTIONS and word is not None:
             option = OPTIONS[name]
             value = option.kind.read(word) if isinstance(word, str) else word
-            options |= {**option.implies, name: option.checked(name, value)}
+            options |= {**(option.implies or {}), name: option.checked(name, value)}
     return options
 
 

@@ -25,24 +25,16 @@ Function = Callable[[argparse.Namespace], int]
 
 
 class Verb(NamedTuple):
-    """A command; `verb` makes it of a function.
+    """A command of the command line; `verb` makes it of a function."""
 
-    Parameters
-    ----------
-    function : callable
-        Takes the arguments, returns the exit code. Its name is that of the verb (``list_`` is called ``list``); its
-        docstring is the help: a line, and paragraphs of at most 79 columns.
-    adders : tuple of callable
-        Its arguments, as `argument` makes them.
-    examples : tuple of tuple of str
-        Commands, each with what it does.
-    exits : tuple of str
-        When the exit code is 0, and when it is 1; no second: never.
-    """
-
+    #: Takes the arguments, returns the exit code. Its name is that of the verb (``list_`` is called ``list``), its
+    #: docstring the help: a line, and paragraphs of at most 79 columns.
     function: Function
+    #: Its arguments, as `argument` makes them.
     adders: tuple[Adder, ...]
+    #: Commands, each with what it does.
     examples: tuple[tuple[str, str], ...]
+    #: When the exit code is 0, and when it is 1; no second: never.
     exits: tuple[str, ...]
 
     @property

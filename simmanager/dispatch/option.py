@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..base.checks import check_flag, check_integer, check_number
 from ..base.errors import ParameterError, ParameterTypeError
@@ -15,59 +15,36 @@ from ..base.errors import ParameterError, ParameterTypeError
 _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What the values of an option are.
+class Kind(NamedTuple):
+    """What the values of an option are."""
 
-    Parameters
-    ----------
-    check : callable
-        Takes the name of the option and a value; returns what becomes of the value, or raises.
-    metavar : str
-        Stands for the word after its flag; "": there is none, ``[K]``: it may be left away. Without a word it is True.
-    read : callable
-        Takes that word; returns the value, or the word as it is, for ``check`` to refuse.
-    allowed : str
-        What ``check`` allows, where that is not plain.
-    """
-
+    #: Takes the name of the option and a value; returns what becomes of the value, or raises.
     check: Callable[[str, Any], Any]
+    #: Stands for the word after the flag. "": there is none; ``[K]``: it may be left away. Without a word it is True.
     metavar: str = ""
+    #: Takes that word; returns the value, or the word as it is, for ``check`` to refuse.
     read: Callable[[str], Any] = str
+    #: What ``check`` allows, where that is not plain.
     allowed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """What is said about an option, once, in the metadata of its field.
+class Option(NamedTuple):
+    """What is said about an option, once, in the metadata of its field."""
 
-    Parameters
-    ----------
-    default : object
-        Where it is None, None is allowed besides what the kind allows.
-    kind : Kind
-        What its values are.
-    help : str
-        What it does, for the help of the command line: no capital, no full stop.
-    flag : str
-        What it is called on the command line; "": a command line cannot say it.
-    otherwise : str
-        What happens without it, for the help.
-    doc : str
-        Sentences for Python; by default they say what the help says.
-    implies : mapping
-        Other options that its flag sets.
-    alone : bool
-        It is about each run, so runs are not handed to a worker several at a time where it is given.
-    """
-
+    #: Where it is None, None is allowed besides what the kind allows.
     default: Any
     kind: Kind
+    #: What it does, for the help of the command line: no capital, no full stop.
     help: str
+    #: What it is called on the command line; "": a command line cannot say it.
     flag: str = ""
+    #: What happens without it, for the help.
     otherwise: str = ""
+    #: Sentences for Python; by default they say what the help says.
     doc: str = ""
-    implies: Mapping[str, Any] = field(default_factory=dict)
+    #: Other options that its flag sets.
+    implies: Mapping[str, Any] | None = None
+    #: It is about each run: where it is given, runs are not handed to a worker several at a time.
     alone: bool = False
 
     def checked(self, name: str, value: Any) -> Any:

@@ -209,6 +209,7 @@ def test_simmanager_status_loads_neither_numpy_nor_joblib_nor_matplotlib(options
         "import sys; from simmanager.cli.main import main; main(sys.argv[1:])", "status", "batch", *options
     )
     assert "simmanager.status.reader" in loaded
+    assert not {name for name in loaded if name.startswith(("simmanager.dispatch", "simmanager.batch"))}
     assert not loaded & ({"numpy", "joblib", "matplotlib", "scipy", "cloudpickle"} | ({"rich"} if options else set()))
 
 
