@@ -178,8 +178,8 @@ def report(arguments: argparse.Namespace) -> int:
     """Write a page about a batch, to be opened in a browser.
 
     Writes one HTML file that needs no other and no network: states, tables,
-    curves, rate maps and what went wrong. It needs the extra "report": pip install
-    'simmanager[report]'.
+    curves, rate maps and what went wrong. It is report.html in the folder of the
+    batch unless -o names another.
     """
     import webbrowser
 

@@ -18,6 +18,8 @@ from simmanager.default_simulation import stachenfeld_in_2d
 from simmanager.disk.batch_folder import BatchFolder
 from simmanager.dispatch.run_options import check_options
 
+pytestmark = pytest.mark.python_versions
+
 MODULE = """
 class Agent:
     def __init__(self, gain=1.0, **others):

@@ -16,6 +16,8 @@ from simmanager.cli.verb import EXIT_FAILED, argument, one_of, verb
 from simmanager.dispatch.option import TIME, Option
 from simmanager.dispatch.run_options import OPTIONS
 
+pytestmark = pytest.mark.python_versions
+
 #: Columns of a terminal that nobody has made wider.
 WIDTH = 80
 

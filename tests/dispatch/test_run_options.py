@@ -12,6 +12,8 @@ from simmanager.dispatch.run_options import OPTIONS, check_options
 
 GIB = 2**30 / 1e6
 
+pytestmark = pytest.mark.python_versions
+
 
 @pytest.mark.parametrize(
     ("given", "seconds"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pytest
+from places import ROOT
 
 from simmanager import SimulationManager
 from simmanager.cli.main import main
@@ -15,7 +16,7 @@ from simmanager.cli.parser import VERBS, build_parser
 from simmanager.dispatch.run_options import OPTIONS
 from simmanager.status.reader import read_status
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
@@ -91,4 +92,4 @@ def test_every_command_is_documented_and_has_help(verb, capsys):
 
 def test_the_pictures_are_there():
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
-        assert (Path(__file__).parents[2] / picture).is_file(), picture
+        assert (ROOT / picture).is_file(), picture
