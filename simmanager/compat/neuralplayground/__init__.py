@@ -47,46 +47,36 @@ Values
 - A ``SingleSim`` is equal to another one with the same fields, and so cannot be in a set.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
-#: Public name -> module it lives in; "" for the modules themselves.
-_PUBLIC = {
-    "SingleSim": "simulation_manager",
-    "SimulationManager": "simulation_manager",
-    "default_training_loop": "training_loops",
-    "episode_based_training_loop": "training_loops",
-    "tem_training_loop": "training_loops",
-    "summarise_results": "summaries",
-    "default_simulation": "",
-    "simulation_manager": "",
-    "training_loops": "",
-}
-
-__all__ = list(_PUBLIC)  # pyright: ignore
+from . import default_simulation, simulation_manager
+from .simulation_manager import SimulationManager, SingleSim
+from .summaries import summarise_results
 
 if TYPE_CHECKING:
-    from . import default_simulation as default_simulation
-    from . import simulation_manager as simulation_manager
-    from . import training_loops as training_loops
-    from .simulation_manager import SimulationManager as SimulationManager
-    from .simulation_manager import SingleSim as SingleSim
-    from .summaries import summarise_results as summarise_results
-    from .training_loops import default_training_loop as default_training_loop
-    from .training_loops import episode_based_training_loop as episode_based_training_loop
-    from .training_loops import tem_training_loop as tem_training_loop
+    from . import training_loops
+    from .training_loops import default_training_loop, episode_based_training_loop, tem_training_loop
+
+__all__ = [
+    "SimulationManager",
+    "SingleSim",
+    "default_simulation",
+    "default_training_loop",
+    "episode_based_training_loop",
+    "simulation_manager",
+    "summarise_results",
+    "tem_training_loop",
+    "training_loops",
+]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
+def __getattr__(name: str) -> Any:  # the training loops load NumPy
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    module = import_module(f".{_PUBLIC[name] or name}", __name__)
-    value = getattr(module, name) if _PUBLIC[name] else module
-    globals()[name] = value
-    return value
+    loops = import_module(".training_loops", __name__)
+    return loops if name == "training_loops" else getattr(loops, name)
 
 
 def __dir__() -> list[str]:
