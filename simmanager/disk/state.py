@@ -190,7 +190,7 @@ def write_moves(
         written.append(Transition(utc_now(), target, detail))
         state = target
     text = "".join(move.line() for move in written).encode("utf-8", "replace")
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
     descriptor = os.open(path, flags, 0o666)
     try:
         size = os.lseek(descriptor, 0, os.SEEK_END)

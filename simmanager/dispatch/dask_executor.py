@@ -18,7 +18,7 @@ from typing import Any
 
 from ..base.errors import BatchDamaged, BatchNotFound, PackageMissing, SimManagerError
 from ..base.provenance import working_directory
-from ..disk.batch_folder import BatchFolder
+from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.state import RunState
 from ..worker.task import Outcome, Task, as_plain
 from .run_options import RunOptions
@@ -57,8 +57,8 @@ class DaskExecutor:
 
     Parameters
     ----------
-    folder : BatchFolder
-        The batch; every worker of the cluster must see it under the same path.
+    batch : OpenBatch
+        The batch; every worker of the cluster must see its folder under the same path.
     n_jobs : int
         Runs at a time in the whole cluster; -1: one for each thread of its workers.
     options : RunOptions
@@ -74,14 +74,14 @@ class DaskExecutor:
         The scheduler cannot be reached, there are no workers, or some do not see the folder; names them.
     """
 
-    def __init__(self, folder: BatchFolder, n_jobs: int, options: RunOptions, client: Any = None) -> None:
+    def __init__(self, batch: OpenBatch, n_jobs: int, options: RunOptions, client: Any = None) -> None:
         self.stop = Stop()
         self.options = replace(options, on_event=None)  # it stays here
-        self._folder = folder
+        self._folder = batch.folder
         self._own = client is None
         self._client = _connect(options.address) if client is None else client
         try:
-            self._batch = _Batch(str(folder.path.absolute()), folder.read_manifest().batch_id)
+            self._batch = _Batch(str(batch.folder.path.absolute()), batch.manifest.batch_id)
             threads = sum(self._workers().values())
             self.n_jobs = n_jobs if n_jobs > 0 else max(threads + 1 + n_jobs, 1)
             self._check_sight()

@@ -7,13 +7,12 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from ..base.clock import seconds_between, utc_now
-from ..disk.batch_folder import note_start
 from ..disk.locks import LockHeld, is_held, take_lock
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import RunRecord
+from ..disk.starts import note_start
 from ..disk.state import RunState, StateHistory
 from ..worker.attempt import adopt
 from ..worker.task import EXECUTABLE, NOT_STARTED, Outcome, Task
@@ -21,9 +20,6 @@ from .run_options import RunOptions
 from .slots import Slots
 from .stop import Stop
 from .worker_process import Death, Worker, WorkerLost
-
-if TYPE_CHECKING:
-    pass
 
 #: Seconds between two looks at a run that another process executes.
 _HELD_TICK_S = 0.05

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..base.errors import SimManagerError
 from ..base.provenance import working_directory
@@ -23,9 +23,6 @@ from ..worker.memory import peak_memory_mb, usage_peak_mb
 from ..worker.process_group import TOKEN, end_descendants, end_members, signal_group
 from ..worker.serve import MARK
 from ..worker.task import Outcome, Task, as_message
-
-if TYPE_CHECKING:
-    pass
 
 #: Seconds between two looks at deadlines and stop requests while a run is executed.
 TICK_S = 0.2
@@ -313,7 +310,8 @@ class Worker:
     def kill(self, grace_s: float) -> None:
         """End the worker and all that it started: SIGTERM, a grace, SIGKILL; then reap it."""
         if not self.has_ended():
-            self._stop()  # or it would go on when what it waits for is gone
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, signal.SIGSTOP)  # or it would go on when what it waits for is gone
             end_descendants(self.pid, grace_s)
             signal_group(self.pid, signal.SIGTERM)
             signal_group(self.pid, signal.SIGCONT)
@@ -322,11 +320,6 @@ class Worker:
             self._wait_for_end(5.0)
         end_members(self.pid, self._token, grace_s)
         self._close()
-
-    def _stop(self) -> None:
-        if hasattr(signal, "SIGSTOP"):
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(self.pid, signal.SIGSTOP)
 
     def retire(self, patience_s: float = 2.0) -> None:
         """Let an idle worker go: it ends by itself when its input ends; what it left is ended too."""

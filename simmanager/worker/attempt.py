@@ -15,10 +15,10 @@ from ..base.current_run import CurrentRun, executing
 from ..base.errors import InvalidTransition
 from ..base.metrics import Measured
 from ..base.provenance import loaded_versions
-from ..disk.batch_folder import note_start
 from ..disk.locks import LockHeld, take_lock
 from ..disk.run_folder import RESULTS, RunFolder
 from ..disk.run_record import RunRecord, number_of
+from ..disk.starts import note_start
 from ..disk.state import RunState, StateHistory
 from .capture import descriptors_to_logs
 from .memory import MemoryLimit, Meter

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..disk.run_folder import RunFolder
 
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW
 
 
 def _text_stream(descriptor: int) -> io.TextIOWrapper:
@@ -82,10 +82,9 @@ def flush_everything() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # the run may have closed or replaced it
             stream.flush()
-    if (libc := _c_library()) is not None:
-        libc.fflush(None)
+    _c_library().fflush(None)
 
 
 @functools.cache
-def _c_library() -> ctypes.CDLL | None:
-    return ctypes.CDLL(None) if os.name == "posix" else None
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL(None)

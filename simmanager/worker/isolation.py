@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import Any
 
 #: Signals whose handlers a run may change.
-_SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD") if hasattr(signal, name)
-]
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGCHLD)
+
+#: Resource limits that a run may change.
+_LIMITS = tuple(
+    getattr(resource, f"RLIMIT_{name}") for name in ("AS", "CORE", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
+)
 
 
 def _limits() -> dict[int, tuple[int, int]]:
     """Return the resource limits of this process."""
-    names = ("AS", "CORE", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
-    numbers = [getattr(resource, f"RLIMIT_{name}") for name in names if hasattr(resource, f"RLIMIT_{name}")]
-    return {number: resource.getrlimit(number) for number in numbers}
+    return {number: resource.getrlimit(number) for number in _LIMITS}
 
 
 def _decimal_context() -> dict[str, Any]:
@@ -64,7 +65,7 @@ class Snapshot:
         self.level, self.disabled = logging.root.level, logging.root.manager.disable
         self.hooks = (sys.excepthook, threading.excepthook, sys.displayhook)
         self.signals = {number: signal.getsignal(number) for number in _SIGNALS}
-        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if hasattr(signal, "pthread_sigmask") else set()
+        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self.umask = os.umask(0o022)
         os.umask(self.umask)
         self.limits = _limits()
@@ -112,14 +113,12 @@ class Snapshot:
 
     def _restore_signals(self) -> None:
         faulthandler.cancel_dump_traceback_later()
-        if hasattr(signal, "setitimer"):
-            for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
-                signal.setitimer(timer, 0)  # an alarm of this run must not end the next
+        for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+            signal.setitimer(timer, 0)  # an alarm of this run must not end the next
         for number, handler in self.signals.items():
             if handler is not None and signal.getsignal(number) != handler:
                 signal.signal(number, handler)
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
     def _restore_logging(self) -> None:
         now = _log_handlers()
