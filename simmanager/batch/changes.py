@@ -12,8 +12,8 @@ from ..base.errors import BatchNotWritable, ParameterError, SimManagerError, Sim
 from ..base.metrics import differ_only_in_new_metrics
 from ..base.provenance import frozen_code
 from ..disk.batch_folder import BatchFolder, OpenBatch
+from ..disk.files import SCRATCH, write_file
 from ..disk.manifest import Manifest
-from ..disk.run_folder import SCRATCH, RunFolder
 from ..disk.state import RunState
 from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
@@ -166,7 +166,7 @@ def _commit(
             parent = folder.own_simulation(name)
             parent.mkdir(exist_ok=True)
             target = folder.recipe(name) if name in new else _staged(folder, name)
-            RunFolder(parent).write_bytes(target.name, content)
+            write_file(target, content)
         path = import_path.joined(import_path.kept_in(manifest.provenance), import_path.own_import_path())
         provenance = {**manifest.provenance, import_path.KEY: path, **frozen_code(new_entries, manifest.provenance)}
         batch.write_manifest(replace(manifest, simulations=(*entries, *new.values()), provenance=provenance))

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from ..base.clock import utc_now
 from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName, suggest
-from .files import read_regular
+from .files import SCRATCH, read_regular, write_file
+from .json_file import json_bytes, read_json
 from .locks import LockHeld, is_held, take_batch_lock
 from .manifest import _SAFE_NAME, Manifest
-from .run_folder import SCRATCH, RunFolder
+from .run_folder import RunFolder
 
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 28
@@ -130,13 +131,13 @@ class BatchFolder:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace manager.json atomically."""
-        RunFolder(self.path).write_json(self.manifest_file.name, manifest.as_json())
+        write_file(self.manifest_file, json_bytes(manifest.as_json()))
 
     def write_recipe(self, simulation_id: str, content: bytes) -> None:
         """Replace the pickled recipe of a simulation atomically."""
         folder = self.own_simulation(simulation_id)
         folder.mkdir(exist_ok=True)
-        RunFolder(folder).write_bytes(self.recipe(simulation_id).name, content)
+        write_file(self.recipe(simulation_id), content)
 
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
@@ -224,7 +225,7 @@ class BatchFolder:
 
     def owner(self) -> str:
         """Return who took the lock of the batch last, in words."""
-        content = RunFolder.read_json(self.lock_file)
+        content = read_json(self.lock_file)
         if not content:
             return "an unknown process"
         return f"process {content.get('pid')} on {content.get('host')}, since {content.get('since')}"
@@ -237,7 +238,7 @@ class BatchFolder:
 
     def request_stop(self, *, now: bool) -> None:
         """Ask the manager that runs the batch to stop: after the runs at hand, or at once."""
-        RunFolder(self.path).write_bytes(self.stop_request.name, b"now" if now else b"finish")
+        write_file(self.stop_request, b"now" if now else b"finish")
 
     def requested_stop(self) -> str:
         """Return "", "finish" or "now"."""
@@ -273,6 +274,8 @@ class OpenBatch:
         self.folder = folder
         self._manifest = folder.find_manifest()
         self._listings: dict[str, Listing] = {}
+        #: Paths of the runs that were made since the lock was taken: all of them wait.
+        self.new_runs: set[str] = set()
 
     @property
     def is_made(self) -> bool:
@@ -322,6 +325,7 @@ class OpenBatch:
         path = f"{self.folder.path}{os.sep}{simulation_id}{os.sep}{RunFolder.new_name(run_id)}"
         RunFolder(path).create()
         self.run_folders(simulation_id)[run_id] = path
+        self.new_runs.add(path)
 
 
 def _batches_in(folder: Path) -> list[str]:

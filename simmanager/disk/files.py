@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from ..base.errors import SimManagerError
+
+#: Files are written under a name with this prefix first; what bears it is never a result.
+SCRATCH = ".part-"
 
 
 def put_in_place(scratch: str, target: str) -> None:
@@ -31,6 +35,53 @@ def put_in_place(scratch: str, target: str) -> None:
 
         shutil.rmtree(target)  # a folder is in the way
         Path(scratch).replace(target)
+
+
+def write_whole(folder: str, name: str, writer: Callable[[str], None], *, durable: bool = False) -> None:
+    """Let ``writer`` write a scratch file, then put it in place: it appears whole or not at all.
+
+    Parameters
+    ----------
+    folder : str
+        The folder, with a separator at its end.
+    name : str
+        Name of the file in it.
+    writer : callable
+        Takes the path of the scratch file, which does not exist.
+    durable : bool, default False
+        Force it to the disk (fsync).
+
+    Raises
+    ------
+    SimManagerError
+        The writer made no file at the path it was given.
+    """
+    scratch = f"{folder}{SCRATCH}{name}"
+    try:
+        writer(scratch)
+        if durable:
+            sync(Path(scratch))
+        put_in_place(scratch, folder + name)
+        if durable:
+            sync_entry(Path(folder))
+    except BaseException:
+        for leftover in Path(folder).glob(f"{SCRATCH}{name}*"):  # a saver may have added a file ending
+            remove_entry(leftover)
+        raise
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a small file whole or not at all."""
+    remove_entry(path.with_name(SCRATCH + path.name))  # a link planted there must not be written through
+    write_whole(f"{path.parent}{os.sep}", path.name, lambda scratch: write_new(scratch, content))
+
+
+def remove_scratch(folder: Path | str) -> None:
+    """Remove scratch files that a killed process left in a folder."""
+    with os.scandir(folder) as entries:
+        leftovers = [entry.path for entry in entries if entry.name.startswith(SCRATCH)]
+    for leftover in leftovers:
+        remove_entry(leftover)
 
 
 def sync(path: Path) -> None:

@@ -66,10 +66,11 @@ def note_start(run: RunFolder) -> None:
 
     Noted before the move: who reads the note reads the state of that run again until it sees the move.
     """
-    parent = run.path.parent
+    above, _, name = run.text.rpartition(os.sep)
+    batch, _, simulation = above.rpartition(os.sep)
     with suppress(OSError):
-        descriptor = os.open(f"{parent.parent}{os.sep}{_NAME}", os.O_WRONLY | os.O_APPEND | _CAREFUL)
+        descriptor = os.open(f"{batch}{os.sep}{_NAME}", os.O_WRONLY | os.O_APPEND | _CAREFUL)
         try:
-            os.write(descriptor, f"{parent.name}{os.sep}{run.path.name}\n".encode())
+            os.write(descriptor, f"{simulation}{os.sep}{name}\n".encode())
         finally:
             os.close(descriptor)

@@ -11,7 +11,7 @@ from ..base.clock import utc_now
 from ..base.errors import InvalidTransition
 from ..base.public import public
 from ..base.text import one_line
-from .files import read_regular
+from .files import read_regular, write_new
 
 #: Bytes of a state.log that are read; none of ours is that long.
 _LONGEST_LOG = 1 << 22
@@ -151,6 +151,11 @@ def parse_file(content: bytes) -> StateHistory:
     if history.last is None and not history.damage:
         return replace(history, damage="state.log holds no complete line")
     return history
+
+
+def begin(path: str) -> None:
+    """Write the state.log of a run that waits; nobody else knows its folder yet."""
+    write_new(path, Transition(utc_now(), RunState.IN_QUEUE, "").line().encode())
 
 
 def write_moves(

@@ -41,7 +41,7 @@ _HANDED_AGAIN = 3
 _IDLE_S = 5.0
 
 #: Part of the reason that a machine gives which does not see the folder of the batch.
-_BLIND = "does not see"
+_UNSEEN = "does not see"
 
 
 def active_client() -> Any:
@@ -112,10 +112,10 @@ class DaskExecutor:
                 f"The Dask workers cannot execute simmanager ({type(error).__name__}: {error}). It must be installed "
                 "there, too, for the same Python."
             ) from error
-        blind = [f"{address} ({answer})" for address, answer in seen.items() if answer]
-        if blind:
+        unable = [f"{address} ({answer})" for address, answer in seen.items() if answer]
+        if unable:
             raise SimManagerError(
-                f"{'; '.join(blind)}: the folder of the batch must be on a file system that all Dask workers share, "
+                f"{'; '.join(unable)}: the folder of the batch must be on a file system that all Dask workers share, "
                 "under the same path."
             )
 
@@ -169,9 +169,9 @@ class DaskExecutor:
             at_hand += 1
 
     def _submit(self, task: Task) -> Any:
-        job, world = Job(task, self.options), _World(sys.path, working_directory(), sys.argv)
+        job, manager = Job(task, self.options), _ManagerProcess(sys.path, working_directory(), sys.argv)
         return self._client.submit(
-            execute_there, self._batch, job, world, pure=False, key=f"simmanager-{uuid.uuid4().hex}"
+            execute_there, self._batch, job, manager, pure=False, key=f"simmanager-{uuid.uuid4().hex}"
         )
 
     def _ended(self, futures: list[Any]) -> list[Any]:
@@ -191,7 +191,7 @@ class DaskExecutor:
         if future.status == "finished":
             with suppress(Exception):  # the worker that holds the answer has just died
                 outcome = Outcome(**future.result(timeout=_PATIENCE_S))
-                if not outcome.state and _BLIND in outcome.reason:
+                if not outcome.state and _UNSEEN in outcome.reason:
                     self.stop.finish(outcome.reason)
                 return outcome
         if attempts < _HANDED_AGAIN and self._is_connected():
@@ -247,7 +247,7 @@ class _Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class _World:
+class _ManagerProcess:
     """Import path, working directory and arguments of the manager; the same for the runs."""
 
     sys_path: list[str]
@@ -276,16 +276,18 @@ def _what_is_seen(batch: _Batch) -> str:
     try:
         found = BatchFolder(Path(batch.path)).read_manifest().batch_id
     except (BatchNotFound, BatchDamaged) as error:
-        return f"{socket.gethostname()} {_BLIND} {batch.path}: {error}"
-    return "" if found == batch.batch_id else f"{socket.gethostname()} {_BLIND} this batch, but another at {batch.path}"
+        return f"{socket.gethostname()} {_UNSEEN} {batch.path}: {error}"
+    return (
+        "" if found == batch.batch_id else f"{socket.gethostname()} {_UNSEEN} this batch, but another at {batch.path}"
+    )
 
 
-def execute_there(batch: _Batch, job: Job, world: _World) -> dict[str, Any]:
+def execute_there(batch: _Batch, job: Job, manager: _ManagerProcess) -> dict[str, Any]:
     """Supervise a run on this machine; returns its `Outcome` as plain data. Never raises, and safe to repeat."""
     if seen := _what_is_seen(batch):
         return as_plain(Outcome("", seen))
     settings = WorkerSettings(
-        job.options.threads_per_run, sys_path=tuple(world.sys_path), cwd=world.cwd, argv=tuple(world.argv)
+        job.options.threads_per_run, sys_path=tuple(manager.sys_path), cwd=manager.cwd, argv=tuple(manager.argv)
     )
     with _slots(settings, job.options.slot_env or ()) as slots:
         return as_plain(supervise(job, slots, _StopRequest(batch.path)))
@@ -303,11 +305,11 @@ _pools_lock = threading.Lock()
 
 
 @contextmanager
-def _slots(settings: WorkerSettings, seat_environs: Any) -> Iterator[Slots]:
+def _slots(settings: WorkerSettings, slot_environs: Any) -> Iterator[Slots]:
     """Lend the slots of this process; idle ones end when nobody has used them for a while."""
-    key = json.dumps([repr(settings), [dict(environ) for environ in seat_environs], os.getpid()])
+    key = json.dumps([repr(settings), [dict(environ) for environ in slot_environs], os.getpid()])
     with _pools_lock:
-        pool = _pools.setdefault(key, _Pool(Slots(settings, seat_environs)))
+        pool = _pools.setdefault(key, _Pool(Slots(settings, slot_environs)))
         pool.users += 1
     try:
         yield pool.slots

@@ -15,6 +15,7 @@ from ..base.errors import SimManagerError
 from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of
 from ..base.text import plain
 from ..disk.batch_folder import BatchFolder, OpenBatch
+from ..disk.files import remove_scratch
 from ..disk.locks import network_file_system
 from ..disk.run_folder import RunFolder
 from ..disk.starts import StartsLog
@@ -148,7 +149,7 @@ def make_tasks(batch: OpenBatch, due: list[RunStatus], options: RunOptions, exec
 def remove_leftovers(batch: OpenBatch) -> None:
     """Remove what a killed manager left half removed or half written."""
     simulations = [batch.folder.own_simulation(name) for name in batch.simulation_ids]
-    RunFolder(batch.folder.path).remove_scratch()
+    remove_scratch(batch.folder.path)
     for simulation in simulations:
         for name in batch.remains(simulation.name):
             leftover = simulation / name

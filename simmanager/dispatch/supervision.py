@@ -9,12 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ..base.clock import seconds_between, utc_now
+from ..disk.files import remove_scratch
 from ..disk.locks import LockHeld, is_held, take_lock
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import RunRecord
 from ..disk.starts import note_start
 from ..disk.state import RunState, StateHistory
-from ..worker.attempt import adopt
+from ..worker.attempt import finish_if_complete
 from ..worker.task import EXECUTABLE, NOT_STARTED, Outcome, Task
 from .run_options import RunOptions
 from .slots import Slots
@@ -52,7 +53,7 @@ def supervise_together(tasks: Sequence[Task], slots: Slots, stop: Stop) -> dict[
     """
     ended: dict[str, Outcome] = {}
     with suppress(Exception):  # whatever it is, `supervise` meets it again, and says so
-        if not any(is_held(RunFolder(task.folder).lock_file) for task in tasks):
+        if not any(is_held(RunFolder(task.folder).lock_path) for task in tasks):
             _execute_together(tasks, slots, stop, ended)
     return ended
 
@@ -97,7 +98,7 @@ def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
     folder, task, options = RunFolder(job.task.folder, durable=job.task.durable), job.task, job.options
     retries_left = options.retries
     while not stop.mode:
-        if is_held(folder.lock_file):
+        if is_held(folder.lock_path):
             time.sleep(_HELD_TICK_S)
             continue
         outcome, crashed = _execute_on_some_worker(folder, task, options, slots, stop)
@@ -150,7 +151,7 @@ def write_verdict(folder: RunFolder, task: Task, death: Death) -> Outcome:
     """Write how a run ended whose worker is dead. What the worker wrote itself stands."""
     state = RunState.INTERRUPTED if death.stopped else RunState.ERROR
     try:
-        lock = take_lock(folder.lock_file, _VERDICT_PATIENCE_S) if folder.path.is_dir() else None
+        lock = take_lock(folder.lock_path, _VERDICT_PATIENCE_S) if folder.path.is_dir() else None
     except (LockHeld, OSError) as error:
         return Outcome(state.value, f"{death.reason}; this could not be noted: {error}", True)
     if lock is None:
@@ -173,10 +174,10 @@ def write_verdict(folder: RunFolder, task: Task, death: Death) -> Outcome:
 
 
 def _declare(folder: RunFolder, task: Task, history: StateHistory, state: RunState, death: Death) -> StateHistory:
-    adopted = adopt(folder, history)
-    if adopted.state is RunState.FINISHED:
-        return adopted
-    folder.remove_scratch()
+    history_now = finish_if_complete(folder, history)
+    if history_now.state is RunState.FINISHED:
+        return history_now
+    remove_scratch(folder.text)
     folder.progress.unlink(missing_ok=True)
     ended = utc_now()
     record = RunRecord(
@@ -196,5 +197,5 @@ def _declare(folder: RunFolder, task: Task, history: StateHistory, state: RunSta
         provenance=task.provenance,
     )
     with suppress(OSError):
-        folder.write_json(folder.record.name, record.as_json())
+        folder.write_record(record)
     return folder.move(history, (state, death.reason))

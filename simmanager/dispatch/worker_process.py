@@ -95,7 +95,7 @@ class WorkerSettings:
     cwd: str | None = None
     argv: tuple[str, ...] | None = None
 
-    def world(self) -> dict[str, Any]:
+    def first_message(self) -> dict[str, Any]:
         """Return the first message to a new worker."""
         return {
             "sys_path": [str(entry) for entry in (sys.path if self.sys_path is None else self.sys_path)],
@@ -104,14 +104,14 @@ class WorkerSettings:
             "environ": {"PYTHONPATH": os.environ.get("PYTHONPATH")},
         }
 
-    def environment(self, token: str, seat: Mapping[str, str]) -> dict[str, str]:
+    def environment(self, token: str, slot: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a new worker."""
         package_parent = str(Path(__file__).resolve().parent.parent)
         defaults = {name: str(self.threads_per_run) for name in _THREAD_VARIABLES}
         defaults["PYTHONHASHSEED"] = "0"  # the order of sets of strings must not differ between workers
         path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
         ours = {"PYTHONPATH": path, "MPLBACKEND": "Agg", TOKEN: token}
-        return {**defaults, **os.environ, **self.environ, **seat, **ours}
+        return {**defaults, **os.environ, **self.environ, **slot, **ours}
 
 
 class Worker:
@@ -123,9 +123,9 @@ class Worker:
         It could not be started; the message has what it said.
     """
 
-    def __init__(self, settings: WorkerSettings, seat: int = 0, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: WorkerSettings, slot: int = 0, environ: Mapping[str, str] | None = None) -> None:
         #: Number of the slot that it works on.
-        self.seat = seat
+        self.slot = slot
         self._token = uuid.uuid4().hex
         self._said = tempfile.TemporaryFile()
         self._buffer = bytearray()
@@ -155,7 +155,7 @@ class Worker:
         self._poller.register(self._output, select.POLLIN)
         if self._pidfd is not None:
             self._poller.register(self._pidfd, select.POLLIN)
-        self._send(settings.world())
+        self._send(settings.first_message())
         self._ready = False
 
     def _open_pidfd(self) -> int | None:
@@ -218,7 +218,7 @@ class Worker:
             return Outcome(**message)
         if self._exit_code is not None:
             self.kill(grace_s=0.3)
-            return self._death(self._last_words())
+            return self._death(self._how_it_ended())
         if stopped:
             self.kill(grace_s=1.0)
             return self._death("stopped by the user", stopped=True)
@@ -229,7 +229,7 @@ class Worker:
         cpu_s = None if self._usage is None else self._usage.ru_utime + self._usage.ru_stime - self._cpu_before
         return Death(reason, stopped, self.pid, self._peak_mb, None if cpu_s is None else round(max(cpu_s, 0.0), 3))
 
-    def _last_words(self) -> str:
+    def _how_it_ended(self) -> str:
         code = self._exit_code or 0
         if code >= 0:
             return f"exited with code {code} before the run had ended"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,9 +53,12 @@ class StatusReader:
         self._listings: dict[str, tuple[int, dict[int, str]]] = {}
 
     def read_open(self, batch: OpenBatch) -> BatchStatus:
-        """Return how a batch stands whose lock the caller holds: its manifest and listings are not read again."""
+        """Return how a batch stands whose lock the caller holds, before any run is started.
+
+        Neither its manifest and listings are read again, nor the runs that were made since the lock was taken.
+        """
         self._read_starts()
-        return self._summary(batch.manifest, batch.run_folders, alive=True, damage=[])
+        return self._summary(batch.manifest, batch.run_folders, alive=True, damage=[], new_runs=batch.new_runs)
 
     def read(self, *, look_at_all: bool = False) -> BatchStatus:
         """Return how it stands now. Needs no lock and blocks nobody; opens only text and JSON.
@@ -84,10 +87,18 @@ class StatusReader:
         self._read_starts()
         return self._summary(manifest, self._run_folders, alive=alive, damage=damage)
 
-    def _summary(self, manifest: Manifest | None, listed: _Listed, *, alive: bool, damage: list[str]) -> BatchStatus:
+    def _summary(
+        self,
+        manifest: Manifest | None,
+        listed: _Listed,
+        *,
+        alive: bool,
+        damage: list[str],
+        new_runs: Set[str] = frozenset(),
+    ) -> BatchStatus:
         folder = self._folder
         with _no_garbage_collection():
-            runs = tuple(self._runs(manifest, listed, damage))
+            runs = tuple(self._runs(manifest, listed, new_runs, damage))
             if not runs:
                 raise BatchNotFound(f"There is no batch and no run at {folder.path}.{folder.nearby()}")
             name = manifest.manager_id if manifest else folder.path.resolve().name
@@ -104,7 +115,9 @@ class StatusReader:
         self._starts_read = size
         self._started.update(f"{self._folder.path}/{line}" for line in lines)
 
-    def _runs(self, manifest: Manifest | None, listed: _Listed, damage: list[str]) -> Iterator[RunStatus]:
+    def _runs(
+        self, manifest: Manifest | None, listed: _Listed, new_runs: Set[str], damage: list[str]
+    ) -> Iterator[RunStatus]:
         folder = self._folder
         if manifest is None:  # a damaged manifest, or NeuralPlayground's folder: what is there is all we know
             for simulation_id in _simulations_on_disk(folder):
@@ -119,6 +132,9 @@ class StatusReader:
                     yield known
                     continue
                 seed = run_seed(manifest.seed, simulation_id, run_id)
+                if made is not None and made in new_runs:
+                    yield RunStatus(simulation_id, run_id, RunState.IN_QUEUE, made, "", seed, fraction=0.0)
+                    continue
                 if made is not None:
                     yield self._run(made, simulation_id, run_id, seed, damage)
                     continue

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..base.clock import seconds_between, utc_now
+from ..disk.json_file import read_json
 from ..disk.locks import is_held
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import number_of
@@ -96,7 +97,7 @@ def failed_at_once(text: str, path: str, simulation_id: str, run_id: int | None,
     if match is None:
         return None
     started, pid, host, ended, reason = match.groups()
-    numbers = _numbers(RunFolder.read_json(f"{path}/run.json"), started, ended)
+    numbers = _numbers(read_json(f"{path}/run.json"), started, ended)
     state = RunState.ERROR
     return RunStatus(
         simulation_id, run_id, state, path, reason, seed, 1, started, ended, *numbers, None, int(pid), host
@@ -159,7 +160,7 @@ def describe(path: str, simulation_id: str, run_id: int | None, seed: int | None
         return RunStatus(simulation_id, run_id, last.state, path, "", seed, attempts, fraction=0.0)
     reason = "" if last.state is RunState.FINISHED else last.detail
     if "duration_s" not in facts:  # failed runs say why in state.log; the numbers are in run.json
-        facts = {**RunFolder.read_json(f"{path}/run.json"), **facts}
+        facts = {**read_json(f"{path}/run.json"), **facts}
     fraction = 1.0 if last.state is RunState.FINISHED else None
     return RunStatus(
         simulation_id,

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from datetime import datetime, timedelta
 
 from ..base.current_run import CurrentRun, executing
 from ..base.errors import InvalidTransition
@@ -58,7 +59,7 @@ def execute_run(
     """
     folder = RunFolder(task.folder, durable=task.durable)
     try:
-        lock = take_lock(folder.lock_file, LOCK_PATIENCE_S)
+        lock = take_lock(folder.lock_path, LOCK_PATIENCE_S)
     except LockHeld:
         return Outcome("", "another process is executing this run"), None
     except FileNotFoundError:
@@ -95,7 +96,7 @@ def enqueue(folder: RunFolder, history: StateHistory, execute: tuple[str, ...]) 
     """
     before = history.state
     if before is RunState.RUNNING or not history.attempts:
-        history = adopt(folder, history)
+        history = finish_if_complete(folder, history)
         if history.state is RunState.FINISHED:
             return history
         if before is None:
@@ -107,7 +108,7 @@ def enqueue(folder: RunFolder, history: StateHistory, execute: tuple[str, ...]) 
     return history
 
 
-def adopt(folder: RunFolder, history: StateHistory) -> StateHistory:
+def finish_if_complete(folder: RunFolder, history: StateHistory) -> StateHistory:
     """Declare a run finished that died, or whose state.log lost its last lines, when all its results were in place.
 
     The caller holds its lock. Anything else is returned as it is.
@@ -190,7 +191,7 @@ def _verdict(
         metric_errors=measured.errors,
     )
     try:
-        folder.write_json(folder.record.name, record.as_json())
+        folder.write_record(record)
     except OSError as failure:
         if state is RunState.FINISHED:
             state, reason = RunState.ERROR, f"could not save run.json: {failure.strerror or failure}"
@@ -207,8 +208,6 @@ def _verdict(
 
 def _later(started: str, seconds: float) -> str:
     """Return the time so many seconds after another, so that a clock set back makes no run end before it starts."""
-    from datetime import datetime, timedelta
-
     ended = datetime.fromisoformat(started) + timedelta(seconds=seconds)
     return ended.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

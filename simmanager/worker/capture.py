@@ -38,7 +38,7 @@ def descriptors_to_logs(folder: RunFolder) -> Iterator[None]:
     outside = _streams_outside()
     before = [os.dup(1), os.dup(2)]
     try:
-        for path, descriptor in ((folder.run_log, 1), (folder.error_log, 2)):
+        for path, descriptor in zip(folder.log_paths, (1, 2), strict=True):
             log = os.open(path, _FLAGS, 0o666)
             os.dup2(log, descriptor)
             os.close(log)
@@ -67,7 +67,7 @@ def prints_to_logs(folder: RunFolder) -> Iterator[None]:
 @contextmanager
 def errors_to_log(folder: RunFolder) -> Iterator[None]:
     """Leave stdout and stdin to the caller (for pdb); make empty logs, so that the folder is complete."""
-    for path in (folder.run_log, folder.error_log):
+    for path in folder.log_paths:
         os.close(os.open(path, _FLAGS, 0o666))
     yield
 

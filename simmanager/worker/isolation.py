@@ -30,12 +30,10 @@ def _limits() -> dict[int, tuple[int, int]]:
     return {number: resource.getrlimit(number) for number in _LIMITS}
 
 
-def _decimal_context() -> dict[str, Any]:
-    """Return how this thread computes with ``decimal``, as the arguments of a context."""
-    context = decimal.getcontext()
-    names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
-    traps = [signal for signal, is_set in context.traps.items() if is_set]
-    return {**{name: getattr(context, name) for name in names}, "traps": traps}
+def _decimal_context() -> tuple[Any, ...]:
+    """Return how this thread computes with ``decimal``: precision, rounding and so on, without what has happened."""
+    kind, (*settings, _happened, traps) = decimal.getcontext().__reduce__()
+    return kind, *settings, [], traps
 
 
 def _log_handlers() -> dict[str, list[logging.Handler]]:
@@ -122,15 +120,16 @@ class Snapshot:
 
     def _restore_logging(self) -> None:
         now = _log_handlers()
-        for name in {*now, *self.handlers}:
+        for name in {*now, *self.handlers} if now != self.handlers else ():
             logger, before = logging.getLogger(name), self.handlers.get(name, [])
             for handler in now.get(name, []):
                 if handler not in before:
                     logger.removeHandler(handler)
             for handler in before:
                 logger.addHandler(handler)  # does nothing if it is there
-        logging.root.setLevel(self.level)
-        logging.disable(self.disabled)
+        if (logging.root.level, logging.root.manager.disable) != (self.level, self.disabled):
+            logging.root.setLevel(self.level)
+            logging.disable(self.disabled)
 
     def _restore_limits(self) -> None:
         for number, limits in self.limits.items():
@@ -140,9 +139,10 @@ class Snapshot:
 
     def _restore_libraries(self) -> None:
         if _decimal_context() != self.decimal:
-            decimal.setcontext(decimal.Context(**self.decimal))
+            decimal.setcontext(self.decimal[0](*self.decimal[1:]))
         if self.floating_point and (numpy := sys.modules.get("numpy")) is not None:
-            numpy.seterr(**self.floating_point)
+            if numpy.geterr() != self.floating_point:
+                numpy.seterr(**self.floating_point)
             if numpy.get_printoptions() != self.printing:
                 numpy.set_printoptions(**self.printing)
         if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:

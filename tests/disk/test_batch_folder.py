@@ -14,8 +14,8 @@ from simmanager import RunFolder, read_status
 from simmanager.base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName
 from simmanager.batch.making import make_batch
 from simmanager.disk.batch_folder import BatchFolder
+from simmanager.disk.files import SCRATCH
 from simmanager.disk.manifest import Manifest, check_name
-from simmanager.disk.run_folder import SCRATCH
 
 MANIFEST = Manifest(
     manager_id="batch",

@@ -503,7 +503,7 @@ def test_a_strange_list_of_starts_harms_nobody_and_makes_the_reader_look_at_all(
 
 def test_a_state_log_that_goes_on_after_a_first_glance_is_read_to_its_end(waiting):
     """Its first 1,024 bytes may look like all of it."""
-    from simmanager.status.reader import _GLANCE
+    from simmanager.status.run_reader import _GLANCE
 
     begin = WHEN + b"\tin_queue\t\n" + WHEN + b"\trunning\tattempt=1 pid=4711 host=here\n" + WHEN + b"\terror\t"
     again = b"".join(WHEN + b"\t" + line + b"\n" for line in (b"in_queue\t", b"running\tattempt=2", b"finished\t"))
