@@ -304,7 +304,7 @@ def test_a_parameter_that_no_simulation_has_is_refused():
         "import simmanager",
         "import simmanager, simmanager.simulation.sweep",
         "import simmanager.plots, simmanager",
-        "from simmanager import parameter_sweep; import simmanager",
+        "from simmanager.simulation import sweep; import simmanager",
     ],
 )
 def test_sweep_is_the_function_whatever_was_imported_first(imports):

@@ -9,7 +9,7 @@ import pytest
 from pages import EVIL, Page, many_runs
 from toys import failing_loop, python, toy_sim
 
-import simmanager.status.tree as shown
+import simmanager.status.progress_bar as shown
 from simmanager import SimulationManager, SingleSim
 from simmanager.results.results import read_results
 from simmanager.status.html import progress_html
