@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import struct
-import zipfile
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -54,6 +53,8 @@ def npz_bytes(arrays: Mapping[str, Any]) -> bytes:
 
 
 def _with_zipfile(members: list[tuple[str, bytes]]) -> bytes:
+    import zipfile  # takes longer to import than most runs need it
+
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         for name, content in members:

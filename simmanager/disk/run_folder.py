@@ -268,9 +268,10 @@ class RunFolder:
     def keep_extras(self, *names: str) -> None:
         """Give files that a saver wrote beside the one it was asked for ("<path>_weights.npy") their own names, too."""
         for entry in os.listdir(self.text):  # noqa: PTH208 - a hot path
-            name = entry.removeprefix(SCRATCH)
-            if name != entry and name.startswith(names) and name not in RESULTS:
-                put_in_place(self._at + entry, self._at + name)
+            if entry.startswith(SCRATCH):
+                name = entry.removeprefix(SCRATCH)
+                if name.startswith(names) and name not in RESULTS:
+                    put_in_place(self._at + entry, self._at + name)
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write a small file whole or not at all."""

@@ -200,8 +200,7 @@ def write_moves(
     try:
         size = os.lseek(descriptor, 0, os.SEEK_END)
         if size:
-            os.lseek(descriptor, size - 1, os.SEEK_SET)
-            if os.read(descriptor, 1) != b"\n":
+            if os.pread(descriptor, 1, size - 1) != b"\n":
                 text = b"\n" + text  # close a torn line, or it would swallow ours
         done = os.write(descriptor, text)
         if done != len(text):

@@ -141,10 +141,9 @@ def _attempt(
         host = socket.gethostname()
         note_start(folder)
         history = folder.move(history, (RunState.RUNNING, f"attempt={attempt} pid={os.getpid()} host={host}"))
-        started = history.started
         meter = Meter()
         try:
-            run = CurrentRun(folder.path, task.seed, attempt, _ProgressFile(folder))
+            run = CurrentRun(folder.text, task.seed, attempt, _ProgressFile(folder))
             with executing(run), MemoryLimit(task.memory_limit_mb):
                 measured = simulate(folder, task, run, loaded)
             end_if_forked(process)
@@ -154,18 +153,19 @@ def _attempt(
             _print_traceback(raised)
         finally:
             folder.remove("progress")
-        return _verdict(folder, task, history, error, measured, meter, started), error
+        return _verdict(folder, task, history, attempt, error, measured, meter), error
 
 
 def _verdict(
     folder: RunFolder,
     task: Task,
     history: StateHistory,
+    attempt: int,
     error: BaseException | None,
     measured: Measured,
     meter: Meter,
-    started: str,
 ) -> Outcome:
+    started = history.started
     state = RunState.FINISHED if error is None else RunState.ERROR
     reason = describe(error) if error is not None else ""
     if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -174,7 +174,7 @@ def _verdict(
         simulation_id=folder.simulation_id,
         run_id=folder.run_id,
         seed=task.seed,
-        attempt=history.attempts,
+        attempt=attempt,
         state=state.value,
         reason=reason,
         error_type=type(error).__name__ if error is not None else "",
@@ -203,7 +203,7 @@ def _verdict(
         folder.move(history, (state, facts if state is RunState.FINISHED else reason))
     except OSError as failure:  # even this line may fail on a full disk: the lock is freed, status says interrupted
         state, reason = RunState.ERROR, f"{reason or 'it ended'}; this could not be noted ({failure.strerror})"
-    return Outcome(state.value, reason, True, record.duration_s, history.attempts)
+    return Outcome(state.value, reason, True, record.duration_s, attempt)
 
 
 def _later(started: str, seconds: float) -> str:

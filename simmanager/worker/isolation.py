@@ -13,11 +13,15 @@ import signal
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 #: Signals whose handlers a run may change.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGCHLD)
+
+#: `signal.getsignal` as it is in C: it makes no member of an enumeration, which costs more than the look.
+_handler_of: Callable[[int], Any] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
 
 #: Resource limits that a run may change.
 _LIMITS = tuple(
@@ -62,7 +66,7 @@ class Snapshot:
         self.handlers = _log_handlers()
         self.level, self.disabled = logging.root.level, logging.root.manager.disable
         self.hooks = (sys.excepthook, threading.excepthook, sys.displayhook)
-        self.signals = {number: signal.getsignal(number) for number in _SIGNALS}
+        self.signals = {number: _handler_of(number) for number in _SIGNALS}
         self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self.umask = os.umask(0o022)
         os.umask(self.umask)
@@ -114,7 +118,7 @@ class Snapshot:
         for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
             signal.setitimer(timer, 0)  # an alarm of this run must not end the next
         for number, handler in self.signals.items():
-            if handler is not None and signal.getsignal(number) != handler:
+            if handler is not None and _handler_of(number) != handler:
                 signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 

@@ -15,7 +15,6 @@ import os
 import select
 import signal
 import sys
-from dataclasses import replace
 from typing import Any
 
 #: Starts each line of the protocol, so that noise on stdout (a chatty sitecustomize) is not taken for an answer.
@@ -116,7 +115,7 @@ def main() -> None:
             if (outcome.duration_s or 0) > _SHORT_S:
                 gc.collect()
             leftovers = left_behind()
-            manager_lives = channel.send(as_plain(replace(outcome, leftovers=leftovers, bound=baseline.changed)))
+            manager_lives = channel.send({**as_plain(outcome), "leftovers": leftovers, "bound": baseline.changed})
             if leftovers:
                 _end_leftovers()
             if not manager_lives or leftovers:
