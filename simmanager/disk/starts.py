@@ -30,10 +30,12 @@ class StartsLog:
     def __init__(self, batch: Path) -> None:
         self.path = batch / _NAME
 
-    def begin(self) -> None:
-        """Make the list, if there is none."""
+    def begin(self) -> bool:
+        """Make the list, if there is none; return whether it was made now: nothing of the batch was started before."""
         with suppress(OSError):
-            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | _CAREFUL, 0o666))
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CAREFUL, 0o666))
+            return True
+        return False
 
     def read(self, offset: int) -> tuple[list[str], int]:
         """Return what was noted behind ``offset`` (``simulation_id/run folder``), and where to go on.

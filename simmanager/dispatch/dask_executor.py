@@ -86,7 +86,7 @@ class DaskExecutor:
             self.n_jobs = n_jobs if n_jobs > 0 else max(threads + 1 + n_jobs, 1)
             self._check_sight()
         except BaseException:
-            self._let_go()
+            self.close()
             raise
         self._told_to_stop, self._lost = "", False
 
@@ -118,6 +118,9 @@ class DaskExecutor:
                 f"{'; '.join(unable)}: the folder of the batch must be on a file system that all Dask workers share, "
                 "under the same path."
             )
+
+    def prepare(self, runs: int) -> None:
+        """Do nothing: the workers of the cluster run already."""
 
     def run(
         self,
@@ -161,7 +164,7 @@ class DaskExecutor:
                 self._pass_on_stop()
                 raise
             finally:
-                self._let_go()
+                self.close()
 
     def _due(self, queue: RunQueue, at_hand: int) -> Iterator[Task]:
         while at_hand < self.n_jobs and not self.stop.mode and (tasks := queue.take()):
@@ -213,7 +216,8 @@ class DaskExecutor:
             with suppress(OSError):
                 self._folder.request_stop(now=self.stop.is_now())
 
-    def _let_go(self) -> None:
+    def close(self) -> None:
+        """Let go of the workers of the cluster, and of the connection, if it was made here."""
         with suppress(Exception):
             if self._client.status == "running" and not self._lost:
                 self._client.run(close_idle, on_error="ignore")

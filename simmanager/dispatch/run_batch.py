@@ -78,7 +78,29 @@ def run_batch(
     folder = batch.folder
     folder.clear_stop_request()
     remove_leftovers(batch)
-    StartsLog(folder.path).begin()
+    is_first = StartsLog(folder.path).begin()
+    executor = _executor(batch, n_jobs, options) if is_first and not in_process else None
+    try:
+        if executor is not None:  # all runs are due: workers get ready while they are looked at
+            executor.prepare(sum(len(batch.run_folders(name)) for name in batch.simulation_ids if only in (None, name)))
+        return _run_due(batch, states, n_jobs, options, executor, only=only, in_process=in_process, show=show)
+    finally:
+        if executor is not None:
+            executor.close()
+
+
+def _run_due(
+    batch: OpenBatch,
+    states: AbstractSet[RunState],
+    n_jobs: int,
+    options: RunOptions,
+    executor: Executor | DaskExecutor | None,
+    *,
+    only: str | None,
+    in_process: bool,
+    show: bool,
+) -> BatchStatus:
+    folder = batch.folder
     reader = StatusReader(folder.path)
     before = reader.read_open(batch)
     due = [run for run in before.runs if run.state in states and only in (None, run.simulation_id)]
@@ -86,13 +108,14 @@ def run_batch(
     tasks = make_tasks(batch, due, options, execute)
     progress = Progress(len(tasks), shown=show)
     announcer = Announcer(options.on_event)
-    executor = None if in_process or not tasks else _executor(batch, n_jobs, options)
+    if executor is None and tasks and not in_process:
+        executor = _executor(batch, n_jobs, options)
     n_jobs = 1 if executor is None else executor.n_jobs
     if show:
         _announce(folder, before, tasks, n_jobs, progress)
         _announce_changes(batch, tasks, progress)
     try:
-        if executor is not None:
+        if executor is not None and tasks:
             _run_on_slots(reader, folder, _queue(tasks, before), executor, progress, announcer)
         else:
             for task in tasks:

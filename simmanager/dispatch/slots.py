@@ -77,8 +77,8 @@ class Slots:
             self._free(worker.slot)
 
     def prepare(self, number: int) -> None:
-        """Start workers ahead of the first runs, all at once; each gets ready while the others do."""
-        for _ in range(number):
+        """Start what is missing to so many workers ahead of the first runs; each gets ready while the others do."""
+        for _ in range(number - len(self._idle)):
             self.give_back(self._start())
 
     def close(self) -> None:
