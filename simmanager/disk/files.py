@@ -96,7 +96,7 @@ def sync_entry(path: Path) -> None:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
-        return  # the saver wrote nothing: what follows says so
+        return  # the saver wrote nothing: `put_in_place` will raise
     try:
         os.fsync(descriptor)
     finally:

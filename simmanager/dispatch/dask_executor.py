@@ -84,7 +84,7 @@ class DaskExecutor:
             self._batch = _Batch(str(batch.folder.path.absolute()), batch.manifest.batch_id)
             threads = sum(self._workers().values())
             self.n_jobs = n_jobs if n_jobs > 0 else max(threads + 1 + n_jobs, 1)
-            self._check_sight()
+            self._check_folder_is_shared()
         except BaseException:
             self.close()
             raise
@@ -104,9 +104,9 @@ class DaskExecutor:
         scheduler = self._client.scheduler
         return str(getattr(scheduler, "address", self.options.address or "?"))
 
-    def _check_sight(self) -> None:
+    def _check_folder_is_shared(self) -> None:
         try:
-            seen = self._client.run(_what_is_seen, self._batch)
+            seen = self._client.run(_why_not_seen, self._batch)
         except Exception as error:
             raise SimManagerError(
                 f"The Dask workers cannot execute simmanager ({type(error).__name__}: {error}). It must be installed "
@@ -275,7 +275,7 @@ class _StopRequest(Stop):
         self.reason = reason
 
 
-def _what_is_seen(batch: _Batch) -> str:
+def _why_not_seen(batch: _Batch) -> str:
     """Return "" if this machine sees the batch, else in words what it sees."""
     try:
         found = BatchFolder(Path(batch.path)).read_manifest().batch_id
@@ -288,7 +288,7 @@ def _what_is_seen(batch: _Batch) -> str:
 
 def execute_there(batch: _Batch, job: Job, manager: _ManagerProcess) -> dict[str, Any]:
     """Supervise a run on this machine; returns its `Outcome` as plain data. Never raises, and safe to repeat."""
-    if seen := _what_is_seen(batch):
+    if seen := _why_not_seen(batch):
         return as_plain(Outcome("", seen))
     settings = WorkerSettings(
         job.options.threads_per_run, sys_path=tuple(manager.sys_path), cwd=manager.cwd, argv=tuple(manager.argv)

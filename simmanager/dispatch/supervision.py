@@ -52,7 +52,7 @@ def supervise_together(tasks: Sequence[Task], slots: Slots, stop: Stop) -> dict[
         supervised each for itself.
     """
     ended: dict[str, Outcome] = {}
-    with suppress(Exception):  # whatever it is, `supervise` meets it again, and says so
+    with suppress(Exception):  # whatever it is, `supervise` meets it again and tells it
         if not any(is_held(RunFolder(task.folder).lock_path) for task in tasks):
             _execute_together(tasks, slots, stop, ended)
     return ended
@@ -75,7 +75,7 @@ def _execute_together(tasks: Sequence[Task], slots: Slots, stop: Stop, ended: di
         keep = False
         raise
     finally:
-        _part_with(worker, slots, keep=keep)
+        _give_back_or_retire(worker, slots, keep=keep)
 
 
 def supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
@@ -132,7 +132,7 @@ def _execute_once(
         keep = isinstance(result, Outcome) and not result.leftovers and not options.fresh_process
         worker.bound_to = task.recipe if isinstance(result, Outcome) and result.bound else worker.bound_to
     finally:
-        _part_with(worker, slots, keep=keep)
+        _give_back_or_retire(worker, slots, keep=keep)
     if isinstance(result, Death):
         if may_try_again and not result.stopped and folder.read_history().state is RunState.IN_QUEUE:
             raise WorkerLost(f"{result.reason} before the run began")
@@ -140,7 +140,7 @@ def _execute_once(
     return result, False
 
 
-def _part_with(worker: Worker, slots: Slots, *, keep: bool) -> None:
+def _give_back_or_retire(worker: Worker, slots: Slots, *, keep: bool) -> None:
     if keep:
         slots.give_back(worker)
     else:
@@ -162,7 +162,7 @@ def write_verdict(folder: RunFolder, task: Task, death: Death) -> Outcome:
         if history.state is RunState.IN_QUEUE:  # it died before it could say that it runs
             history = folder.move(history, (RunState.RUNNING, f"attempt={history.attempts + 1}"))
         if history.state is RunState.RUNNING:
-            history = _declare(folder, task, history, state, death)
+            history = _write_end(folder, task, history, state, death)
         ended = history.state or state
         reason = "" if ended is RunState.FINISHED else (history.last.detail if history.last else death.reason)
         started = history.started or utc_now()
@@ -173,7 +173,7 @@ def write_verdict(folder: RunFolder, task: Task, death: Death) -> Outcome:
         lock.release()
 
 
-def _declare(folder: RunFolder, task: Task, history: StateHistory, state: RunState, death: Death) -> StateHistory:
+def _write_end(folder: RunFolder, task: Task, history: StateHistory, state: RunState, death: Death) -> StateHistory:
     history_now = finish_if_complete(folder, history)
     if history_now.state is RunState.FINISHED:
         return history_now
