@@ -10,6 +10,8 @@ from simmanager.base.errors import SimManagerError, suggest
 from simmanager.disk import locks
 from simmanager.dispatch import executor, worker_process
 
+pytestmark = pytest.mark.python_versions
+
 
 def all_errors(base=SimManagerError):
     assert executor  # imported, so that its errors are defined

@@ -22,6 +22,8 @@ from simmanager.cli.main import main
 from simmanager.disk.batch_folder import BatchFolder
 from simmanager.status import logs
 
+pytestmark = pytest.mark.python_versions
+
 #: As a user has it: output to a pipe is buffered.
 ENVIRONMENT = {name: value for name, value in ALL.items() if name != "PYTHONUNBUFFERED"}
 
@@ -247,7 +249,7 @@ class Screen:
         self.descriptor = descriptor
         self.seen = ""
 
-    def read_until(self, pattern, patience_s=30.0):
+    def read_until(self, pattern, patience_s=60.0):
         deadline = time.monotonic() + patience_s
         while not re.search(pattern, self.seen):
             assert time.monotonic() < deadline, f"{pattern} did not come: {self.seen!r}"
