@@ -175,7 +175,7 @@ class BatchFolder:
                     continue
                 if run_id not in newest or RunFolder.age_key(name) >= RunFolder.age_key(newest[run_id]):
                     newest[run_id] = name
-        return Listing({run_id: f"{folder}{os.sep}{name}" for run_id, name in newest.items()}, remains)
+        return Listing({run_id: f"{folder}/{name}" for run_id, name in newest.items()}, remains)
 
     # The lock --------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays_of
 from simmanager.disk import npz
 from simmanager.disk.npz import npz_bytes
 
-names = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="/\\:"), min_size=1, max_size=20)
+names = st.text("aZ0 :,=.é名", min_size=1, max_size=20)
 arrays = arrays_of.arrays(
     st.sampled_from([np.float64, np.float32, np.int64, np.bool_]), arrays_of.array_shapes(min_dims=0, max_side=4)
 )
