@@ -17,6 +17,16 @@ from .json_file import json_bytes, read_json
 from .locks import LockHeld, is_held, take_batch_lock
 from .manifest import _SAFE_NAME, Manifest
 from .run_folder import RunFolder
+from .starts import STARTS
+
+#: The files in the folder of a batch.
+MANIFEST, LOCK, STOP_REQUEST, REPORT = "manager.json", "batch.lock", "stop.request", "report.html"
+
+#: The file in the folder of a simulation.
+RECIPE = "simulation.pkl"
+
+#: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
+RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, "figures")
 
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 28
@@ -58,17 +68,17 @@ class BatchFolder:
     @property
     def manifest_file(self) -> Path:
         """manager.json."""
-        return self.path / "manager.json"
+        return self.path / MANIFEST
 
     @property
     def lock_file(self) -> Path:
         """Held by the manager that runs the batch; its text says who that is."""
-        return self.path / "batch.lock"
+        return self.path / LOCK
 
     @property
     def stop_request(self) -> Path:
         """Made by ``simmanager stop``: "finish" or "now"."""
-        return self.path / "stop.request"
+        return self.path / STOP_REQUEST
 
     def simulation(self, simulation_id: str) -> Path:
         """Return the folder of a simulation."""
@@ -89,7 +99,7 @@ class BatchFolder:
 
     def recipe(self, simulation_id: str) -> Path:
         """Return the path of the pickled recipe of a simulation."""
-        return self.path / simulation_id / "simulation.pkl"
+        return self.path / simulation_id / RECIPE
 
     # Manifest --------------------------------------------------------------------------------------------------
 
@@ -146,7 +156,7 @@ class BatchFolder:
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False
-            if any(f.name != "simulation.pkl" and not f.name.startswith(SCRATCH) for f in entry.iterdir()):
+            if any(f.name != RECIPE and not f.name.startswith(SCRATCH) for f in entry.iterdir()):
                 return False
         return True
 
@@ -335,4 +345,4 @@ def _batches_in(folder: Path) -> list[str]:
             names = [entry.name for entry in islice(entries, _LOOKED_AT)]
     except OSError:
         return []
-    return sorted(name for name in names if _SAFE_NAME.fullmatch(name) and (folder / name / "manager.json").is_file())
+    return sorted(name for name in names if _SAFE_NAME.fullmatch(name) and (folder / name / MANIFEST).is_file())

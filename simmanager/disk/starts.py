@@ -15,7 +15,8 @@ _CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK
 #: Bytes that are read at a time.
 _AT_ONCE = 1 << 24
 
-_NAME = "starts.log"
+#: Name of the list in the folder of a batch.
+STARTS = "starts.log"
 
 
 class StartsLog:
@@ -28,7 +29,7 @@ class StartsLog:
     """
 
     def __init__(self, batch: Path) -> None:
-        self.path = batch / _NAME
+        self.path = batch / STARTS
 
     def begin(self) -> bool:
         """Make the list, if there is none; return whether it was made now: nothing of the batch was started before."""
@@ -71,7 +72,7 @@ def note_start(run: RunFolder) -> None:
     above, _, name = run.text.rpartition(os.sep)
     batch, _, simulation = above.rpartition(os.sep)
     with suppress(OSError):
-        descriptor = os.open(f"{batch}{os.sep}{_NAME}", os.O_WRONLY | os.O_APPEND | _CAREFUL)
+        descriptor = os.open(f"{batch}{os.sep}{STARTS}", os.O_WRONLY | os.O_APPEND | _CAREFUL)
         try:
             os.write(descriptor, f"{simulation}{os.sep}{name}\n".encode())
         finally:

@@ -16,7 +16,7 @@ from ..disk.manifest import Manifest
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import run_seed
 from ..disk.starts import StartsLog
-from ..disk.state import RunState, StateHistory, parse_file, read_content
+from ..disk.state import STATE_LOG, RunState, StateHistory, parse_file, read_content
 from .run_reader import GONE, WAITING, describe_now, failed_at_once, finished_at_once, peek
 from .status import BatchStatus, RunStatus, summarise_runs
 
@@ -81,7 +81,7 @@ class StatusReader:
             manifest = folder.find_manifest()
         except BatchDamaged as error:
             damage.append(str(error))
-        if manifest is None and not damage and os.path.lexists(folder.path / "state.log"):
+        if manifest is None and not damage and os.path.lexists(folder.path / STATE_LOG):
             return self._read_single_run()
         alive = folder.is_held()
         self._read_starts()
@@ -173,7 +173,7 @@ class StatusReader:
     def _run(self, path: str, simulation_id: str, run_id: int | None, seed: int | None, damage: list[str]) -> RunStatus:
         if (resting := self._resting.get(path)) is not None and self._is_unchanged(path, resting[0]):
             return resting[1]
-        content = peek(f"{path}/state.log")
+        content = peek(f"{path}/{STATE_LOG}")
         text = content.decode("utf-8", "replace")
         if (finished := finished_at_once(text, path, simulation_id, run_id, seed)) is not None:
             self._finished[path] = finished
@@ -184,7 +184,7 @@ class StatusReader:
             run = failed
         else:
             known_damage = len(damage)
-            content, unreadable = read_content(f"{path}/state.log")
+            content, unreadable = read_content(f"{path}/{STATE_LOG}")
             history = StateHistory((), 0, unreadable) if unreadable else parse_file(content)
             run = describe_now(path, simulation_id, run_id, seed, history, damage)
             if len(damage) > known_damage or not content:
@@ -196,7 +196,7 @@ class StatusReader:
         return run
 
     def _is_unchanged(self, path: str, size: int) -> bool:
-        return (not self._all_again and path not in self._started) or _size_of(f"{path}/state.log") == size
+        return (not self._all_again and path not in self._started) or _size_of(f"{path}/{STATE_LOG}") == size
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from typing import Any
 from ..base.clock import seconds_between, utc_now
 from ..disk.json_file import read_json
 from ..disk.locks import is_held
-from ..disk.run_folder import RunFolder
+from ..disk.run_folder import RECORD, STATE_LOCK, RunFolder
 from ..disk.run_record import number_of
-from ..disk.state import RunState, StateHistory, read_history
+from ..disk.state import STATE_LOG, RunState, StateHistory, read_history
 from .status import RunStatus
 
 #: Why a run is interrupted that says that it is running.
@@ -97,7 +97,7 @@ def failed_at_once(text: str, path: str, simulation_id: str, run_id: int | None,
     if match is None:
         return None
     started, pid, host, ended, reason = match.groups()
-    numbers = _numbers(read_json(f"{path}/run.json"), started, ended)
+    numbers = _numbers(read_json(f"{path}/{RECORD}"), started, ended)
     state = RunState.ERROR
     return RunStatus(
         simulation_id, run_id, state, path, reason, seed, 1, started, ended, *numbers, None, int(pid), host
@@ -117,9 +117,9 @@ def describe_now(
 ) -> RunStatus:
     """Return the status of a run; one that is running with a free lock, and no move in between, has no process."""
     while (
-        history.state is RunState.RUNNING and history.last and history.last.when and not is_held(f"{path}/state.lock")
+        history.state is RunState.RUNNING and history.last and history.last.when and not is_held(f"{path}/{STATE_LOCK}")
     ):
-        again = read_history(f"{path}/state.log")
+        again = read_history(f"{path}/{STATE_LOG}")
         if again.size == history.size:
             run = describe(path, simulation_id, run_id, seed, again)
             return run._replace(state=RunState.INTERRUPTED, reason=GONE)
@@ -160,7 +160,7 @@ def describe(path: str, simulation_id: str, run_id: int | None, seed: int | None
         return RunStatus(simulation_id, run_id, last.state, path, "", seed, attempts, fraction=0.0)
     reason = "" if last.state is RunState.FINISHED else last.detail
     if "duration_s" not in facts:  # failed runs say why in state.log; the numbers are in run.json
-        facts = {**read_json(f"{path}/run.json"), **facts}
+        facts = {**read_json(f"{path}/{RECORD}"), **facts}
     fraction = 1.0 if last.state is RunState.FINISHED else None
     return RunStatus(
         simulation_id,
