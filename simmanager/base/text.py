@@ -39,3 +39,16 @@ def one_line(text: str, length: int = DETAIL_LENGTH) -> str:
     """Return ``text`` as one line without control characters, cut to ``length`` characters."""
     flat = _BREAKS.sub(" ", text.encode("utf-8", "replace").decode()).strip()  # no lone surrogates
     return flat if len(flat) <= length else flat[: length - 1] + "…"
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception in one line, ``"ValueError: text"``; also one whose ``__str__`` raises."""
+    try:
+        text = str(error)
+    except BaseException as second:
+        text = f"(its text cannot be shown: __str__ raised {type(second).__name__})"
+    if isinstance(error, SystemExit):
+        return one_line(f"the simulation's code called sys.exit({text or ''})", 300)
+    if isinstance(error, KeyboardInterrupt):
+        return one_line(f"the simulation's code raised KeyboardInterrupt {text}", 300)
+    return one_line(f"{type(error).__name__}: {text}" if text else type(error).__name__, 300)

@@ -15,6 +15,7 @@ from ..base.current_run import CurrentRun, executing
 from ..base.errors import InvalidTransition
 from ..base.metrics import Measured
 from ..base.provenance import loaded_versions
+from ..base.text import describe
 from ..disk.batch_folder import note_start
 from ..disk.locks import LockHeld, take_lock
 from ..disk.run_folder import RESULTS, RunFolder
@@ -23,7 +24,7 @@ from ..disk.state import RunState, StateHistory
 from .capture import descriptors_to_logs
 from .memory import MemoryLimit, Meter
 from .process_group import end_if_forked
-from .simulate import describe, simulate
+from .simulate import simulate
 from .task import Outcome, Task
 
 #: Seconds to wait for the lock of a run; pollers hold it for microseconds.

@@ -16,7 +16,7 @@ from ..base.current_run import CurrentRun
 from ..base.errors import SimManagerError, SimulationError
 from ..base.load_guard import loading
 from ..base.metrics import Measured, as_number, check_metrics
-from ..base.text import one_line
+from ..base.text import describe
 from ..disk.files import read_regular
 from ..disk.pickling import dump, loads
 from ..disk.run_folder import RESULTS, RunFolder
@@ -214,16 +214,3 @@ def _save_object(thing: Any, method: str, scratch: str) -> None:
             if "pickle" not in str(error).lower():
                 raise
     dump(thing, scratch)
-
-
-def describe(error: BaseException) -> str:
-    """Return an exception in one line, ``"ValueError: text"``; also one whose ``__str__`` raises."""
-    try:
-        text = str(error)
-    except BaseException as second:
-        text = f"(its text cannot be shown: __str__ raised {type(second).__name__})"
-    if isinstance(error, SystemExit):
-        return one_line(f"the simulation's code called sys.exit({text or ''})", 300)
-    if isinstance(error, KeyboardInterrupt):
-        return one_line(f"the simulation's code raised KeyboardInterrupt {text}", 300)
-    return one_line(f"{type(error).__name__}: {text}" if text else type(error).__name__, 300)
