@@ -13,6 +13,7 @@ from ..base.errors import SimulationError
 from ..base.load_guard import refuse_while_loading
 from ..base.provenance import frozen_code, provenance_of
 from ..base.public import public
+from ..base.text import describe
 from ..disk.batch_folder import BatchFolder
 from ..disk.manifest import Manifest, check_name
 from ..disk.run_folder import RunFolder
@@ -23,7 +24,6 @@ from ..dispatch.run_options import check_options, count_jobs
 from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
 from ..status.status import BatchStatus
-from ..worker.simulate import describe
 from .changes import finish_changes, grow_batch, merge_simulations, more_runs, take_over, take_over_changes
 from .making import (
     check_all,

@@ -70,6 +70,7 @@ def curve_of(values: Any) -> Sampled:
 
     held = _held(values)
     length = len(held)
+    rows: Array
     picked = np.arange(length) if length <= MAX_POINTS else _evenly(length)
     if isinstance(held, np.ma.MaskedArray):
         rows = held[picked]
@@ -125,15 +126,13 @@ def _stacked(elements: list[Any]) -> Array:
 
     if _PLAIN.issuperset(map(type, elements)):
         return _floats_if_objects(np.asarray(elements))
-    missing = [type(element).__name__ in _MISSING for element in elements]
-    rows = [None if gone else _row(element) for element, gone in zip(elements, missing, strict=True)]
-    shapes = {row.shape: None for row in rows if row is not None}
+    given = [None if type(element).__name__ in _MISSING else _row(element) for element in elements]
+    shapes = {row.shape: None for row in given if row is not None}
     if len(shapes) > 1:
         named = ", ".join(map(str, list(shapes)[:3])) + (", ..." if len(shapes) > 3 else "")
         raise NoCurve(f"its values are of different shapes: {named}")
-    if any(missing):
-        nothing = np.full(next(iter(shapes), ()), np.nan)
-        rows = [nothing if row is None else row for row in rows]
+    nothing = np.full(next(iter(shapes), ()), np.nan)
+    rows = [nothing if row is None else row for row in given]
     if any(isinstance(row, np.ma.MaskedArray) for row in rows):
         data, mask = ([part(row) for row in rows] for part in (np.ma.getdata, np.ma.getmaskarray))
         return np.ma.array(np.asarray(data), mask=np.asarray(mask))

@@ -14,6 +14,8 @@ from typing import Any, BinaryIO
 from ..base.errors import BatchExists, ResultsMissing, SimManagerError
 from ..base.public import public
 from .files import open_regular, put_in_place, read_regular, remove_entry, sync, sync_entry, write_new
+from .not_saved import NotSaved
+from .run_record import not_saved_of
 from .state import RunState, StateHistory, read_history, write_moves
 
 _NAME = re.compile(r"run_(?P<run_id>\d+)_(?P<date>\d{2}-\d{2}-\d{4}_\d{2}-\d{2}-\d{2}-\d{3})", re.ASCII)
@@ -22,7 +24,7 @@ _NAME = re.compile(r"run_(?P<run_id>\d+)_(?P<date>\d{2}-\d{2}-\d{4}_\d{2}-\d{2}-
 SCRATCH = ".part-"
 
 #: The results of a run, in the order in which they are put in place.
-RESULTS = ("agent", "arena", "training_hist.dict", "summary.npz")
+RESULTS = ("training_hist.dict", "summary.npz", "agent", "arena")
 
 # A line a value: nearly as readable as indentation, which would take json's slow path.
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": "))
@@ -31,7 +33,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": "))
 _LONGEST_JSON = 1 << 22
 
 #: What an attempt leaves and a next one keeps in ``attempt_<n>/``.
-_KEPT_OF_ATTEMPT = ("run.log", "error.log", "run.json")
+_KEPT_OF_ATTEMPT = ("run.log", "error.log", "run.json", "summary.npz")
 
 
 @public("simmanager")
@@ -335,6 +337,8 @@ class RunFolder:
     def load(self, target: Path, unpickle: Callable[[BinaryIO], Any] | None = None) -> Any:
         """Unpickle a result. This runs code from the file: only for your own folders.
 
+        One that a finished run could not save is a `NotSaved`.
+
         Parameters
         ----------
         target : Path
@@ -357,6 +361,8 @@ class RunFolder:
             with target.open("rb") as file:
                 return (unpickle or load)(file)  # trusted by contract, see the docstring
         except FileNotFoundError:
+            if why := not_saved_of(self.read_json(self.record)).get(target.name):
+                return NotSaved(target.name, why)
             raise ResultsMissing(self._why_missing(target)) from None
         except IsADirectoryError:
             raise SimManagerError(

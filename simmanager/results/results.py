@@ -227,6 +227,8 @@ class Results(Sequence[RunResult]):
                 listing = f"There are: {', '.join(known)}." if known else "There are none."
                 if key in self.metric_names:
                     listing = f"It is a metric (metric={key!r}). {listing}"
+                if why := next((run.left_out[key] for run in self._finished() if key in run.left_out), ""):
+                    listing = f"The history has it, but {why}. {listing}"
                 raise UnknownName(f"No curve {key!r}.{suggest(str(key), known)} {listing}")
         return found
 
@@ -334,7 +336,8 @@ class Results(Sequence[RunResult]):
         """Return one flat dict for each run: the fields of the record, its parameters, its metrics.
 
         Parameters have their flattened names (``agent_params.lr_td``), metrics have ``metrics.`` before theirs;
-        ``metric_errors`` is a text. All rows have the same keys, in the same order; None where a run has no such value.
+        ``metric_errors``, ``not_saved`` and ``left_out`` are texts. All rows have the same keys, in the
+        same order; None where a run has no such value.
         """
         return run_rows(self.runs, self._parameters, self.metric_names)
 

@@ -12,6 +12,7 @@ from ..base.current_run import current_run
 from ..base.errors import SimulationError, suggest
 from ..base.metrics import check_metrics
 from ..base.public import public
+from ..disk.history import HistoryRefused, as_history, columns_of, is_table
 from ..disk.run_record import draw_seed
 from .single_sim import SingleSim
 
@@ -29,6 +30,7 @@ class OneShot(SingleSim):
     It has the same folders, states, seeds and tools as any other. What the function returns, a dict of name -> value,
     is the history: an array or list is a curve, a single value a curve of one point. Single numbers are metrics of the
     run, too. `load_results` gives ``result, None, history``, where ``result`` is the dict as the function returned it.
+    A DataFrame, a Dataset of xarray and a list of dicts are histories, too; None is an empty one.
 
     Parameters
     ----------
@@ -164,7 +166,7 @@ class FunctionCall:
     def __hash__(self) -> int:
         return hash(self.function)
 
-    def __call__(self, agent: Any, env: Any, /, **params: Any) -> tuple[FunctionResult, None, dict[str, Any]]:
+    def __call__(self, agent: Any, env: Any, /, **params: Any) -> tuple[FunctionResult, None, Any]:
         """Call the function.
 
         Parameters
@@ -182,19 +184,21 @@ class FunctionCall:
         Raises
         ------
         SimulationError
-            It returned something else than a dict with names.
+            It returned what cannot be a history.
         """
         if SEED not in params and SEED in _named(self.function):
             run = current_run()
             params[SEED] = draw_seed() if run is None else run.seed
         returned = self.function(**params)
-        if not isinstance(returned, Mapping) or not all(isinstance(name, str) for name in returned):
-            raise SimulationError(
+        history = as_history(returned)
+        if history is None:
+            raise HistoryRefused(
                 f"{_name_of(self.function)} returned {repr(returned)[:100]} ({type(returned).__name__}); "
-                "it must return a dict of name -> number, array or list."
+                "it must return a dict of name -> number, array or list.",
+                returned,
             )
-        result = FunctionResult(returned)
-        return result, None, {name: _curve(value) for name, value in result.items()}
+        result = FunctionResult(columns_of(history))
+        return result, None, history if is_table(history) else {name: _curve(value) for name, value in result.items()}
 
 
 @public("simmanager")

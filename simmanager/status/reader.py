@@ -19,7 +19,7 @@ from ..disk.locks import is_held
 from ..disk.manifest import Manifest
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import number_of, run_seed
-from ..disk.state import RunState, StateHistory, parse_file, read_content, read_history
+from ..disk.state import REMARK, RunState, StateHistory, parse_file, read_content, read_history
 from .status import BatchStatus, RunStatus, summarise_runs
 
 #: Age (ns) from which the time of change of a folder is trusted: a later change must get another one.
@@ -331,7 +331,7 @@ def _describe(path: str, simulation_id: str, run_id: int | None, seed: int | Non
         )
     if last.state is RunState.IN_QUEUE:
         return RunStatus(simulation_id, run_id, last.state, path, "", seed, attempts, fraction=0.0)
-    reason = "" if last.state is RunState.FINISHED else last.detail
+    reason = last.detail.partition(REMARK)[2] if last.state is RunState.FINISHED else last.detail
     if "duration_s" not in facts:  # failed runs say why in state.log; the numbers are in run.json
         facts = {**RunFolder.read_json(f"{path}/run.json"), **facts}
     fraction = 1.0 if last.state is RunState.FINISHED else None
@@ -356,7 +356,7 @@ def _facts(history: StateHistory) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for transition in history.transitions[-2:]:
         if transition.state in (RunState.RUNNING, RunState.FINISHED):
-            for word in transition.detail.split():
+            for word in transition.detail.partition(REMARK)[0].split():
                 name, _, value = word.partition("=")
                 facts[name] = _number(value)
     return facts

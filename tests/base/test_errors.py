@@ -30,6 +30,7 @@ BUILTINS = {
     "LockHeld": TimeoutError,
     "ParameterError": ValueError,
     "ParameterTypeError": TypeError,
+    "PartNotSaved": AttributeError,
     "RecipeError": TypeError,
     "ResultsMissing": FileNotFoundError,
     "SimulationError": ValueError,

@@ -113,8 +113,8 @@ def test_functions_of_a_file_run_from_the_command_line():
     assert {(run.simulation_id, run.metrics["y"]) for run in results} == {("x=1", 2), ("x=2", 4)}
 
 
-@pytest.mark.parametrize("returned", [None, 3.0, [1, 2], {1: 2}])
-def test_a_function_that_returns_no_dict_with_names_is_told_so(returned):
+@pytest.mark.parametrize("returned", [3.0, [1, 2], "text", np.ones(3)])
+def test_a_function_that_returns_no_dict_is_told_so(returned):
     sim = OneShot(lambda: returned, simulation_id="wrong")
     with pytest.raises(SimulationError, match="it must return a dict of name -> number, array or list"):
         sim.run_sim("there")
