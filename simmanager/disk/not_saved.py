@@ -46,6 +46,6 @@ class NotSaved:
 
     def _refuse(self) -> NoReturn:
         raise PartNotSaved(
-            f"The {self.part} of this run was not saved: {self.why}. Its other results are there. To have it, leave out "
-            "what cannot be pickled (a __getstate__, or a method save_agent or save_environment), and run it again."
+            f"The {self.part} of this run was not saved: {self.why}. Its other results are there. To have it, leave "
+            "out what cannot be pickled (a __getstate__, or a method save_agent or save_environment), and run it again."
         )

@@ -7,7 +7,7 @@ import pickle
 import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from ..base.text import describe
 
@@ -137,7 +137,7 @@ def first_look(value: Any, name: str) -> str:
 
 def _look(value: Any) -> Exception | None:
     try:
-        _looker()(_Room(), protocol=5).dump(value)
+        _looker()(_Room()).dump(value)
     except _SeenEnough:
         pass
     except Exception as error:
@@ -146,12 +146,15 @@ def _look(value: Any) -> Exception | None:
 
 
 @functools.cache
-def _looker() -> type[pickle.Pickler]:
+def _looker() -> Any:
     import cloudpickle
 
+    reducers = dict(cloudpickle.Pickler.dispatch_table)  # a ChainMap is slow
+
     class Looker(pickle.Pickler):
-        dispatch_table: ClassVar = dict(cloudpickle.Pickler.dispatch_table)  # a ChainMap is slow
-        n_seen = 0
+        def __init__(self, file: Any) -> None:
+            super().__init__(file, protocol=5)
+            self.dispatch_table, self.n_seen = reducers, 0
 
         def persistent_id(self, thing: Any) -> int | None:
             """Return a number for what is passed over, None for what is looked at."""

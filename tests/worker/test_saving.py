@@ -1,6 +1,7 @@
 """The results of a run, each part on its own: in worker processes, as users have it."""
 
 import json
+import sys
 import threading
 from pathlib import Path
 
@@ -366,3 +367,18 @@ def test_the_loop_of_the_toys_has_no_remark(tmp_path):
     record = json.loads(folder.record.read_text())
     assert (record["not_saved"], record["left_out"]) == ({}, {})
     assert Path(folder.error_log).read_text() == ""
+
+
+class AgentThatPrints(ToyAgent):
+    """As the logger of stable-baselines3: it holds the stream to which it prints."""
+
+    def update(self):
+        self.stream = sys.stdout
+        return super().update()
+
+
+def test_an_agent_that_holds_the_output_of_its_worker_is_saved():
+    manager = SimulationManager([sim(AgentThatPrints)], 1, "b", seed=1)
+    (run,) = manager.run_all(progress=False).runs
+    assert (run.state, run.reason) == (RunState.FINISHED, "")
+    assert manager.load_results("toy", 0)[0].stream is sys.stdout
