@@ -1,4 +1,4 @@
-"""Pickling objects that refer to each other in long chains: the pickler of the standard library recurses for each link."""
+"""Pickling long chains of objects: the usual pickler recurses for each link."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _pickler() -> Any:
     import cloudpickle
 
     by_value = {name: vars(cloudpickle.Pickler)[name] for name in _BY_VALUE}
-    standard: Any = pickle._Pickler  # type: ignore[attr-defined]
+    standard: Any = pickle._Pickler
 
     def init(self: Any, file: Any, protocol: int) -> None:
         standard.__init__(self, file, protocol=protocol)

@@ -20,7 +20,7 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_NO
 def _text_stream(descriptor: int) -> io.TextIOWrapper:
     buffered = io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False))
     stream = io.TextIOWrapper(buffered, encoding="utf-8", errors="backslashreplace", line_buffering=True)
-    stream.mode = "w"  # as open() gives it; without it cloudpickle refuses what holds sys.stdout
+    stream.mode = "w"  # type: ignore[misc]  # as open() gives it; without it cloudpickle refuses what holds sys.stdout
     return stream
 
 
