@@ -28,6 +28,31 @@ def plain(text: str) -> str:
     )
 
 
+# What moves the cursor of a terminal so that something is written over: carriage returns, lines up, lines erased.
+_MOVES = re.compile(r"(\r\n|\r|\n|\x1b\[\d*[AK])")
+
+
+def as_last_seen(text: str) -> str:
+    """Return text as it stood on a terminal at last: of a progress bar its last state, not the thousands before it."""
+    if "\r" not in text and "\x1b[" not in text:
+        return text
+    lines, row, at_start = [""], 0, True
+    for piece in _MOVES.split(text):
+        if piece in ("\n", "\r\n"):
+            row, at_start = row + 1, True
+            if row == len(lines):
+                lines.append("")
+        elif piece == "\r":
+            at_start = True
+        elif piece.startswith("\x1b[") and piece.endswith("A"):
+            row = max(row - int(piece[2:-1][:6] or 1), 0)
+        elif piece.startswith("\x1b[") and piece.endswith("K"):
+            lines[row], at_start = "", True
+        elif piece:
+            lines[row], at_start = piece if at_start else lines[row] + piece, False
+    return "\n".join(lines)
+
+
 #: Characters of a reason that a line of state.log keeps.
 DETAIL_LENGTH = 500
 
