@@ -19,6 +19,7 @@ from ..disk.files import read_regular
 from ..disk.history import HistoryRefused, as_history
 from ..disk.pickling import loads
 from ..disk.run_folder import RunFolder
+from ..disk.shared_params import write_params
 from .checkpoint_store import CheckpointStore
 from .process_group import end_if_forked
 from .saving import Kept, complain, save_results, save_what_was_refused, warnings_before
@@ -45,7 +46,7 @@ def simulate(
     recipe = load_recipe(Path(task.recipe), content)
     if loaded is not None:
         loaded(content)
-    folder.write_bytes("param.dict", content)
+    write_params(folder, content, Path(task.recipe))
     run.checkpoints = CheckpointStore(folder, task.checkpoint_every_s, content)
     seed_everything(task.seed)
     process = os.getpid()
