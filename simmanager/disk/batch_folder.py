@@ -15,6 +15,7 @@ from .files import open_regular, read_regular
 from .locks import LockHeld, is_held, take_lock
 from .manifest import _SAFE_NAME, Manifest
 from .run_folder import SCRATCH, RunFolder
+from .shared_params import SHARED
 
 #: Flags against links and pipes in the place of a file.
 _NO_SURPRISE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -133,7 +134,8 @@ class BatchFolder:
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False
-            if any(f.name != "simulation.pkl" and not f.name.startswith(SCRATCH) for f in entry.iterdir()):
+            ours = ("simulation.pkl", SHARED)
+            if any(f.name not in ours and not f.name.startswith(SCRATCH) for f in entry.iterdir()):
                 return False
         return True
 

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -271,18 +271,27 @@ class RunFolder:
         self.write_bytes(name, f"{{\n {text[1:-1]}\n}}\n".encode(errors="backslashreplace"))
 
     def set_aside_attempt(self, number: int) -> None:
-        """Move the logs of an earlier attempt to ``attempt_<number>/`` and remove what it left unfinished."""
-        kept = self.path / f"attempt_{number}"
-        if kept.is_symlink() or kept.is_file():
-            kept.unlink()
-        for name in _KEPT_OF_ATTEMPT:
-            file = self.path / name
-            if os.path.lexists(file):
-                kept.mkdir(exist_ok=True)
-                file.replace(kept / name)
+        """Move logs, record and curves of an earlier attempt to ``attempt_<number>/``, remove what it left unfinished.
+
+        Where the run that this one replaced has left such a folder, the next number is taken.
+        """
+        names = [name for name in _KEPT_OF_ATTEMPT if os.path.lexists(self.path / name)]
+        kept = self._attempt_folder(number, names)
+        for name in names:
+            kept.mkdir(exist_ok=True)
+            (self.path / name).replace(kept / name)
         for name in (*RESULTS, "progress"):
             self.remove(name)
         self.remove_scratch()
+
+    def _attempt_folder(self, number: int, names: Sequence[str]) -> Path:
+        while True:
+            kept = self.path / f"attempt_{number}"
+            if kept.is_symlink() or kept.is_file():
+                kept.unlink()
+            if not any(os.path.lexists(kept / name) for name in names):
+                return kept
+            number += 1
 
     def remove_logs(self) -> None:
         """Remove what is in the place of the logs, so that new ones are written to files of their own."""

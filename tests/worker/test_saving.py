@@ -221,10 +221,38 @@ def test_history_and_curves_are_on_the_disk_before_an_agent_is_saved():
     assert len(folder.load(folder.history)["position"]) == 10
     with np.load(folder.summary) as saved:
         assert len(saved["position"]) == 10
-    manager.run_all(progress=False, retry_errors=False)
-    manager.rerun_simulation("toy")
+    manager.rerun_simulation("toy", progress=False)
     (again,) = manager.runs
-    assert (again.path / "attempt_1" / "summary.npz").is_file() or again.path != folder.path
+    with np.load(again.path / "attempt_1" / "summary.npz") as saved:
+        assert len(saved["position"]) == 10
+
+
+def loop_that_fails_later(agent, env):
+    print(f"life {agent.gain}")
+    raise ValueError(f"boom {agent.gain}")
+
+
+def test_a_failed_run_keeps_its_logs_when_it_is_run_anew_and_when_it_is_tried_again():
+    sims = [toy_sim(loop=loop_that_fails_later).copy(agent_params={"gain": 1.0})]
+    manager = SimulationManager(sims, 1, "b", seed=1)
+    manager.run_all(progress=False)
+    sims[0].agent_params["gain"] = 2.0
+    manager.rerun_simulation("toy", progress=False, retries=1, retry_errors=True)
+    sims[0].agent_params["gain"], sims[0].training_loop = 3.0, toy_loop
+    assert manager.rerun_simulation("toy", progress=False).all_finished
+    (run,) = manager.runs
+    logs = {path.parent.name: path.read_text() for path in run.path.glob("attempt_*/error.log")}
+    assert {name: text.strip().splitlines()[-1] for name, text in logs.items()} == {
+        "attempt_1": "ValueError: boom 1.0",
+        "attempt_2": "ValueError: boom 2.0",
+        "attempt_3": "ValueError: boom 2.0",
+    }
+    assert "life 1.0" in (run.path / "attempt_1" / "run.log").read_text()
+    assert json.loads((run.path / "attempt_3" / "run.json").read_text())["reason"] == "ValueError: boom 2.0"
+    assert run.read_log("error") == ""
+    manager.rerun_simulation("toy", progress=False, include_finished=True)
+    assert not list(manager.runs[0].path.glob("attempt_*"))
+    assert [path.name for path in run.path.parent.iterdir() if path.name.startswith(".removed")] == []
 
 
 # Before the first step -----------------------------------------------------------------------------------------

@@ -140,3 +140,10 @@ def test_a_file_system_without_links_gets_copies(tmp_path, monkeypatch):
     assert execute(task)[0].state == "finished"
     assert folder.params.stat().st_nlink == 1
     assert pickle.loads(folder.params.read_bytes())["simulation_id"] == "toy"
+
+
+def test_a_batch_with_shared_parameters_is_overwritten_like_any_other():
+    manager = run_three()
+    simulation = manager.runs[0].path.parent
+    SimulationManager([toy_sim("other")], 1, "b", seed=1).generate_sim_paths(overwrite=True)
+    assert not simulation.exists()
