@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..base.errors import BatchExists, ResultsMissing, SimManagerError
+from ..base.errors import ResultsMissing, SimManagerError
 from ..base.public import public
 from .files import open_regular, put_in_place, read_regular, remove_entry, sync, sync_entry, write_new
 from .not_saved import NotSaved
@@ -388,18 +388,3 @@ class RunFolder:
             return f"{self.path} holds no {target.name!r}; it does not look like the folder of a run."
         reason = f" ({history.last.detail})" if history.state in (RunState.ERROR, RunState.INTERRUPTED) else ""
         return f"The run in {self.path} has no {target.name!r}: its state is {history.last.state.value}{reason}."
-
-
-def refuse_folder(path: Path) -> None:
-    """Raise if ``path`` exists and is neither empty nor a run.
-
-    Raises
-    ------
-    BatchExists
-        Says what to do.
-    """
-    if not path.is_symlink() and not path.exists():
-        return
-    if RunFolder(path).looks_like_a_run() or (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
-        return
-    raise BatchExists(f"{path} holds something else than a run; give another save_path, or move it away.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.checks import parameter_names
 from ..base.current_run import current_run
 from ..base.errors import SimulationError, suggest
-from ..base.metrics import check_metrics
+from ..base.metrics import as_number, check_metrics
 from ..base.public import public
 from ..disk.history import HistoryRefused, as_history, columns_of, is_table
 from ..disk.run_record import draw_seed
@@ -208,7 +208,7 @@ class FunctionResult(dict[str, Any]):
     def summary_metrics(self) -> dict[str, float]:
         """Return those values that are single real numbers, and whose names metrics may have."""
         numbers = {name: _number(value) for name, value in self.items() if _can_be_a_metric(name)}
-        return {name: float(one) for name, one in numbers.items() if one is not None and one.dtype.kind != "c"}
+        return {name: as_number(one) for name, one in numbers.items() if one is not None and one.dtype.kind != "c"}
 
 
 def _can_be_a_metric(name: str) -> bool:
@@ -225,7 +225,7 @@ def _number(value: Any) -> npt.NDArray[Any] | None:
 
     if not isinstance(value, (bool, int, float, complex)) and getattr(value, "ndim", None) != 0:
         return None
-    array = np.asarray(value)
+    array = np.asanyarray(value)  # what is masked stays masked
     return array if array.dtype.kind in "biufc" and array.ndim == 0 else None
 
 

@@ -175,3 +175,19 @@ def test_what_a_batch_keeps_of_it_is_a_simulation_as_others():
     assert loaded.training_loop_params == {"rate": 1.0}
     assert pickle.loads(pickle.dumps(sim)) == sim
     assert hash(FunctionCall(anneal)) == hash(FunctionCall(anneal)) and FunctionCall(anneal) != FunctionCall(no_seed)
+
+
+def function_with_masked_values():
+    nothing = np.ma.array([1.0, 2.0], mask=True).mean()
+    return {"none": nothing, "some": np.ma.array(3.0, mask=False), "zero": np.ma.array(5.0, mask=True)}
+
+
+def test_a_masked_number_is_no_number_that_is_shown():
+    manager = SimulationManager([OneShot(function_with_masked_values)], 1, "masked", seed=1)
+    manager.run_all(progress=False)
+    (run,) = manager.results()
+    assert run.metrics["some"] == 3.0
+    assert np.isnan([run.metrics["none"], run.metrics["zero"]]).all()
+    for name, value in {"none": np.nan, "some": 3.0, "zero": np.nan}.items():
+        curve = manager.results().curves(name)[run.simulation_id].values
+        assert np.array_equal(curve, [[value]], equal_nan=True)
