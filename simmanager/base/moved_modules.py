@@ -5,28 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-#: Module of version 0.1 -> the public module that has its names, or where it is now.
+#: Module of version 0.1 -> where its names are now.
 _MOVED = {
-    "simmanager.training_loops": "simmanager",
-    "simmanager.reinforcement_learning": "simmanager",
-    "simmanager.one_shot": "simmanager",
-    "simmanager.simulation": "simmanager",
-    "simmanager.state": "simmanager",
-    "simmanager.errors": "simmanager",
-    "simmanager.progress": "simmanager",
-    "simmanager.checkpoint": "simmanager",
-    "simmanager.recording": "simmanager.arenas",
+    "simmanager.training_loops": "simmanager.training.loops",
+    "simmanager.reinforcement_learning": "simmanager.training.reinforcement_learning",
+    "simmanager.recording": "simmanager.training.recording",
     "simmanager.history_columns": "simmanager.training.history_columns",
     "simmanager.model_state": "simmanager.training.model_state",
+    "simmanager.one_shot": "simmanager.simulation.one_shot",
+    "simmanager.simulation": "simmanager.simulation.single_sim",
     "simmanager.spool": "simmanager.disk.spool",
+    "simmanager.state": "simmanager.disk.state",
+    "simmanager.errors": "simmanager.base.errors",
+    "simmanager.progress": "simmanager.base.current_run",
+    "simmanager.checkpoint": "simmanager.base.current_run",
+    "simmanager.statistics": "simmanager.analysis.bootstrap",
     **{
-        f"simmanager.{name}": "simmanager.analysis"
-        for name in ("statistics", "learning_curves", "autocorrelogram", "grid_score", "rate_maps", "spatial_tuning")
+        f"simmanager.{name}": f"simmanager.analysis.{name}"
+        for name in ("learning_curves", "autocorrelogram", "grid_score", "rate_maps", "spatial_tuning")
     },
 }
 
-#: Packages that have all public names of their modules.
-_FACES = ("simmanager.agents", "simmanager.arenas", "simmanager.compat.neuralplayground")
+#: How the paths of modules begin -> the public module that has their names.
+_FACES = {
+    "simmanager.agents.": "simmanager.agents",
+    "simmanager.arenas.": "simmanager.arenas",
+    "simmanager.analysis.": "simmanager.analysis",
+    "simmanager.compat.neuralplayground.": "simmanager.compat.neuralplayground",
+    "simmanager.training.": "simmanager",
+    "simmanager.simulation.": "simmanager",
+    "simmanager.base.": "simmanager",
+    "simmanager.disk.": "simmanager",
+}
 
 
 def module_now(module: str) -> str:
@@ -48,6 +58,6 @@ def described_now(entry: Any) -> Any:
         return [described_now(value) for value in entry]
     if isinstance(entry, str) and entry.startswith("simmanager.") and ":" in entry:
         module, _, name = entry.partition(":")
-        face = next((face for face in _FACES if module.startswith(f"{face}.")), None)
-        return f"{face or module_now(module)}:{name}"
+        module = module_now(module)
+        return f"{next((face for start, face in _FACES.items() if module.startswith(start)), module)}:{name}"
     return entry

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ..base.clock import duration
 from ..base.errors import BatchNotFound, SimManagerError, UnknownName, suggest
+from ..base.moved_modules import described_now
 from ..base.provenance import commit_text
 from ..base.text import plain
 from ..disk.batch_folder import BatchFolder
@@ -77,7 +78,13 @@ def record_of(folder: RunFolder) -> dict[str, Any]:
     if not isinstance(simulation, dict):
         simulation = _described(folder)
     kept = {name: value for name, value in record.items() if name not in ("provenance", "simulation_id", "run_id")}
-    return {**_as_it_stands(status), **kept, "state": str(status.state), **simulation, "provenance": provenance or {}}
+    return {
+        **_as_it_stands(status),
+        **kept,
+        "state": str(status.state),
+        **described_now(simulation),
+        "provenance": provenance or {},
+    }
 
 
 def _as_it_stands(status: RunStatus) -> dict[str, Any]:

@@ -144,7 +144,12 @@ class NumberColumn:
         return self.rows()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return NumberColumn.filled, (self.n_rows, self.dtype, self.rows())
+        # A function, not a class method: cloudpickle would put the byte code of that into the checkpoint.
+        return _filled, (self.n_rows, self.dtype, self.rows())
+
+
+def _filled(n_rows: int, dtype: np.dtype[Any], rows: npt.NDArray[Any]) -> NumberColumn:
+    return NumberColumn.filled(n_rows, dtype, rows)
 
 
 class ObjectColumn:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toys import case_name
 
 from simmanager.base.errors import ParameterError
 from simmanager.disk.history import as_history
@@ -133,7 +134,7 @@ class Tensor:
         ([Hostile(SystemExit(3))], "the simulation's code called sys.exit(3)"),
         (Hostile(TypeError("JAX array with PRNGKey dtype cannot be converted")), "TypeError: JAX array with"),
     ],
-    ids=str,
+    ids=case_name,
 )
 def test_what_is_no_curve_is_left_out_and_named_with_the_reason(values, reason):
     curves, left_out = summarise({"odd": values, "x": [1.0]})
@@ -187,13 +188,15 @@ def test_a_sorted_series_of_many_rows_is_thinned_by_position():
         np.ma.array([1, 10**9, 3], mask=[False, True, False]),
         [[1.0], None, [3.0]],
     ],
-    ids=repr,
+    ids=case_name,
 )
 def test_a_value_that_is_missing_is_nan(values):
     assert np.array_equal(curves_of({"x": values})["x"], [1, np.nan, 3], equal_nan=True)
 
 
-@pytest.mark.parametrize("value", [5, 5.0, True * 5, np.float32(5), np.array(5), Tensor(5.0), Fraction(5)], ids=repr)
+@pytest.mark.parametrize(
+    "value", [5, 5.0, True * 5, np.float32(5), np.array(5), Tensor(5.0), Fraction(5)], ids=case_name
+)
 def test_a_single_number_is_a_curve_of_one_point(value):
     curves = curves_of({"x": value})
     assert (curves["x"].tolist(), curves[ITERATIONS + "x"].tolist()) == ([5.0], [0])
@@ -331,7 +334,7 @@ def test_an_array_in_columns_is_written_so_that_it_can_be_read(tmp_path):
         ("trajectory:", np.array([[None, object()]])),
         ("trajectory:", np.ones((2, 2)) * 1j),
     ],
-    ids=str,
+    ids=case_name,
 )
 def test_an_array_of_a_wrong_shape_or_type_is_refused_by_name(name, array):
     with pytest.raises(ParameterError, match=f"^'{name}' in summary_arrays cannot be an array of"):

@@ -5,7 +5,7 @@ kept as they are: what today's code writes is no test of it. How (Python 3.11, N
 
     git clone --branch main REPOSITORY /opt/simmanager-0.1 && cd /opt/simmanager-0.1 && git checkout 3adea377a5a9
     python3.11 -m venv .venv && .venv/bin/python -m pip install '.[gymnasium]'
-    mkdir /tmp/old && cp tests/old_batch/*.py /tmp/old && cd /tmp/old
+    mkdir /opt/old-batches && cp tests/old_batch/*.py /opt/old-batches && cd /opt/old-batches
     unshare --uts sh -c 'hostname workstation; exec /opt/simmanager-0.1/.venv/bin/python make.py'
     rm */batch.lock */*/run_*/state.lock single_0_1/state.lock
 
@@ -13,7 +13,8 @@ and ``batch_0_1``, ``script_0_1`` and ``single_0_1`` were copied here, byte by b
 
 ``batch_0_1`` has every agent, arena and training loop in some run, and runs in every state. ``script_0_1`` has classes
 and functions of this file, which travel by value: such pickles hold the byte code of one Python version, and are of no
-use in another one. ``single_0_1`` is what ``SingleSim.run_sim`` writes.
+use in another one. So do the two checkpoints in ``batch_0_1``: 0.1.0 wrote the byte code of a class method of its own
+into them. ``single_0_1`` is what ``SingleSim.run_sim`` writes.
 """
 
 from __future__ import annotations

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import signal
 import time
 from pathlib import Path
 
+import cloudpickle
 import numpy as np
 import pytest
 from toys import hashes, toy_sim
@@ -16,6 +18,7 @@ from simmanager import RunFolder, SimulationManager, SingleSim, load_checkpoint,
 from simmanager.agents import RandomAgent, Stachenfeld2018, Weber2018
 from simmanager.arenas import Simple2D
 from simmanager.training.loops import default_training_loop, episode_based_training_loop
+from simmanager.training.recording import HistoryRecorder
 
 ROOM = {"arena_x_limits": [-6, 6], "arena_y_limits": [-6, 6], "agent_step_size": 1.0}
 
@@ -147,6 +150,18 @@ def test_a_retry_goes_on_from_the_checkpoint(tmp_path):
     status = SimulationManager([sim], 1, "batch").run_all(1, checkpoint_every_s=1e-3, retries=1, progress=False)
     assert status.all_finished
     assert log.read_text() == "from 0\nfrom 6\n"
+
+
+def test_a_checkpoint_holds_no_byte_code_of_ours():
+    """It would go on with the code of an earlier version, and end the process in another version of Python."""
+    recorder = HistoryRecorder(4)
+    recorder.record(0, {"number": 1.5, "vector": np.ones(2), "word": "left"})
+    content = cloudpickle.dumps(recorder)
+    assert b"_make_function" not in content
+    assert b"_make_skeleton_class" not in content
+    loaded = pickle.loads(content)
+    loaded.record(3, {"number": 2.5})
+    assert loaded.history()["number"].tolist()[::3] == [1.5, 2.5]
 
 
 def test_without_the_option_nothing_is_saved(tmp_path):
