@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_run import execute, make
+from one_run import execute, make
 from toys import ToyAgent, ToyArena, toy_loop, toy_sim
 
 from simmanager import (

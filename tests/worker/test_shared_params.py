@@ -6,7 +6,7 @@ import stat
 
 import numpy as np
 import pytest
-from made_run import execute, make
+from one_run import execute, make
 from toys import toy_sim
 
 from simmanager import RunState, SimulationManager
