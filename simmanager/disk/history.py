@@ -60,7 +60,7 @@ def columns_of(history: Any) -> Iterable[tuple[Any, Any]]:
     return list(history.items())
 
 
-def name_of(key: Any) -> str:
+def curve_name(key: Any) -> str:
     """Return the name of the curve of a history key, which need not be text: ``("train", "loss")`` is train/loss."""
     try:
         return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)

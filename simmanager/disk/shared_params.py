@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from .files import put_in_place, read_regular, remove_entry, write_new
-from .run_folder import SCRATCH, RunFolder
+from .run_folder import PARAMS, SCRATCH, RunFolder
 
 #: Parameters of so many bytes or more are shared.
 SHARE_FROM = 1 << 18
@@ -38,16 +38,16 @@ def write_params(run: RunFolder, content: bytes, recipe: Path) -> None:
         It cannot be written.
     """
     if len(content) < SHARE_FROM or recipe.parent != run.path.parent:
-        run.write_bytes("param.dict", content)
+        run.write_bytes(PARAMS, content)
         return
     shared = str(recipe.parent / SHARED)
     try:
         if not _holds(shared, content):
             _share(shared, content)
-        run.remove("param.dict")  # to rename one link to another of the same file does nothing
-        run.write("param.dict", lambda scratch: os.link(shared, scratch, follow_symlinks=False))
+        run.remove(PARAMS)  # to rename one link to another of the same file does nothing
+        run.write(PARAMS, lambda scratch: os.link(shared, scratch, follow_symlinks=False))
     except OSError:  # a file system without links, or one that has no room for a copy more
-        run.write_bytes("param.dict", content)
+        run.write_bytes(PARAMS, content)
 
 
 def _holds(path: str, content: bytes) -> bool:

@@ -13,7 +13,7 @@ from ..base.errors import ParameterError
 from ..base.model_arrays import EXTENT, MAPS
 from ..base.text import describe, one_line
 from .curves import MAX_POINTS, NoCurve, curve_of
-from .history import columns_of, name_of
+from .history import columns_of, curve_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,7 +89,7 @@ def summarise(history: Any) -> Summary:
     curves: dict[str, npt.NDArray[Any]] = {}
     left_out: dict[str, str] = {}
     for key, values in columns_of(history):
-        name = name_of(key)
+        name = curve_name(key)
         try:
             if len(curves) > MAX_ARRAYS - _OF_ONE_KEY:
                 raise NoCurve(f"a summary has no room for more than {MAX_ARRAYS:,} arrays")

@@ -15,7 +15,7 @@ from ..base.metrics import Measured
 from ..base.text import describe, one_line
 from ..disk.history import is_table
 from ..disk.pickling import dump
-from ..disk.run_folder import RunFolder
+from ..disk.run_folder import AGENT, ARENA, HISTORY, SUMMARY, RunFolder
 from ..disk.summary import model_arrays, summarise, write_arrays
 from ..disk.unpicklable import first_look, unpicklable, why_not
 
@@ -60,21 +60,21 @@ def save_results(folder: RunFolder, agent: Any, env: Any, history: Any, kept: Ke
     kept : Kept
         Takes what was not saved or left out.
     """
-    with _own_fault("training_hist.dict", kept):
-        folder.write("training_hist.dict", lambda scratch: _save_history(history, scratch, kept))
+    with _own_fault(HISTORY, kept):
+        folder.write(HISTORY, lambda scratch: _save_history(history, scratch, kept))
     curves, kept.left_out = summarise(history)
     for name, why in kept.left_out.items():
         _tell(f"simmanager: the summary has no curve {name!r}: {why}")
-    with _own_fault("summary.npz", kept):
-        folder.write("summary.npz", lambda scratch: write_arrays(scratch, curves))
-    for name, thing, method in (("agent", agent, "save_agent"), ("arena", env, "save_environment")):
+    with _own_fault(SUMMARY, kept):
+        folder.write(SUMMARY, lambda scratch: write_arrays(scratch, curves))
+    for name, thing, method in ((AGENT, agent, "save_agent"), (ARENA, env, "save_environment")):
         with _own_fault(name, kept):
             folder.write(name, _saver(thing, method))
             folder.keep_extras(name)
     # Last: what a model does to itself while it makes its arrays cannot change what was saved.
     if arrays := _arrays_of((agent, env)):
-        with _own_fault("summary.npz", kept):
-            folder.write("summary.npz", lambda scratch: write_arrays(scratch, {**curves, **arrays}))
+        with _own_fault(SUMMARY, kept):
+            folder.write(SUMMARY, lambda scratch: write_arrays(scratch, {**curves, **arrays}))
 
 
 class _NotSaved(Exception):
@@ -88,7 +88,7 @@ def _own_fault(name: str, kept: Kept) -> Iterator[None]:
         yield
     except OSError as error:
         if kept.failure is None:
-            what = {"training_hist.dict": "training history", "summary.npz": "summary"}.get(name, name)
+            what = {HISTORY: "training history", SUMMARY: "summary"}.get(name, name)
             kept.failure = SimManagerError(f"The {what} could not be saved: {error.strerror or error}.")
             kept.failure.__cause__ = error
     except Exception as error:
@@ -142,7 +142,7 @@ def _save_history(history: Any, scratch: str, kept: Kept) -> None:
         if not bad:
             raise _NotSaved(describe(error)) from error
         for key, (path, why) in list(bad.items())[:_MOST_KEYS]:
-            name = f"training_hist.dict[{one_line(repr(key), 100)}]"
+            name = f"{HISTORY}[{one_line(repr(key), 100)}]"
             kept.not_saved[name] = one_line(f"{path} cannot be pickled ({describe(why)})")
             _tell_not_saved(name, kept.not_saved[name], why)
     dump({key: value for key, value in history.items() if key not in bad}, scratch)
@@ -158,9 +158,9 @@ def save_what_was_refused(folder: RunFolder, agent: Any, env: Any, returned: Any
     """
     kept = Kept()
     for name, saver in (
-        ("training_hist.dict", lambda scratch: dump(returned, scratch)),
-        ("agent", _saver(agent, "save_agent")),
-        ("arena", _saver(env, "save_environment")),
+        (HISTORY, lambda scratch: dump(returned, scratch)),
+        (AGENT, _saver(agent, "save_agent")),
+        (ARENA, _saver(env, "save_environment")),
     ):
         with _own_fault(name, kept):
             folder.write(name, saver)
@@ -201,7 +201,7 @@ def warnings_before(recipe: bytes, agent: Any, env: Any) -> list[str]:
     global _looked_at
     if _looked_at[0] != recipe:
         found = []
-        for name, thing, method in (("agent", agent, "save_agent"), ("arena", env, "save_environment")):
+        for name, thing, method in ((AGENT, agent, "save_agent"), (ARENA, env, "save_environment")):
             why = "" if callable(getattr(thing, method, None)) else first_look(thing, _name(thing))
             if why:
                 found.append(f"simmanager: the {name} will not be saved as it is now: {why}")
