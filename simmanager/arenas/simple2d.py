@@ -77,7 +77,11 @@ class Simple2D(Environment):
         self.reset()
 
     def _create_default_walls(self) -> None:
-        """Set ``default_walls`` to the four sides: left, right, bottom, top."""
+        """Set ``default_walls`` to the four sides."""
+        self.default_walls = self._sides()
+
+    def _sides(self) -> list[FloatArray]:
+        """Return the sides of the room: left, right, bottom, top."""
         x_low, x_high, y_low, y_high = self._room
         sides = [
             [[x_low, y_low], [x_low, y_high]],
@@ -85,7 +89,7 @@ class Simple2D(Environment):
             [[x_low, y_low], [x_high, y_low]],
             [[x_low, y_high], [x_high, y_high]],
         ]
-        self.default_walls = [np.array(side) for side in sides]
+        return [np.array(side) for side in sides]
 
     def _create_custom_walls(self) -> None:
         """Set ``custom_walls`` to a list of (2, 2) arrays; none in a plain room. To be overridden."""
@@ -103,7 +107,7 @@ class Simple2D(Environment):
             if wall.shape != (2, 2) or not np.isfinite(wall).all():
                 raise ParameterError(f"A wall must be two points of two finite numbers, not {wall.tolist()!r}.")
         self._wall_list = arrays
-        plain = len(arrays) == 4 and np.array_equal(arrays, self.default_walls)
+        plain = len(arrays) == 4 and np.array_equal(arrays, self._sides())
         self._segments = None if plain else Segments(arrays)
         #: Moves that end inside need no further check.
         self._is_plain = plain and type(self).validate_action is Simple2D.validate_action

@@ -15,7 +15,6 @@ import os
 import select
 import signal
 import sys
-from dataclasses import replace
 from typing import Any
 
 #: Starts each line of the protocol, so that noise on stdout (a chatty sitecustomize) is not taken for an answer.
@@ -53,8 +52,6 @@ class Channel:
 
     def _has_input(self) -> bool:
         """Wait for input or its end; False if the manager is dead, but a fork of it holds the pipe open."""
-        if os.name != "posix":
-            return True
         while not select.select([self._input], [], [], _ORPHAN_TICK_S)[0]:
             if os.getppid() != self._manager:
                 return False
@@ -85,8 +82,7 @@ def set_up(settings: dict[str, Any]) -> None:
     sys.argv[:] = settings["argv"]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable(file=2)
-    if hasattr(signal, "SIGTERM") and hasattr(faulthandler, "register"):
-        faulthandler.register(signal.SIGTERM, file=2, chain=True)  # a run that times out shows where it hung
+    faulthandler.register(signal.SIGTERM, file=2, chain=True)  # a run that times out shows where it hung
 
 
 def main() -> None:
@@ -119,7 +115,7 @@ def main() -> None:
             if (outcome.duration_s or 0) > _SHORT_S:
                 gc.collect()
             leftovers = left_behind()
-            manager_lives = channel.send(as_plain(replace(outcome, leftovers=leftovers, bound=baseline.changed)))
+            manager_lives = channel.send({**as_plain(outcome), "leftovers": leftovers, "bound": baseline.changed})
             if leftovers:
                 _end_leftovers()
             if not manager_lives or leftovers:
@@ -134,7 +130,6 @@ def _end_leftovers() -> None:
     """End what a run left alive; an orphan has nobody else to do it."""
     from .process_group import TOKEN, end_descendants, end_members
 
-    if os.name == "posix":  # helpers (multiprocessing's resource tracker) clean up when their pipe ends
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # helpers (multiprocessing's resource tracker) end with their pipe
     end_descendants(os.getpid(), grace_s=0.5)
     end_members(os.getpid(), os.environ.get(TOKEN, ""), grace_s=0.5)
