@@ -107,7 +107,7 @@ def reproduce(run: RunFolder | Path | str, copy: Path | str | None = None) -> Re
     original = run if isinstance(run, RunFolder) else find_run(run)
     with suppress(BatchDamaged):
         batch = BatchFolder(original.path.absolute().parent.parent).find_manifest()
-        import_path.adopt(batch.provenance if batch is not None else {})
+        import_path.extend_sys_path(batch.provenance if batch is not None else {})
     record = original.read_json(original.record)
     seed = record.get("seed")
     if original.read_history().state is not RunState.FINISHED:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .style import NORMAL, drawable
-from .sweep_groups import identity
+from .sweep_groups import value_key
 from .wording import number
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Scale:
     """The distinct values of a parameter: in ascending order if all are numbers, else as they come."""
 
     def __init__(self, values: Iterable[Any]) -> None:
-        distinct = {identity(value): value for value in values}
+        distinct = {value_key(value): value for value in values}
         numbers = {key: _number(value) for key, value in distinct.items()}
         known = [one for one in numbers.values() if one is not None]
         self.is_numeric = len(known) == len(numbers)
@@ -40,7 +40,7 @@ class Scale:
 
     def index(self, value: Any) -> int:
         """Return the place of a value among the distinct ones."""
-        return self._indices[identity(value)]
+        return self._indices[value_key(value)]
 
     def position(self, value: Any) -> float:
         """Return where a value lies on an axis of points: itself, or its index if not all are numbers."""

@@ -38,7 +38,7 @@ def groups_of(batch: Results, metric: str, parameters: Sequence[str]) -> list[Gr
         own = batch.parameters(simulation_id)
         if all(name in own for name in parameters):
             place = tuple(own[name] for name in parameters)
-            alike.setdefault(identity(place), (place, []))[1].append(simulation_id)
+            alike.setdefault(value_key(place), (place, []))[1].append(simulation_id)
     found = batch.metric(metric)
     groups = []
     for place, simulations in alike.values():
@@ -48,12 +48,12 @@ def groups_of(batch: Results, metric: str, parameters: Sequence[str]) -> list[Gr
     return groups
 
 
-def identity(value: Any) -> Hashable:
+def value_key(value: Any) -> Hashable:
     """Return what equal values of a parameter have in common, and no others have: 1 and 1.0 are equal, True is not."""
     if isinstance(value, (list, tuple)):
-        return "list", *map(identity, value)
+        return "list", *map(value_key, value)
     if isinstance(value, dict):
-        return "dict", *sorted(((str(key), identity(item)) for key, item in value.items()), key=repr)
+        return "dict", *sorted(((str(key), value_key(item)) for key, item in value.items()), key=repr)
     return "bool" if isinstance(value, bool) else "", value if isinstance(value, Hashable) else repr(value)
 
 
@@ -63,7 +63,7 @@ def other_differences(batch: Results, groups: Iterable[Group], parameters: Seque
     return [
         name
         for name, own in varying.items()
-        if any(len({identity(own.get(sim, "missing")) for sim in group.simulation_ids}) > 1 for group in groups)
+        if any(len({value_key(own.get(sim, "missing")) for sim in group.simulation_ids}) > 1 for group in groups)
     ]
 
 

@@ -15,8 +15,10 @@ from ...simulation import single_sim
 from ...status.status import BatchStatus
 
 #: Attributes in ``simulation.params``.
-_SAVED = ("simulation_list", "runs_per_sim", "manager_id", "results_path", "verbose")
-_SAVED += ("full_results_path", "simulation_paths", "run_paths")
+_SAVED = (
+    *("simulation_list", "runs_per_sim", "manager_id", "verbose"),
+    *("results_path", "full_results_path", "simulation_paths", "run_paths"),
+)
 
 Loaded = tuple[Any, Any, dict[str, Any]]
 
