@@ -17,7 +17,7 @@ from typing import Any
 _GIT_TIMEOUT_S = 5.0
 _GIT_ANSWER_VALID_S = 2.0
 
-#: In the provenance of manager.json: the code of each simulation that is in its pickle.
+#: In the provenance of manager.json: the code of each simulation that travels in its pickle.
 FROZEN_CODE = "frozen_code"
 
 #: Where a description of a simulation names its code.
@@ -136,24 +136,25 @@ def _modules_of(simulation: Mapping[str, Any]) -> set[str]:
     return {str(simulation.get(field)).partition(":")[0] for field in _CODE_FIELDS}
 
 
-def pickled_code(simulation: Mapping[str, Any]) -> dict[str, Any]:
+def code_taken_along(simulation: Mapping[str, Any]) -> dict[str, Any]:
     """Return which code of a simulation is in its pickle as it is now, whatever becomes of the files.
 
     ``code_files`` is path -> SHA-256 of each file, ``code`` as `code_states`; {} if workers import all of it.
     """
-    names = filter(_is_pickled_by_value, _modules_of(simulation))
+    names = filter(is_pickled_by_value, _modules_of(simulation))
     paths = {getattr(sys.modules.get(name), "__file__", None) for name in names}
     files = {str(Path(path).resolve()): sha for path in paths if path and (sha := file_hash(path))}
     return {"code_files": files, "code": code_states([simulation])} if files else {}
 
 
 def frozen_code_of(provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what the provenance of a manifest says of it: simulation_id -> `pickled_code`, as it was then."""
+    """Return what the provenance of a manifest says of it: simulation_id -> `code_taken_along`, as it was then."""
     kept = _inner(provenance, FROZEN_CODE)
     return {str(name): dict(taken) for name, taken in kept.items() if isinstance(taken, Mapping)}
 
 
-def _is_pickled_by_value(module: str) -> bool:
+def is_pickled_by_value(module: str) -> bool:
+    """Return whether classes and functions of a module are pickled with their code."""
     pickler = sys.modules.get("cloudpickle")
     by_value = pickler.list_registry_pickle_by_value() if pickler is not None else set()
     parts = module.split(".")
@@ -169,7 +170,7 @@ def file_hash(path: str | Path) -> str:
 
 
 def changed_files(taken: Mapping[str, Any]) -> list[str]:
-    """Return the files in `pickled_code` that are not as they were; those that are gone are left out."""
+    """Return the files in `code_taken_along` that are not as they were; those that are gone are left out."""
     files = _inner(taken, "code_files")
     return [path for path, sha in files.items() if (now := file_hash(str(path))) and now != sha]
 
@@ -233,9 +234,15 @@ def commit_text(record: Mapping[str, Any]) -> str:
 
 
 def frozen_code(entries: Iterable[dict[str, Any]], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return what manager.json says about code in pickles: simulation_id -> `pickled_code`.
+    """Return what manager.json says about code that travels with the recipes: simulation_id -> `code_taken_along`.
 
-    ``entries`` are the simulations that are pickled now; what the provenance ``before`` says of others stays.
+    Parameters
+    ----------
+    entries : iterable of dict
+        The simulations that are pickled now.
+    before : mapping, optional
+        The provenance so far; what it says of other simulations stays.
     """
-    together = frozen_code_of(before or {}) | {entry["simulation_id"]: pickled_code(entry) for entry in entries}
-    return {FROZEN_CODE: {name: code for name, code in together.items() if code}}
+    frozen = {entry["simulation_id"]: code_taken_along(entry) for entry in entries}
+    together = {**frozen_code_of(before or {}), **frozen}
+    return {FROZEN_CODE: {name: taken for name, taken in together.items() if taken}}
