@@ -76,7 +76,7 @@ def _versions(n_modules: int) -> dict[str, str]:
 
 
 def installed_versions(names: Iterable[str]) -> dict[str, str]:
-    """Return the versions that these packages have now, as far as that can be told without loading them."""
+    """Return the versions that these packages have now, as far as that is known without loading them."""
     from importlib import metadata  # its import may take longer than a run
 
     loaded, found = loaded_versions(), {}
@@ -148,7 +148,7 @@ def code_taken_along(simulation: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def frozen_code_of(provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what the provenance of a manifest says of it: simulation_id -> `code_taken_along`, as it was then."""
+    """Return simulation_id -> `code_taken_along` at the time when the batch was made, from its provenance."""
     kept = _inner(provenance, FROZEN_CODE)
     return {str(name): dict(taken) for name, taken in kept.items() if isinstance(taken, Mapping)}
 
@@ -176,7 +176,7 @@ def changed_files(taken: Mapping[str, Any]) -> list[str]:
 
 
 def _folder_of(package: str) -> str | None:
-    """Return the folder of the code of a package that is neither installed nor Python's own nor ours, or None."""
+    """Return the folder of the code of a package that is neither installed nor Python's own nor simmanager, or None."""
     if package in sys.stdlib_module_names or package == "simmanager":
         return None
     file = getattr(sys.modules.get(package), "__file__", None)

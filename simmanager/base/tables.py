@@ -118,5 +118,5 @@ class Table:
 
 
 def _line(value: Any) -> str:
-    """Return a value as one line without anything that a terminal would obey; "" for None."""
+    """Return a value as one line without control characters; "" for None."""
     return "" if value is None else plain(str(value)).replace("\n", " ")

@@ -1,4 +1,4 @@
-"""How the figures look: colours, markers, sizes, and names that no mathematics is made of."""
+"""How the figures look: colours, markers, sizes, legends, and names without matplotlib's mathematics."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def contrasting(colour: Any) -> str:
 
 
 def drawable(text: str, longest: int = MAX_NAME) -> str:
-    """Return anyone's text as it can be drawn: one line, no control characters, no mathematics, cut in the middle."""
+    """Return any text as it can be drawn: one line, no control characters, no mathematics, a long one cut."""
     flat = " ".join(plain(str(text)).split())
     if len(flat) > longest:
         head = longest // 2

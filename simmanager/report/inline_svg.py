@@ -25,7 +25,7 @@ _FAMILY = re.compile(r"font-family: [^;]*")
 _REFERENCE = re.compile(r"url\(#([^)]*)\)")
 _PAINT = re.compile(r"(fill|stroke): (#[0-9a-f]{6})")
 
-#: Digits of a coordinate that nobody sees: in long paths from the second on (a tenth of a point), else from the third.
+#: Digits of a coordinate that make no visible difference: after a tenth of a point in long paths, else a hundredth.
 _DIGITS_OF_LONG = re.compile(r"(?<=\d\.\d)\d+")
 _DIGITS = re.compile(r"(?<=\d\.\d\d)\d+")
 _LONG = 2000

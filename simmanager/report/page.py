@@ -166,7 +166,7 @@ def _text(name: str) -> str:
 
 
 def _policy(css: str, js: str) -> str:
-    """Return a content security policy: nothing is loaded, and no script runs but ours, whatever the page holds."""
+    """Return a content security policy: nothing is loaded, and no script runs but page.js, whatever the page holds."""
     return (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
         f"script-src {_hash(js)}; style-src-elem {_hash(css)}; style-src-attr 'unsafe-inline'"

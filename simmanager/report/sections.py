@@ -24,7 +24,7 @@ MAX_CURVES, MAX_METRICS, MAX_LINES, MAX_ROWS, MAX_COLUMNS = 6, 6, 10, 6, 5
 MAX_DIFFERENCES = 15  # pairs of simulations in a table of differences; of more, those with the first simulation
 MAX_RUNS = 3000  # in one picture of all runs
 MAX_NAMED = 4  # simulations that a caption names
-_POINTS = 100  # of a curve that are told apart: curves with more points are smoothed
+_POINTS = 100  # of a curve, about: of more, neighbours are averaged
 _WIDE, _HALF = 11.0, 6.2  # width of a figure over the whole page, and of one that shares it (inches)
 
 

@@ -30,7 +30,7 @@ def status_html(status: Any) -> str:
     reasons = Counter(run.reason for run in status.runs if run.state is RunState.ERROR)
     for reason, number in reasons.most_common(MAX_ROWS):
         parts.append(f"<div>{_sign(RunState.ERROR)}{number} failed: <code>{text(reason)}</code></div>")
-    parts += [f"<div>damaged: {text(text)}</div>" for text in status.damage[:MAX_ROWS]]
+    parts += [f"<div>damaged: {text(damage)}</div>" for damage in status.damage[:MAX_ROWS]]
     if status.advice:
         parts.append(f"<div>{text(status.advice)}</div>")
     return box("".join(parts))

@@ -20,11 +20,8 @@ from ..disk.state import STATE_LOG, RunState, StateHistory, parse_file, read_con
 from .run_reader import GONE, WAITING, describe_now, failed_at_once, finished_at_once, peek
 from .status import BatchStatus, RunStatus, summarise_runs
 
-#: Age (ns) from which the time of change of a folder is trusted: a later change must get another one.
-_SETTLED_NS = 2_000_000_000
-
-#: Seconds after which a refresh looks at every run that is not finished, whatever the list of starts says.
-_FULL_LOOK_S = 30.0
+_SETTLED_NS = 2_000_000_000  # age from which the time of change of a folder is trusted: a later one must differ
+_FULL_LOOK_S = 30.0  # after which a refresh looks at every run that is not finished, whatever the list of starts says
 
 #: Gives the paths of the runs of a simulation that have a folder, by run id.
 _Listed = Callable[[str], Mapping[int, str]]

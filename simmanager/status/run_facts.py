@@ -65,8 +65,8 @@ def record_of(folder: RunFolder) -> dict[str, Any]:
     """Return what is known of a run: run.json, with its state now and the parameters it was or will be made with."""
     (status,) = read_status(folder.path).runs
     record = folder.read_json(folder.record)
-    provenance = record.get("provenance") if isinstance(record.get("provenance"), dict) else {}
-    simulation = provenance.pop("simulation", None) if provenance else None
+    provenance = _dict(record, "provenance")
+    simulation = provenance.pop("simulation", None)
     if not isinstance(simulation, dict):
         simulation = _described(folder)
     kept = {name: value for name, value in record.items() if name not in ("provenance", "simulation_id", "run_id")}
@@ -75,7 +75,7 @@ def record_of(folder: RunFolder) -> dict[str, Any]:
         **kept,
         "state": str(status.state),
         **described_now(simulation),
-        "provenance": provenance or {},
+        "provenance": provenance,
     }
 
 
@@ -90,7 +90,7 @@ def _described(folder: RunFolder) -> dict[str, Any]:
 def run_lines(folder: RunFolder) -> Iterator[str]:
     """Return a run as lines of text: how it went, its parameters, where it comes from."""
     record = record_of(folder)
-    yield f"{plain(str(folder.path))}"
+    yield plain(str(folder.path))
     facts = {name.removesuffix("_id"): record.get(name) for name in _STATUS_FIELDS}
     facts |= {"duration": duration(number_of(record, "duration_s"))}
     facts |= {
@@ -114,11 +114,11 @@ def run_lines(folder: RunFolder) -> Iterator[str]:
 def _program(provenance: Mapping[str, Any]) -> dict[str, Any]:
     command = provenance.get("command")
     code = provenance.get("code")
-    ours = provenance.get("simmanager")
+    simmanager = provenance.get("simmanager")
     program = {
         "command": " ".join(map(str, command)) if isinstance(command, list) else command,
         "commit": commit_text(provenance),
-        "simmanager": commit_text(ours) if isinstance(ours, Mapping) else None,
+        "simmanager": commit_text(simmanager) if isinstance(simmanager, Mapping) else None,
         **{name: provenance.get(name) for name in ("host", "cpu", "cores", "threads_per_run")},
     }
     for entry in code if isinstance(code, list) else ():

@@ -15,11 +15,10 @@ from ..disk.run_record import number_of
 from ..disk.state import REMARK, STATE_LOG, RunState, StateHistory, read_history
 from .status import RunStatus
 
-#: Why a run is interrupted that says that it is running.
+#: The reason of a run whose state.log says that it is running, while no process holds its lock.
 GONE = "its process is gone"
 
-# Looked up once: a member of an enumeration costs as much as taking a line apart.
-_FINISHED = RunState.FINISHED
+_FINISHED = RunState.FINISHED  # looked up once: that costs as much as taking a line apart
 
 #: The whole state.log of a run that has not been started.
 WAITING = re.compile(r"[\dTZ:.-]{1,30}\tin_queue\t\n", re.ASCII)
@@ -43,9 +42,7 @@ _FAILED_AT_ONCE = re.compile(
 )
 
 
-#: A state.log of so many bytes or more is not read at a first glance.
-_GLANCE = 1024
-
+_GLANCE = 1024  # a state.log of so many bytes or more is not read by `peek`
 _READ_ONLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -53,15 +50,13 @@ def peek(path: str) -> bytes:
     """Return all of a short file, b"" if it is longer or there is anything strange about it: one look for most runs."""
     try:
         descriptor = os.open(path, _READ_ONLY)
+        try:
+            content = os.read(descriptor, _GLANCE)
+        finally:
+            os.close(descriptor)
     except OSError:
         return b""
-    try:
-        content = os.read(descriptor, _GLANCE)
-        return content if len(content) < _GLANCE else b""
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
+    return content if len(content) < _GLANCE else b""
 
 
 def finished_at_once(

@@ -7,7 +7,7 @@ Put ``simmanager.compat.neuralplayground`` where the script says ``neuralplaygro
 
 What it imports from ``neuralplayground.agents`` and ``neuralplayground.arenas`` stays: those classes run as they are,
 and so do its ``SingleSim`` objects and default simulations, also given straight to `simmanager.SimulationManager`.
-Only the default simulations need the package; all other names here are ours.
+Only the default simulations need the package; all other names here are simmanager's own.
 
 Constructors and methods take what its own take, by position and by name. What differs:
 
@@ -40,8 +40,8 @@ Folders
 
 Values
 ------
-- Our training loops give the history as arrays, there lists; they also take ``record_every``. A model that records
-  nothing has the history {}, there None. That of ``tem_training_loop`` is a dict, there a list, which our manager
+- The training loops here give the history as arrays, there lists; they also take ``record_every``. A model that records
+  nothing has the history {}, there None. That of ``tem_training_loop`` is a dict, there a list, which the manager here
   refuses as a history: take that loop from here.
 - ``check_run_status``, ``run_all`` and ``rerun_simulation`` return a `BatchStatus`, there None.
 - A ``SingleSim`` is equal to another one with the same fields, and so cannot be in a set.

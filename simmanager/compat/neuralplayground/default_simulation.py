@@ -1,4 +1,4 @@
-"""NeuralPlayground's default simulations, by their names, as simulations of ours; its package must be installed.
+"""NeuralPlayground's default simulations, by their names, as simulations of simmanager; its package must be installed.
 
 Agents, arenas, training loops and parameters are its own. They are copies: changing one changes nothing of its.
 """
