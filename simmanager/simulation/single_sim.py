@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import ParameterTypeError, RecipeError, SimManagerError, SimulationError, suggest
 from ..base.metrics import check_metrics
 from ..base.public import public
 from ..disk.run_folder import RunFolder
 from .description import FIELDS, PARAMS, describe_simulation, name_of
+
+if TYPE_CHECKING:
+    from ..disk.travelling import Classes
 
 #: What a recipe holds: ours have metrics, too.
 _ALL_FIELDS = (*FIELDS, "metrics")
@@ -178,10 +182,12 @@ class SingleSim:
         RecipeError
             Names the part that cannot be pickled.
         """
-        import cloudpickle
+        from ..disk.recipe import UnusableRecipe, pickle_recipe
 
         try:
-            content = cloudpickle.dumps(self.fields, protocol=5)
+            return pickle_recipe(self.fields)
+        except UnusableRecipe as error:
+            raise RecipeError(f"Simulation {self.simulation_id!r} {error}") from error
         except Exception as error:
             where = _unpicklable(self.fields, "") or "a field"
             raise RecipeError(
@@ -189,13 +195,6 @@ class SingleSim:
                 "Runs are executed in other processes: give plain values, or names from which the agent or environment "
                 "opens the thing itself."
             ) from error
-        try:
-            cloudpickle.loads(content)
-        except Exception as error:
-            raise RecipeError(
-                f"Simulation {self.simulation_id!r} can be pickled but not loaded: {type(error).__name__}: {error}"
-            ) from error
-        return bytes(content)
 
     # Running ---------------------------------------------------------------------------------------------------
 
@@ -248,7 +247,10 @@ class SingleSim:
             The file is damaged.
         """
         folder = RunFolder(load_path or DEFAULT_PATH)
-        content = folder.load(folder.params)
+        from ..disk import pickling
+        from ..disk.travelling import load_together
+
+        (content,) = load_together([partial(_load_one, folder, folder.params, pickling.load)])
         if not isinstance(content, Mapping) or not any(name in content for name in FIELDS):
             raise SimManagerError(f"{folder.params} does not hold the parameters of a simulation.")
         for name in _ALL_FIELDS:
@@ -275,14 +277,18 @@ class SingleSim:
         ResultsMissing
             The run has no results; says in which state it is.
         """
-        folder = RunFolder(path or DEFAULT_PATH)
-        from ..disk import mapped_pickle
+        from ..disk import mapped_pickle, pickling
+        from ..disk.travelling import load_together
 
-        unpickle = mapped_pickle.load if mmap else None
-        results = (folder.load(folder.agent), folder.load(folder.arena), folder.load(folder.history, unpickle))
+        folder = RunFolder(path or DEFAULT_PATH)
+        files = (folder.agent, pickling.load), (folder.arena, pickling.load)
+        history = (folder.history, mapped_pickle.load if mmap else pickling.load)
+        agent, arena, recorded = load_together(
+            [partial(_load_one, folder, target, unpickle) for target, unpickle in (*files, history)]
+        )
         if all(value is None for value in self.fields.values()):
             self.load_params(folder.path)
-        return results
+        return agent, arena, recorded
 
     def show_logs(self, path: str | Path | None = None, log_type: str = "error") -> None:
         """Print a log of a run.
@@ -299,6 +305,10 @@ class SingleSim:
         print_log(RunFolder(path or DEFAULT_PATH), log_type)
 
 
+def _load_one(folder: RunFolder, target: Path, unpickle: Callable[..., Any], classes: Classes) -> Any:
+    return folder.load(target, partial(unpickle, classes=classes))
+
+
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
@@ -313,10 +323,10 @@ def _same(one: Any, other: Any) -> bool:
 
 def _unpicklable(value: Any, name: str) -> str:
     """Return the name of the innermost part that cannot be pickled, e.g. ``agent_params['policy']``."""
-    import cloudpickle
+    from ..disk.pickling import dumps
 
     try:
-        cloudpickle.dumps(value)
+        dumps(value)
     except Exception:
         if isinstance(value, Mapping):
             items = [(item, f"{name}[{key!r}]" if name else str(key)) for key, item in value.items()]

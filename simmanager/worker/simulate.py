@@ -21,7 +21,9 @@ from ..disk.files import read_regular
 from ..disk.pickling import dump, loads
 from ..disk.run_folder import RESULTS, RunFolder
 from ..disk.summary import model_arrays, write_summary
+from ..disk.travelling import Classes
 from .checkpoint_store import CheckpointStore
+from .child_pickling import code_reaches_children
 from .process_group import end_if_forked
 from .seeding import seed_everything
 from .task import Task
@@ -36,12 +38,17 @@ def simulate(folder: RunFolder, task: Task, run: CurrentRun, loaded: Callable[[b
         What the metrics gave.
     """
     _say("---> Loading the simulation")
-    content = read_recipe(Path(task.recipe))
-    recipe = load_recipe(Path(task.recipe), content)
+    content, classes = read_recipe(Path(task.recipe)), Classes()
+    recipe = load_recipe(Path(task.recipe), content, classes)
     if loaded is not None:
         loaded(content)
     folder.write_bytes("param.dict", content)
-    run.checkpoints = CheckpointStore(folder, task.checkpoint_every_s, content)
+    run.checkpoints = CheckpointStore(folder, task.checkpoint_every_s, content, classes)
+    with code_reaches_children():
+        return _simulate(folder, task, recipe)
+
+
+def _simulate(folder: RunFolder, task: Task, recipe: dict[str, Any]) -> Measured:
     seed_everything(task.seed)
     process = os.getpid()
     _say("---> Initializing models")
@@ -78,8 +85,10 @@ def read_recipe(path: Path) -> bytes:
         raise SimulationError(f"The recipe of the simulation cannot be read: {path} ({error.strerror}).") from None
 
 
-def load_recipe(path: Path, content: bytes | None = None) -> dict[str, Any]:
+def load_recipe(path: Path, content: bytes | None = None, classes: Classes | None = None) -> dict[str, Any]:
     """Unpickle a recipe. This runs code from the file: only for your own folders.
+
+    Its code is made anew: what one run does to it, another does not see, nor does the session that wrote it.
 
     Raises
     ------
@@ -88,7 +97,7 @@ def load_recipe(path: Path, content: bytes | None = None) -> dict[str, Any]:
     """
     try:
         with loading("A module of this simulation"):
-            recipe = loads(read_recipe(path) if content is None else content)
+            recipe = loads(read_recipe(path) if content is None else content, classes)
     except SimulationError:
         raise
     except (ImportError, AttributeError):

@@ -1,0 +1,130 @@
+"""A pickler that takes along what a worker cannot import: the code of scripts, notebooks and batch files.
+
+Imported late: cloudpickle takes a while.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.machinery
+import sys
+import types
+import typing
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from cloudpickle import cloudpickle
+
+from .travelling import label_of
+
+#: Makers of things that pickle knows by their names only.
+_NAMED = tuple(
+    getattr(typing, name) for name in ("NewType", "ParamSpec", "TypeVarTuple", "TypeAliasType") if hasattr(typing, name)
+)
+
+#: What makes a class that travels.
+_MAKERS = (cloudpickle._make_skeleton_class, cloudpickle._make_skeleton_enum)
+
+#: Forms of ``__slots__`` that can be read twice.
+_SLOTS = (str, tuple, list, dict)
+
+
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """cloudpickle's pickler, with what it cannot pickle or would pickle by a name that nobody can import.
+
+    A class is written without the random number by which cloudpickle finds it again: whoever loads it, be it with plain
+    ``pickle.load``, makes a new one and leaves those that are there alone; and the same class gives the same bytes.
+
+    Parameters
+    ----------
+    file : binary file
+        Where it goes.
+    """
+
+    def __init__(self, file: BinaryIO, protocol: int = 5) -> None:
+        super().__init__(file, protocol=protocol)
+        #: The classes that were taken along, by their labels.
+        self.classes: dict[str, type] = {}
+
+    def reducer_override(self, thing: Any) -> Any:
+        """Return how a thing is taken apart, or NotImplemented: as it says itself."""
+        if isinstance(thing, type):
+            reduced = super().reducer_override(thing)
+            if reduced is NotImplemented and is_gone(thing.__module__):
+                reduced = cloudpickle._dynamic_class_reduce(thing)
+            return self._with_label(thing, reduced)
+        if isinstance(thing, types.FunctionType):
+            if _dispatches(thing) and travels(thing):
+                return _singledispatch, (thing.__wrapped__, list(thing.registry.items()))  # type: ignore[attr-defined]
+            reduced = super().reducer_override(thing)
+            if reduced is NotImplemented and is_gone(thing.__module__):
+                return self._dynamic_function_reduce(thing)
+            return reduced
+        if isinstance(thing, functools._lru_cache_wrapper) and travels(thing):
+            state = {name: value for name, value in vars(thing).items() if name != "cache_parameters"}
+            return _lru_cache, (thing.__wrapped__, *thing.cache_parameters().values()), state
+        if type(thing) is functools.cached_property:  # before Python 3.12 it holds a lock
+            state = {name: value for name, value in vars(thing).items() if name not in ("func", "lock")}
+            return functools.cached_property, (thing.func,), state
+        if isinstance(thing, typing.TypeVar) and travels(thing):
+            return cloudpickle._make_typevar, (*cloudpickle._decompose_typevar(thing)[:-1], None)
+        if isinstance(thing, _NAMED) and travels(thing):
+            return _taken_apart(thing)
+        return super().reducer_override(thing)
+
+    def _with_label(self, kind: type, reduced: Any) -> Any:
+        if reduced is NotImplemented or reduced[0] not in _MAKERS:
+            return reduced
+        label = label_of(kind, self.classes)
+        self.classes[label] = kind
+        extra = {"label": label, "qualname": "".join(kind.__qualname__)}
+        arguments = list(reduced[1][:-2])
+        if reduced[0] is cloudpickle._make_skeleton_class and isinstance(slots := vars(kind).get("__slots__"), _SLOTS):
+            arguments[3] = {**arguments[3], "__slots__": slots}  # or its objects would have a dict beside them
+        return (reduced[0], (*arguments, None, extra), *reduced[2:])
+
+
+def has_a_name(thing: Any) -> bool:
+    """Return whether pickle knows a thing by its module and name, unless it is taken along by value."""
+    if isinstance(thing, (type, types.FunctionType, functools._lru_cache_wrapper, typing.TypeVar, *_NAMED)):
+        return getattr(thing, "__module__", None) != "builtins"
+    return False
+
+
+def travels(thing: Any) -> bool:
+    """Return whether a class, function or other thing with a name must be taken along by value."""
+    found = cloudpickle._lookup_module_and_qualname(thing)
+    return found is None or cloudpickle._is_registered_pickle_by_value(found[0]) or is_gone(found[0].__name__)
+
+
+def is_gone(name: Any) -> bool:
+    """Return whether a module exists in this process only, as that of ``runpy.run_path``."""
+    module = sys.modules.get(name)
+    if module is None or getattr(module, "__spec__", None) is not None or "." in name:
+        return False
+    return importlib.machinery.PathFinder.find_spec(name) is None
+
+
+def _dispatches(function: Any) -> bool:
+    """Return whether it is a generic function of ``functools.singledispatch``."""
+    return all(hasattr(function, name) for name in ("registry", "dispatch", "register", "__wrapped__"))
+
+
+def _singledispatch(function: Callable[..., Any], others: list[tuple[type, Callable[..., Any]]]) -> Any:
+    dispatching = functools.singledispatch(function)
+    for kind, implementation in others:
+        dispatching.register(kind, implementation)
+    return dispatching
+
+
+def _lru_cache(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
+    return functools.lru_cache(maxsize, typed)(function)
+
+
+def _taken_apart(thing: Any) -> tuple[Any, ...]:
+    if isinstance(thing, typing.NewType):
+        return typing.NewType, (thing.__name__, thing.__supertype__), {"__module__": thing.__module__}
+    if hasattr(thing, "__value__"):
+        return type(thing), (thing.__name__, thing.__value__)
+    return type(thing), (thing.__name__,)
+
