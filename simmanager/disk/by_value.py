@@ -70,17 +70,22 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return cloudpickle._make_typevar, (*cloudpickle._decompose_typevar(thing)[:-1], None)
         if isinstance(thing, _NAMED) and travels(thing):
             return _taken_apart(thing)
+        if _may_be_a_sentinel(thing) and (place := _place_of(thing)) is not None:
+            return getattr, place
         return super().reducer_override(thing)
 
     def _with_label(self, kind: type, reduced: Any) -> Any:
         if reduced is NotImplemented or reduced[0] not in _MAKERS:
             return reduced
+        reduced[2][0].pop("__slotnames__", None)  # a note that pickle makes when it first meets an object
         label = label_of(kind, self.classes)
         self.classes[label] = kind
         extra = {"label": label, "qualname": "".join(kind.__qualname__)}
         arguments = list(reduced[1][:-2])
         if reduced[0] is cloudpickle._make_skeleton_class and isinstance(slots := vars(kind).get("__slots__"), _SLOTS):
             arguments[3] = {**arguments[3], "__slots__": slots}  # or its objects would have a dict beside them
+            if issubclass(kind, tuple):  # typing.NamedTuple makes the slots itself
+                arguments[2] = kind.__bases__
         return (reduced[0], (*arguments, None, extra), *reduced[2:])
 
 
@@ -103,6 +108,42 @@ def is_gone(name: Any) -> bool:
     if module is None or getattr(module, "__spec__", None) is not None or "." in name:
         return False
     return importlib.machinery.PathFinder.find_spec(name) is None
+
+
+def _may_be_a_sentinel(thing: Any) -> bool:
+    """Return whether nothing tells an object from others of its class but which one it is: ``MISSING = object()``."""
+    kind = type(thing)
+    plain = kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__
+    return plain and kind.__eq__ is object.__eq__ and not getattr(thing, "__dict__", None) and not _slots_of(kind)
+
+
+def _slots_of(kind: type) -> bool:
+    return any(vars(base).get("__slots__") for base in kind.__mro__)
+
+
+#: Number of modules when this was filled; sentinel by its id -> module and name.
+_places: tuple[int, dict[int, tuple[types.ModuleType, str]]] = (-1, {})
+
+
+def _place_of(thing: Any) -> tuple[types.ModuleType, str] | None:
+    """Return the module, one that a worker can import, and the name under which it has an object."""
+    global _places
+    if _places[0] != len(sys.modules):
+        found: dict[int, tuple[types.ModuleType, str]] = {}
+        for module in list(sys.modules.values()):
+            if isinstance(module, types.ModuleType) and not _is_the_users(module):
+                for name, value in list(vars(module).items()):
+                    if _may_be_a_sentinel(value):
+                        found.setdefault(id(value), (module, name))
+        _places = (len(sys.modules), found)
+    place = _places[1].get(id(thing))
+    return place if place is not None and vars(place[0]).get(place[1]) is thing else None
+
+
+def _is_the_users(module: types.ModuleType) -> bool:
+    """Return whether a module is one whose code travels by value."""
+    name = module.__name__
+    return name in ("__main__", "__mp_main__") or cloudpickle._is_registered_pickle_by_value(module) or is_gone(name)
 
 
 def _dispatches(function: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 import functools
 import types
 import typing
@@ -24,7 +26,7 @@ _CODE = (
 )
 
 #: What differs between two classes of the same code.
-_NO_CONTENT = ("__firstlineno__", "__static_attributes__", "__dict__", "__weakref__")
+_NO_CONTENT = ("__firstlineno__", "__static_attributes__", "__slotnames__", "__dict__", "__weakref__")
 
 #: Wrappers, and what they hold.
 _WRAPPERS: dict[type, tuple[str, ...]] = {
@@ -36,8 +38,13 @@ _WRAPPERS: dict[type, tuple[str, ...]] = {
     functools.cached_property: ("func", "attrname"),
     functools.singledispatchmethod: ("func", "dispatcher"),
     functools._lru_cache_wrapper: ("__wrapped__",),
+    dataclasses.Field: tuple(name for name in dataclasses.Field.__slots__ if name != "__weakref__"),
+    dataclasses._DataclassParams: ("init", "repr", "eq", "order", "unsafe_hash", "frozen"),  # type: ignore[attr-defined]
     typing.TypeVar: ("__name__", "__bound__", "__constraints__", "__covariant__", "__contravariant__"),
 }
+
+#: What gives the field of a named tuple.
+_TupleGetter = type(collections.namedtuple("_Named", "x").x)  # type: ignore[attr-defined]
 
 
 def same_class_content(content: Mapping[str, Any], live: type) -> bool:
@@ -57,15 +64,10 @@ class _Comparison:
         self._begun: dict[tuple[int, int], tuple[Any, Any]] = {}
 
     def of_class(self, content: Mapping[str, Any], live: type) -> bool:
-        from cloudpickle import cloudpickle
-
         try:
-            extract = cloudpickle._enum_getstate if issubclass(live, Enum) else cloudpickle._class_getstate
-            there = extract(live)[0]
+            return self.of_mappings(_named(content), _named(_content_of(live)))
         except Exception:
             return False
-        one, other = ({k: v for k, v in each.items() if k not in _NO_CONTENT} for each in (content, there))
-        return self.of_mappings(one, other)
 
     def of(self, one: Any, other: Any) -> bool:
         if one is other:
@@ -85,6 +87,8 @@ class _Comparison:
             return self.of(_content(one), _content(other))
         if isinstance(one, type):
             return self._of_classes(one, other)
+        if isinstance(one, _TupleGetter):
+            return self.of(one.__reduce__(), other.__reduce__())
         if type(one) in _WRAPPERS:
             return all(self.of(getattr(one, n, None), getattr(other, n, None)) for n in _WRAPPERS[type(one)])
         return self._of_values(one, other)
@@ -103,12 +107,9 @@ class _Comparison:
         ) and self.of_mappings(ours, theirs)
 
     def _of_classes(self, one: type, other: type) -> bool:
-        from cloudpickle import cloudpickle
-
         names = ("__name__", "__module__", "__bases__")
-        return all(self.of(getattr(one, name), getattr(other, name)) for name in names) and self.of_class(
-            cloudpickle._class_getstate(one)[0], other
-        )
+        same_names = all(self.of(getattr(one, name), getattr(other, name)) for name in names)
+        return same_names and self.of_class(_content_of(one), other)
 
     def _of_values(self, one: Any, other: Any) -> bool:
         if isinstance(one, dict):
@@ -126,6 +127,19 @@ class _Comparison:
             return has_equality and bool(one == other or (one != one and other != other))
         except Exception:
             return False
+
+
+def _content_of(kind: type) -> Mapping[str, Any]:
+    """Return the attributes of a class that cloudpickle takes along."""
+    from cloudpickle import cloudpickle
+
+    extract = cloudpickle._enum_getstate if issubclass(kind, Enum) else cloudpickle._class_getstate
+    content: Mapping[str, Any] = extract(kind)[0]
+    return content
+
+
+def _named(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in _NO_CONTENT}
 
 
 def _content(cell: types.CellType) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 #: How often results are loaded until each class is either live or made anew; then all are made anew.
-_PASSES = 4
+_PASSES = 5
 
 #: Class that came out of a pickle -> the name under which it travels on.
 _labels: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
@@ -63,8 +63,8 @@ class Classes:
         self._live, self._refused, self._restores_data = live, frozenset(refused), restores_data
         #: Classes that were made and wait for their methods, by their ids.
         self._unfinished: dict[int, type] = {}
-        #: Label -> a live class that was taken.
-        self._taken: dict[str, type] = {}
+        #: Live classes that were taken, by their ids: label.
+        self._taken: dict[int, str] = {}
         #: What the pickle said about these: label, class, what it should be.
         self._claims: list[tuple[str, type, Any]] = []
 
@@ -98,7 +98,7 @@ class Classes:
         return self._choose(
             (extra or {}).get("label", tracker),
             _live_class(module, qualname),
-            lambda live: type(live) is metaclass and _same_bases(live, bases),
+            lambda live: type(live) is metaclass and _same_bases(live, bases) and _same_slots(live, attributes),
             lambda: _make_skeleton_class(metaclass, name, bases, attributes, None, None),
             qualname,
         )
@@ -121,9 +121,10 @@ class Classes:
     ) -> type:
         if label in self._classes:
             return self._classes[label]
-        if self._live and live is not None and label is not None and label not in self._refused and fits(live):
+        free = self._live and live is not None and id(live) not in self._taken
+        if free and label is not None and label not in self._refused and fits(live):
             kind: type = live
-            self._taken[label] = kind
+            self._taken[id(live)] = label
         else:
             kind = make()
             kind.__qualname__ = qualname
@@ -143,8 +144,8 @@ class Classes:
             for name, value in state[0].items():
                 if _is_data(name, value):
                     setattr(kind, name, value)
-        else:
-            self._claims += [(label, kind, state[0]) for label, taken in self._taken.items() if taken is kind]
+        elif (label := self._taken.get(id(kind))) is not None:
+            self._claims.append((label, kind, state[0]))
         return kind
 
     def differing(self) -> set[str]:
@@ -186,7 +187,11 @@ def _live_class(module: str, qualname: str) -> Any:
 def _same_bases(live: Any, bases: Any) -> bool:
     from .same_code import same
 
-    return same(tuple(vars(live).get("__orig_bases__", live.__bases__)), tuple(bases))
+    return any(same(tuple(own), tuple(bases)) for own in (live.__bases__, vars(live).get("__orig_bases__", ())))
+
+
+def _same_slots(live: type, attributes: Mapping[str, Any]) -> bool:
+    return "__slots__" not in vars(live) or vars(live)["__slots__"] == attributes.get("__slots__")
 
 
 def _same_members(live: Any, members: dict[str, Any]) -> bool:
