@@ -8,14 +8,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..base.checks import check_integer
-from ..base.errors import BatchDamaged, BatchExists, BatchNotFound, BatchNotWritable, SimManagerError, SimulationError
+from ..base.errors import (
+    BatchDamaged,
+    BatchExists,
+    BatchNotFound,
+    BatchNotWritable,
+    ParameterTypeError,
+    RecipeError,
+    SimManagerError,
+    SimulationError,
+)
 from ..disk.batch_folder import BatchFolder
 from ..disk.manifest import Manifest, check_name
+from ..disk.recipe import pickle_recipe
 from ..disk.run_folder import RunFolder
 from ..simulation.single_sim import SingleSim
 
 #: Names in a batch folder that no simulation may have.
-_RESERVED = ("manager.json", "batch.lock", "stop.request", "starts.log", "simulation.params", "figures", "report.html")
+_RESERVED = ("manager.json", "setup.pkl", "batch.lock", "stop.request", "starts.log", "simulation.params", "figures", "report.html")
 
 
 def check_runs(runs_per_sim: Any) -> int:
@@ -69,7 +79,32 @@ def pickled(simulations: Iterable[SingleSim]) -> dict[str, bytes]:
     return {str(simulation.simulation_id): simulation.recipe() for simulation in simulations}
 
 
-def make_batch_folder(folder: BatchFolder, recipes: Mapping[str, bytes], manifest: Manifest) -> None:
+def check_setup(setup: Any) -> Any:
+    """Return the set-up function of a batch, or None, if it can be called, else raise `ParameterTypeError`."""
+    if setup is not None and not callable(setup):
+        raise ParameterTypeError(f"setup must be a function without arguments, not {setup!r}.")
+    return setup
+
+
+def pickled_setup(setup: Any) -> bytes | None:
+    """Return the set-up function of a batch pickled.
+
+    Raises
+    ------
+    RecipeError
+        It cannot be pickled, or a worker could not load it.
+    """
+    if setup is None:
+        return None
+    try:
+        return pickle_recipe(setup)
+    except Exception as error:
+        raise RecipeError(f"The setup function cannot be given to the workers: {error}") from error
+
+
+def make_batch_folder(
+    folder: BatchFolder, recipes: Mapping[str, bytes], manifest: Manifest, setup: bytes | None = None
+) -> None:
     """Write recipes, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
 
     Raises
@@ -84,6 +119,7 @@ def make_batch_folder(folder: BatchFolder, recipes: Mapping[str, bytes], manifes
     try:
         for simulation_id, content in recipes.items():
             folder.write_recipe(simulation_id, content)
+        folder.write_setup(setup)
         folder.write_manifest(manifest)
     except OSError as error:
         if isinstance(error, SimManagerError):
@@ -139,6 +175,7 @@ def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
         folder.starts_file.unlink(missing_ok=True)
+        folder.setup_file.unlink(missing_ok=True)
         folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again
 
 

@@ -126,10 +126,22 @@ class BatchFolder:
         folder.mkdir(exist_ok=True)
         RunFolder(folder).write_bytes(self.recipe(simulation_id).name, content)
 
+    @property
+    def setup_file(self) -> Path:
+        """The pickled function that each worker calls before its first run, if there is one."""
+        return self.path / "setup.pkl"
+
+    def write_setup(self, content: bytes | None) -> None:
+        """Write the pickled set-up function, or remove that of an earlier batch."""
+        if content is None:
+            self.setup_file.unlink(missing_ok=True)
+        else:
+            RunFolder(self.path).write_bytes(self.setup_file.name, content)
+
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
-            if entry.name == self.lock_file.name or entry.name.startswith(SCRATCH):
+            if entry.name in (self.lock_file.name, self.setup_file.name) or entry.name.startswith(SCRATCH):
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False

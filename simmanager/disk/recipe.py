@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ class UnusableRecipe(SimManagerError, ValueError):
     """A recipe can be pickled, but a worker could not load it; the message says why, without the simulation's name."""
 
 
-def pickle_recipe(fields: Mapping[str, Any]) -> bytes:
-    """Return the fields of a simulation pickled, as a worker loads them.
+def pickle_recipe(thing: Any) -> bytes:
+    """Return the fields of a simulation, or a function, pickled as a worker loads them.
 
     They are loaded once, with the classes of this process, none of which is made or changed by it.
 
@@ -33,7 +32,7 @@ def pickle_recipe(fields: Mapping[str, Any]) -> bytes:
 
     file = io.BytesIO()
     pickler = Pickler(file, protocol=5)
-    pickler.dump(dict(fields))
+    pickler.dump(thing)
     content = file.getvalue()
     try:
         _Trial(io.BytesIO(content), Classes(pickler.classes)).load()

@@ -285,7 +285,11 @@ def execute_there(batch: _Batch, job: Job, world: _World) -> dict[str, Any]:
     if seen := _what_is_seen(batch):
         return as_plain(Outcome("", seen))
     settings = WorkerSettings(
-        job.options.threads_per_run, sys_path=tuple(world.sys_path), cwd=world.cwd, argv=tuple(world.argv)
+        job.options.threads_per_run,
+        sys_path=tuple(world.sys_path),
+        cwd=world.cwd,
+        argv=tuple(world.argv),
+        flags=tuple(job.task.session.get("flags", ())),
     )
     with _slots(settings, job.options.slot_env or ()) as slots:
         return as_plain(supervise(job, slots, _StopRequest(batch.path)))

@@ -8,10 +8,11 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import SimManagerError
 from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of
@@ -26,6 +27,8 @@ from ..status.status import BatchStatus, RunStatus, mean_durations
 from ..status.tree import console, headline
 from ..worker.attempt import execute_run
 from ..worker.capture import errors_to_log
+from ..worker.preparation import call_setup
+from ..worker.session import session_of
 from ..worker.task import EXECUTABLE, Outcome, Task
 from .events import Announcer, Event
 from .executor import Executor
@@ -84,7 +87,7 @@ def run_batch(
     tasks = make_tasks(folder, due, options, execute)
     progress = Progress(len(tasks), shown=show)
     announcer = Announcer(options.on_event)
-    executor = None if in_process or not tasks else _executor(folder, n_jobs, options)
+    executor = None if in_process or not tasks else _executor(folder, n_jobs, options, tasks[0].session)
     n_jobs = 1 if executor is None else executor.n_jobs
     if show:
         _announce(folder, before, tasks, n_jobs, progress)
@@ -93,6 +96,8 @@ def run_batch(
         if executor is not None:
             _run_on_slots(folder, _queue(tasks, before), executor, progress, announcer)
         else:
+            if tasks and (setup := tasks[0].session.get("setup")):
+                call_setup(Path(setup))
             for task in tasks:
                 _run_here(task, progress, announcer)
     finally:
@@ -100,7 +105,9 @@ def run_batch(
     return finish(folder, progress, show=show and bool(tasks))
 
 
-def _executor(folder: BatchFolder, n_jobs: int, options: RunOptions) -> Executor | DaskExecutor:
+def _executor(
+    folder: BatchFolder, n_jobs: int, options: RunOptions, session: Mapping[str, Any]
+) -> Executor | DaskExecutor:
     """Return what executes the runs: slots of this machine, or a Dask cluster, if one is asked for or active."""
     if options.backend == "dask":
         from .dask_executor import DaskExecutor
@@ -111,7 +118,7 @@ def _executor(folder: BatchFolder, n_jobs: int, options: RunOptions) -> Executor
 
         if (client := active_client()) is not None:
             return DaskExecutor(folder, n_jobs, options, client)
-    return Executor(n_jobs, options)
+    return Executor(n_jobs, options, flags=session.get("flags", ()))
 
 
 def _announce_end(folder: BatchFolder, announcer: Announcer) -> None:
@@ -130,6 +137,7 @@ def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, e
         for entry in manifest.simulations
     }
     recipes = {name: str(folder.recipe(name)) for name in provenance}
+    sessions = {name: session_of(folder, manifest.provenance, name) for name in provenance}
     tasks = []
     for run in due:
         seed = run.seed if run.seed is not None else 0
@@ -143,6 +151,7 @@ def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, e
                 checkpoint_every_s=options.checkpoint_every_s,
                 durable=options.durable,
                 provenance=provenance[run.simulation_id],
+                session=sessions[run.simulation_id],
             )
         )
     return tasks

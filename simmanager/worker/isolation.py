@@ -167,6 +167,10 @@ class Baseline:
         self.changed = False
         self._known: set[bytes] = set()
 
+    def prepared(self) -> None:
+        """Take over what the worker has set up before its first run, for all runs."""
+        self._snapshot = Snapshot()
+
     def loaded(self, recipe: bytes) -> None:
         """Take over what loading a recipe has changed; its modules are imported only once."""
         if recipe in self._known:

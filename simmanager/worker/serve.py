@@ -102,18 +102,27 @@ def main() -> None:
     from .attempt import execute_run
     from .isolation import Baseline
     from .memory import memory_at_start
+    from .preparation import Preparation
     from .process_group import become_subreaper, left_behind
     from .task import NOT_STARTED, as_plain, as_tasks
 
     become_subreaper()
-    baseline = Baseline()
+    baseline, preparation = Baseline(), Preparation()
     gc.freeze()
     if not channel.send({"ready": os.getpid(), **memory_at_start()}):
         return
     while (message := channel.receive()) is not None:
         tasks = as_tasks(message)
+        session = tasks[0].session
+        if not preparation.fits(session):
+            channel.send(as_plain(replace(NOT_STARTED, leftovers="what another session had set up")))
+            return
         while tasks:
-            outcome, error = execute_run(tasks.pop(0), loaded=baseline.loaded)
+            outcome, error = execute_run(
+                tasks.pop(0),
+                loaded=baseline.loaded,
+                prepare=lambda: baseline.prepared() if preparation.make(session) else None,  # noqa: B023
+            )
             del error
             baseline.restore()
             if (outcome.duration_s or 0) > _SHORT_S:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..disk.batch_folder import BatchFolder
 from .session_settings import settings_now
 
 #: Under this name in the provenance of manager.json.
@@ -61,13 +62,24 @@ def recorded(simulation_ids: Iterable[str], before: Mapping[str, Any] | None = N
     return {KEY: {"known": known, "of": {**kept["of"], **dict.fromkeys(simulation_ids, known.index(now))}}}
 
 
-def session_of(provenance: Mapping[str, Any], simulation_id: str) -> dict[str, Any]:
-    """Return the session that made a simulation, {} if nothing is known of it."""
+def session_of(folder: BatchFolder, provenance: Mapping[str, Any], simulation_id: str) -> dict[str, Any]:
+    """Return the session that made a simulation, with the set-up function of the batch; {} if nothing is known.
+
+    Parameters
+    ----------
+    folder : BatchFolder
+        The batch.
+    provenance : mapping
+        What its manager.json says.
+    simulation_id : str
+        Which simulation.
+    """
+    setup = {"setup": str(folder.setup_file)} if folder.setup_file.is_file() else {}
     kept = _kept(provenance)
     number = kept["of"].get(simulation_id)
     in_range = isinstance(number, int) and 0 <= number < len(kept["known"])
     session = kept["known"][number] if in_range else {}
-    return dict(session) if isinstance(session, Mapping) else {}
+    return {**session, **setup} if isinstance(session, Mapping) else setup
 
 
 def _kept(provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,14 @@ from .seeding import seed_everything
 from .task import Task
 
 
-def simulate(folder: RunFolder, task: Task, run: CurrentRun, loaded: Callable[[bytes], None] | None = None) -> Measured:
+def simulate(
+    folder: RunFolder,
+    task: Task,
+    run: CurrentRun,
+    *,
+    loaded: Callable[[bytes], None] | None = None,
+    prepare: Callable[[], object] | None = None,
+) -> Measured:
     """Load the recipe, build agent and arena, train, save, measure. Raises whatever goes wrong.
 
     Returns
@@ -38,6 +45,8 @@ def simulate(folder: RunFolder, task: Task, run: CurrentRun, loaded: Callable[[b
         What the metrics gave.
     """
     _say("---> Loading the simulation")
+    if prepare is not None:
+        prepare()
     content, classes = read_recipe(Path(task.recipe)), Classes()
     recipe = load_recipe(Path(task.recipe), content, classes)
     if loaded is not None:
