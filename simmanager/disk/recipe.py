@@ -74,7 +74,17 @@ def _is_of_a_script(module: str) -> bool:
 
     parts = module.split(".")
     by_value = list_registry_pickle_by_value()
-    return module == "__main__" or any(".".join(parts[: i + 1]) in by_value for i in range(len(parts))) or is_gone(module)
+    travels = module == "__main__" or any(".".join(parts[: i + 1]) in by_value for i in range(len(parts)))
+    return travels or is_gone(module) or _is_the_script_again(module)
+
+
+def _is_the_script_again(module: str) -> bool:
+    """Return whether a module is a second copy of the script: another module has imported it by its name."""
+    main, other = sys.modules.get("__main__"), sys.modules.get(module)
+    files = [getattr(each, "__file__", None) for each in (main, other)]
+    if "." in module or getattr(main, "__spec__", None) is not None or None in files:
+        return False
+    return Path(str(files[0])).resolve() == Path(str(files[1])).resolve()
 
 
 def _shown(module: str) -> str:

@@ -126,7 +126,7 @@ def _imported(namespace: ModuleType) -> Iterator[str]:
     names += [value.__name__ for value in list(vars(namespace).values()) if isinstance(value, ModuleType)]
     for name in names:
         module = sys.modules.get(name)
-        known = name.partition(".")[0] not in ("simmanager", "__main__", "__future__", "__mp_main__")
+        known = name.partition(".")[0] not in ("simmanager", "builtins", "__main__", "__future__", "__mp_main__")
         if known and getattr(module, "__spec__", None) is not None and not _is_by_value(name):
             yield name
 
