@@ -65,10 +65,11 @@ def read_batch_file(path: Path | str) -> BatchPlan:
     Notes
     -----
     A file has the fields ``manager_id``, ``runs_per_sim``, ``seed``, ``setup`` (``"module:function"``, called once in
-    each worker), ``options`` (the keywords of ``run_all``) and ``simulations``, a list of tables. Each of these has the fields of `SingleSim`, classes, loop and metrics as
-    ``"module:name"``; ``default = "stachenfeld_in_2d"`` takes what it does not say from ``default_simulation``, and
-    ``sweep`` holds what `sweep` takes: parameters with their values, and ``mode``, ``n`` and ``seed``. Drawn values are
-    written as ``{distribution = "loguniform", a = 1e-4, b = 1e-1}``, by their names in ``scipy.stats``.
+    each worker), ``options`` (the keywords of ``run_all``) and ``simulations``, a list of tables. Each of these has
+    the fields of `SingleSim`, classes, loop and metrics as ``"module:name"``; ``default = "stachenfeld_in_2d"`` takes
+    what it does not say from ``default_simulation``, and ``sweep`` holds what `sweep` takes: parameters with their
+    values, and ``mode``, ``n`` and ``seed``. Drawn values are written as ``{distribution = "loguniform", a = 1e-4, b
+    = 1e-1}``, by their names in ``scipy.stats``.
     """
     path = Path(path)
     document = read_document(path)

@@ -25,7 +25,16 @@ from ..disk.run_folder import RunFolder
 from ..simulation.single_sim import SingleSim
 
 #: Names in a batch folder that no simulation may have.
-_RESERVED = ("manager.json", "setup.pkl", "batch.lock", "stop.request", "starts.log", "simulation.params", "figures", "report.html")
+_RESERVED = (
+    "manager.json",
+    "setup.pkl",
+    "batch.lock",
+    "stop.request",
+    "starts.log",
+    "simulation.params",
+    "figures",
+    "report.html",
+)
 
 
 def check_runs(runs_per_sim: Any) -> int:

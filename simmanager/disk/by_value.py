@@ -11,7 +11,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 from cloudpickle import cloudpickle
 
@@ -29,6 +29,13 @@ _MAKERS = (cloudpickle._make_skeleton_class, cloudpickle._make_skeleton_enum)
 _SLOTS = (str, tuple, list, dict)
 
 
+class Writable(Protocol):
+    """Where a pickle goes."""
+
+    def write(self, content: Any, /) -> Any:
+        """Take what a pickler writes."""
+
+
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle's pickler, with what it cannot pickle or would pickle by a name that nobody can import.
 
@@ -37,11 +44,11 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     Parameters
     ----------
-    file : binary file
-        Where it goes.
+    file : object
+        With ``write``.
     """
 
-    def __init__(self, file: BinaryIO, protocol: int = 5) -> None:
+    def __init__(self, file: Writable, protocol: int = 5) -> None:
         super().__init__(file, protocol=protocol)
         #: The classes that were taken along, by their labels.
         self.classes: dict[str, type] = {}
@@ -54,25 +61,26 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
                 reduced = cloudpickle._dynamic_class_reduce(thing)
             return self._with_label(thing, reduced)
         if isinstance(thing, types.FunctionType):
-            if _dispatches(thing) and travels(thing):
-                return _singledispatch, (thing.__wrapped__, list(thing.registry.items()))  # type: ignore[attr-defined]
-            reduced = super().reducer_override(thing)
-            if reduced is NotImplemented and is_gone(thing.__module__):
-                return self._dynamic_function_reduce(thing)
-            return reduced
+            return self._of_function(thing)
         if isinstance(thing, functools._lru_cache_wrapper) and travels(thing):
             state = {name: value for name, value in vars(thing).items() if name != "cache_parameters"}
             return _lru_cache, (thing.__wrapped__, *thing.cache_parameters().values()), state
         if type(thing) is functools.cached_property:  # before Python 3.12 it holds a lock
             state = {name: value for name, value in vars(thing).items() if name not in ("func", "lock")}
             return functools.cached_property, (thing.func,), state
-        if isinstance(thing, typing.TypeVar) and travels(thing):
-            return cloudpickle._make_typevar, (*cloudpickle._decompose_typevar(thing)[:-1], None)
-        if isinstance(thing, _NAMED) and travels(thing):
+        if isinstance(thing, (typing.TypeVar, *_NAMED)) and travels(thing):
             return _taken_apart(thing)
         if _may_be_a_sentinel(thing) and (place := _place_of(thing)) is not None:
             return getattr, place
         return super().reducer_override(thing)
+
+    def _of_function(self, function: Any) -> Any:
+        if _dispatches(function) and travels(function):
+            return _singledispatch, (function.__wrapped__, list(function.registry.items()))
+        reduced = super().reducer_override(function)
+        if reduced is NotImplemented and is_gone(function.__module__):
+            return self._dynamic_function_reduce(function)
+        return reduced
 
     def _with_label(self, kind: type, reduced: Any) -> Any:
         if reduced is NotImplemented or reduced[0] not in _MAKERS:
@@ -112,9 +120,13 @@ def is_gone(name: Any) -> bool:
 
 def _may_be_a_sentinel(thing: Any) -> bool:
     """Return whether nothing tells an object from others of its class but which one it is: ``MISSING = object()``."""
-    kind = type(thing)
-    plain = kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__
-    return plain and kind.__eq__ is object.__eq__ and not getattr(thing, "__dict__", None) and not _slots_of(kind)
+    kind: Any = type(thing)
+    if any(getattr(kind, name) is not getattr(object, name) for name in ("__reduce_ex__", "__reduce__", "__eq__")):
+        return False
+    try:
+        return not getattr(thing, "__dict__", None) and not _slots_of(kind)
+    except Exception:  # something that stands for another thing, and looks for it when it is asked
+        return False
 
 
 def _slots_of(kind: type) -> bool:
@@ -163,9 +175,10 @@ def _lru_cache(function: Callable[..., Any], maxsize: int | None, typed: bool) -
 
 
 def _taken_apart(thing: Any) -> tuple[Any, ...]:
+    if isinstance(thing, typing.TypeVar):
+        return cloudpickle._make_typevar, (*cloudpickle._decompose_typevar(thing)[:-1], None)
     if isinstance(thing, typing.NewType):
         return typing.NewType, (thing.__name__, thing.__supertype__), {"__module__": thing.__module__}
     if hasattr(thing, "__value__"):
         return type(thing), (thing.__name__, thing.__value__)
     return type(thing), (thing.__name__,)
-

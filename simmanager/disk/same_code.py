@@ -123,7 +123,8 @@ class _Comparison:
                 plain = not getattr(one.dtype, "hasobject", True) and one.dtype == other.dtype
                 return plain and one.shape == other.shape and one.tobytes() == other.tobytes()
             # Without an equality of its own, it matters which one it is: that in the pickle is another one.
-            has_equality = type(one).__eq__ is not object.__eq__
+            kind: Any = type(one)
+            has_equality = kind.__eq__ is not object.__eq__
             return has_equality and bool(one == other or (one != one and other != other))
         except Exception:
             return False

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.clock import utc_now
-from ..base.errors import BatchNotWritable, PackageMissing, ParameterError
+from ..base.errors import BatchNotWritable, ParameterError
 from ..base.public import public
 from ..base.text import plain
 from ..disk.run_folder import RunFolder
@@ -50,8 +50,6 @@ def render_report(batch: Source, *, refresh_s: int | None = None) -> str:
 
     Raises
     ------
-    PackageMissing
-        jinja2 is not installed; says how to install it.
     BatchNotFound
         There is no batch at that path.
     """
@@ -84,8 +82,6 @@ def write_report(
 
     Raises
     ------
-    PackageMissing
-        jinja2 is not installed; says how to install it.
     BatchNotFound
         There is no batch at that path.
     ParameterError
@@ -177,11 +173,8 @@ def _content(results: Results) -> dict[str, Any]:
 
 def _template() -> Template:
     """Return the template. Whatever is put into it loses its control characters and is escaped."""
-    try:
-        from jinja2 import Environment, StrictUndefined
-        from markupsafe import Markup
-    except ImportError as error:
-        raise PackageMissing("A report needs jinja2. Install it: pip install 'simmanager[report]'") from error
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
 
     def harmless(value: Any) -> Any:
         return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -125,12 +125,9 @@ def named_parameters(sim: SingleSim, group: str) -> list[str]:
 
 
 def takes_any(sim: SingleSim, group: str) -> bool:
-    """Return whether the class or loop of a group may take parameters that it does not name.
-
-    A class that collects the others as ``**unknown`` does so to refuse them, as our own models do.
-    """
+    """Return whether the class or loop of a group may take parameters that it does not name."""
     try:
         parameters = inspect.signature(getattr(sim, GROUPS[group])).parameters.values()
     except (TypeError, ValueError):
         return True
-    return any(p.kind is inspect.Parameter.VAR_KEYWORD and p.name != "unknown" for p in parameters)
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)

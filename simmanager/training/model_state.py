@@ -61,14 +61,6 @@ class ModelState:
         self.__dict__.clear()
         self.__setstate__(saved)
 
-    @classmethod
-    def _known_parameters(cls) -> list[str]:
-        """Return the parameters of the constructor and of those it passes the rest on to."""
-        from ..base.checks import parameter_names
-
-        constructors = [vars(base)["__init__"] for base in cls.__mro__[:-1] if "__init__" in vars(base)]
-        return list(dict.fromkeys(name for function in constructors for name in parameter_names(function)))
-
     def copy(self) -> Self:
         """Return an independent copy, random generator included."""
         return copy.deepcopy(self)

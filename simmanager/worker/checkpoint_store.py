@@ -29,9 +29,7 @@ class CheckpointStore:
         With which the recipe was loaded: what comes from a checkpoint is of the same classes.
     """
 
-    def __init__(
-        self, folder: RunFolder, every_s: float | None, recipe: bytes, classes: Classes | None = None
-    ) -> None:
+    def __init__(self, folder: RunFolder, every_s: float | None, recipe: bytes, classes: Classes | None = None) -> None:
         self._folder, self._every_s = folder, every_s
         self._recipe, self._classes = recipe, classes or Classes()
         self._next = time.monotonic() + (every_s or 0.0)

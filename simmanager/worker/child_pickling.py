@@ -1,4 +1,4 @@
-"""Processes that a run starts itself (``multiprocessing``, ``ProcessPoolExecutor``) get code of a script by value, too."""
+"""Processes that a run starts itself, with ``multiprocessing`` or ``concurrent.futures``, get code of a script, too."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ def code_reaches_children() -> Iterator[None]:
     if not something_travelled():
         yield
         return
-    from multiprocessing.reduction import ForkingPickler
+    from multiprocessing import reduction
 
+    ForkingPickler: Any = reduction.ForkingPickler
     before = vars(ForkingPickler).get("reducer_override")
     _classes = Classes()
-    ForkingPickler.reducer_override = _reduce  # type: ignore[attr-defined]
+    ForkingPickler.reducer_override = _reduce
     try:
         yield
     finally:
         if before is None:
-            del ForkingPickler.reducer_override  # type: ignore[attr-defined]
+            del ForkingPickler.reducer_override
         else:
-            ForkingPickler.reducer_override = before  # type: ignore[attr-defined]
+            ForkingPickler.reducer_override = before
         _classes = Classes()
 
 
@@ -53,7 +54,7 @@ def _reduce(pickler: Any, thing: Any) -> Any:
 
 def load_in_child(content: bytes) -> Any:
     """Return what a parent or a child has sent; what this process sends back goes the same way."""
-    from multiprocessing.reduction import ForkingPickler
+    from multiprocessing import reduction
 
-    ForkingPickler.reducer_override = _reduce  # type: ignore[attr-defined]
+    vars(reduction)["ForkingPickler"].reducer_override = _reduce
     return loads(content, _classes)

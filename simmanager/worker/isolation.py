@@ -16,6 +16,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from .session_settings import library_settings, use_settings
+
 #: Signals whose handlers a run may change.
 _SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD") if hasattr(signal, name)
@@ -70,6 +72,7 @@ class Snapshot:
         self.limits = _limits()
         self.decimal = _decimal_context()
         self.floating_point, self.printing = self._numpy_errors(), self._numpy_printing()
+        self.libraries = library_settings()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Snapshot) and vars(self) == vars(other)
@@ -146,6 +149,8 @@ class Snapshot:
             numpy.seterr(**self.floating_point)
             if numpy.get_printoptions() != self.printing:
                 numpy.set_printoptions(**self.printing)
+        if self.libraries and library_settings() != self.libraries:
+            use_settings(self.libraries)
         if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
             pyplot.close("all")
 

@@ -96,7 +96,7 @@ def guard_scripts(scripts: Sequence[str]) -> None:
     """Refuse to import these files from now on."""
     _guard.scripts.update({Path(script).stem: script for script in scripts})
     if _guard.scripts and _guard not in sys.meta_path:
-        sys.meta_path.insert(0, _guard)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _guard)
 
 
 def _warn(text: str) -> None:

@@ -102,7 +102,7 @@ def interpreter_flags() -> list[str]:
 
 
 def _users_main() -> ModuleType | None:
-    """Return ``__main__`` if it is a script, a notebook or an interactive session of the user, not an installed tool."""
+    """Return ``__main__`` if it is a script, notebook or interactive session of the user, not an installed tool."""
     main = sys.modules.get("__main__")
     file = getattr(main, "__file__", None)
     if main is None or not file:

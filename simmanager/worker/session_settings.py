@@ -26,6 +26,16 @@ def settings_now() -> dict[str, Any]:
     return found
 
 
+def library_settings() -> dict[str, Any]:
+    """Return those settings of PyTorch and JAX, where they are loaded, that a run may change under the next one."""
+    found = {}
+    for name in ("jax_options", "torch_options"):
+        with suppress(Exception):
+            if value := _KINDS[name][0]():
+                found[name] = value
+    return found
+
+
 def use_settings(settings: Mapping[str, Any]) -> list[str]:
     """Make settings those of this process; return in words which could not be made."""
     failed = []
@@ -57,9 +67,10 @@ def _use_decimal(values: dict[str, Any]) -> None:
 
 
 def _filters() -> list[list[Any]]:
+    filters: Any = warnings.filters
     return [
         [action, _pattern(message), f"{category.__module__}:{category.__qualname__}", _pattern(module), line]
-        for action, message, category, module, line in warnings.filters
+        for action, message, category, module, line in filters
     ]
 
 

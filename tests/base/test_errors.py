@@ -8,7 +8,9 @@ import simmanager
 from simmanager.base import errors
 from simmanager.base.errors import SimManagerError, suggest
 from simmanager.disk import locks
-from simmanager.dispatch import executor, slots
+from simmanager.dispatch import executor, worker_process
+
+pytestmark = pytest.mark.python_versions
 
 
 def all_errors(base=SimManagerError):
@@ -43,7 +45,7 @@ each_error = pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__nam
 
 def test_every_error_that_exists_is_looked_at():
     assert {kind.__name__ for kind in ERRORS} >= set(BUILTINS)
-    assert {slots.WorkerLost, locks.LockHeld} <= set(ERRORS)
+    assert {worker_process.WorkerLost, locks.LockHeld} <= set(ERRORS)
 
 
 @each_error

@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
+from places import ROOT, python_path
 from toys import python, toy_sim
 
 from simmanager import SimulationManager, read_results
@@ -29,7 +30,7 @@ from simmanager.plots import (
 from simmanager.plots.style import PALETTE, STATE_LOOKS, contrasting, drawable, look, shade
 
 NAN, INF = float("nan"), float("inf")
-BASELINE = Path(__file__).parents[1] / "baseline"
+BASELINE = ROOT / "tests" / "baseline"
 
 #: Each figure of `batch` into given axes.
 IN_AXES = {
@@ -145,7 +146,7 @@ def test_pyplot_is_not_even_loaded_when_axes_are_given(batch):
         "[draw(results, Figure().subplots(2, 5)) for draw in IN_PANELS.values()]\n"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
-    done = python(program, batch)
+    done = python(program, batch, environ={"PYTHONPATH": python_path(Path(__file__).parent)})
     assert done.returncode == 0, done.stderr
 
 

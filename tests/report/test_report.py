@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import re
-import sys
 import webbrowser
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from pages import EVIL, EVIL_NAME, Page, make_batch, make_hostile, many_runs
 from toys import toy_sim
 
 from simmanager import OneShot, SimulationManager
-from simmanager.base.errors import BatchNotFound, BatchNotWritable, PackageMissing, ParameterError, SimulationError
+from simmanager.base.errors import BatchNotFound, BatchNotWritable, ParameterError, SimulationError
 from simmanager.cli.main import main
 from simmanager.disk.batch_folder import BatchFolder
 from simmanager.report import page as page_module
@@ -435,15 +434,6 @@ def test_no_batch_no_page(tmp_path):
     with pytest.raises(BatchNotFound):
         SimulationManager([toy_sim()], 1, "unmade").report()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_without_jinja2_the_error_says_how_to_install_it(fresh, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(PackageMissing, match=re.escape("pip install 'simmanager[report]'")):
-        write_report(fresh)
-    assert main(["report", str(fresh)]) == 2
-    assert "simmanager[report]" in capsys.readouterr().err
-    assert not (fresh / "report.html").exists()
 
 
 # On the command line -------------------------------------------------------------------------------------------

@@ -150,7 +150,9 @@ print("shown:", json.dumps(SimulationManager(existing_simulation="b").load_resul
 
 
 def test_simulations_of_two_sessions_are_run_each_as_its_own_session_was():
-    script = BATCH + """
+    script = (
+        BATCH
+        + """
 import sys
 sys.setrecursionlimit({limit})
 def {name}(): return {{"y": sys.getrecursionlimit()}}
@@ -158,11 +160,24 @@ def {name}(): return {{"y": sys.getrecursionlimit()}}
 if __name__ == "__main__":
     {make}
 """
+    )
     first, second = "batch(f).generate_sim_paths()", "manager = SimulationManager(existing_simulation='b')"
-    run(script.replace("{limit}", "4000").replace("{name}", "f").replace("{make}", first).replace("{{", "{").replace("}}", "}"))
+    run(
+        script.replace("{limit}", "4000")
+        .replace("{name}", "f")
+        .replace("{make}", first)
+        .replace("{{", "{")
+        .replace("}}", "}")
+    )
     second += "; manager.add([OneShot(g)]); manager.run_all(1, progress=False); print('shown:', json.dumps("
     second += "[manager.load_results(name, 1)[0]['y'] for name in 'fg']))"
-    shown = run(script.replace("{limit}", "5000").replace("{name}", "g").replace("{make}", second).replace("{{", "{").replace("}}", "}"))
+    shown = run(
+        script.replace("{limit}", "5000")
+        .replace("{name}", "g")
+        .replace("{make}", second)
+        .replace("{{", "{")
+        .replace("}}", "}")
+    )
     assert shown == [[4000, 5000]]
 
 

@@ -338,7 +338,8 @@ def f():
         save_checkpoint({"state": State()})
         os._exit(1)
     step()
-    return {"same": float(isinstance(state["state"], State)), "counter": float(State.counter), "steps": float(len(STEPS))}
+    same = isinstance(state["state"], State)
+    return {"same": float(same), "counter": float(State.counter), "steps": float(len(STEPS))}
 
 if __name__ == "__main__":
     manager = SimulationManager([OneShot(f)], 1, "b")
