@@ -46,10 +46,13 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     ----------
     file : object
         With ``write``.
+    recipe : bool
+        What is pickled is loaded for itself: the labels of its classes depend on nothing that was loaded before.
     """
 
-    def __init__(self, file: Writable, protocol: int = 5) -> None:
+    def __init__(self, file: Writable, protocol: int = 5, *, recipe: bool = False) -> None:
         super().__init__(file, protocol=protocol)
+        self._recipe = recipe
         #: The classes that were taken along, by their labels.
         self.classes: dict[str, type] = {}
 
@@ -86,7 +89,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if reduced is NotImplemented or reduced[0] not in _MAKERS:
             return reduced
         reduced[2][0].pop("__slotnames__", None)  # a note that pickle makes when it first meets an object
-        label = label_of(kind, self.classes)
+        label = label_of(kind, self.classes, unique=not self._recipe)
         self.classes[label] = kind
         extra = {"label": label, "qualname": "".join(kind.__qualname__)}
         arguments = list(reduced[1][:-2])

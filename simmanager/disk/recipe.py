@@ -31,7 +31,7 @@ def pickle_recipe(thing: Any) -> bytes:
     from .by_value import Pickler
 
     file = io.BytesIO()
-    pickler = Pickler(file, protocol=5)
+    pickler = Pickler(file, recipe=True)
     pickler.dump(thing)
     content = file.getvalue()
     try:

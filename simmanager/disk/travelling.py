@@ -22,12 +22,22 @@ def something_travelled() -> bool:
     return _something_travelled
 
 
-def label_of(kind: type, taken: Mapping[str, type]) -> str:
-    """Return the name under which a class travels: the one it came with, else a new one that no other has taken."""
+def label_of(kind: type, taken: Mapping[str, type], *, unique: bool) -> str:
+    """Return the name under which a class travels: the one it came with, else a new one that is not ``taken``.
+
+    Parameters
+    ----------
+    kind : type
+        The class.
+    taken : mapping
+        Label -> class, of this pickle.
+    unique : bool
+        Also none that a class has with which this process has loaded something.
+    """
     known = _labels.get(kind)
     if known is not None and taken.get(known, kind) is kind:
         return known
-    others = {*taken, *_labels.values()}
+    others = {*taken, *(_labels.values() if unique else ())}
     name, number = f"{kind.__module__}.{kind.__qualname__}", 0
     while f"{name}#{number}" in others:
         number += 1

@@ -276,6 +276,14 @@ class SingleSim:
         ------
         ResultsMissing
             The run has no results; says in which state it is.
+
+        Notes
+        -----
+        No class of this process is changed by it. Classes of a script or notebook, which travelled by value, are those
+        of this process (``isinstance`` works, enum members are the same) where these have the same code, and what they
+        read beside it, globals and class attributes, is equal. Otherwise they are made anew, as they were in the run:
+        the same ones for agent, arena and history. Objects that have no equality of their own, such as
+        ``MISSING = object()``, count as different. Classes of modules are those of the module as it is now.
         """
         from ..disk import mapped_pickle, pickling
         from ..disk.travelling import load_together

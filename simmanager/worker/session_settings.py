@@ -21,7 +21,8 @@ def settings_now() -> dict[str, Any]:
     found = {}
     for name, (read, _) in _KINDS.items():
         with suppress(Exception):  # a library of another version
-            if (value := read()) not in (None, {}, []):
+            value = read()
+            if value not in (None, {}, []) and value != _USUAL.get(name):
                 found[name] = value
     return found
 
@@ -154,17 +155,28 @@ _JAX = {
     "jax_debug_nans": False,
     "jax_disable_jit": False,
     "jax_numpy_dtype_promotion": "standard",
-    "jax_threefry_partitionable": None,
+    "jax_threefry_partitionable": True,
 }
+
+#: Options of PyTorch that change numbers, with their defaults.
+_TORCH = {
+    "dtype": "float32",
+    "deterministic": False,
+    "warn_only": False,
+    "matmul": "highest",
+    "cudnn": {"deterministic": False, "benchmark": False, "allow_tf32": True},
+    "grad": True,
+}
+
+#: What is not worth loading a library for that a worker may not need.
+_USUAL = {"jax_options": _JAX, "torch_options": _TORCH}
 
 
 def _jax() -> Any:
     jax = _loaded("jax")
     if jax is None:
         return None
-    now = {name: getattr(jax.config, name) for name in _JAX if hasattr(jax.config, name)}
-    always = {"jax_threefry_partitionable"}  # its default depends on the version
-    return {n: v for n, v in now.items() if n in always or v != _JAX[n]}
+    return {name: getattr(jax.config, name) for name in _JAX if hasattr(jax.config, name)}
 
 
 def _use_jax(values: dict[str, Any]) -> None:
