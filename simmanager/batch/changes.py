@@ -173,7 +173,7 @@ def _commit(
             **manifest.provenance,
             import_path.KEY: path,
             **frozen_code(new_entries, manifest.provenance),
-            **recorded(recipes, manifest.provenance),
+            **(recorded(recipes, manifest.provenance) if recipes else {}),
         }
         folder.write_manifest(replace(manifest, simulations=(*entries, *new.values()), provenance=provenance))
         for simulation in changed:

@@ -40,6 +40,7 @@ _WRAPPERS: dict[type, tuple[str, ...]] = {
     functools._lru_cache_wrapper: ("__wrapped__",),
     dataclasses.Field: tuple(name for name in dataclasses.Field.__slots__ if name != "__weakref__"),
     dataclasses._DataclassParams: ("init", "repr", "eq", "order", "unsafe_hash", "frozen"),  # type: ignore[attr-defined]
+    dataclasses.InitVar: ("type",),
     typing.TypeVar: ("__name__", "__bound__", "__constraints__", "__covariant__", "__contravariant__"),
 }
 

@@ -186,3 +186,85 @@ class Plain:
 )  # fmt: skip
 def test_things_are_the_same_if_their_code_or_value_is(one, other, expected):
     assert same(one, other) is expected
+
+
+KINDS = """
+import abc, collections, dataclasses, enum, functools, typing
+
+class Outer:
+    class Inner(enum.Enum):
+        P = enum.auto()
+        def hello(self): return self.name
+
+class Proto(typing.Protocol):
+    def f(self) -> int: ...
+
+class Impl(Proto):
+    def f(self): return 3
+
+@dataclasses.dataclass(order=True, kw_only=True)
+class Data:
+    a: int = 1
+    b: dataclasses.InitVar[int] = 2
+    c: typing.ClassVar[int] = 3
+    def __post_init__(self, b): self.d = b
+
+class Tagged:
+    def __init_subclass__(cls, tag=None): cls.tag = tag
+
+class Sub(Tagged, tag="t"):
+    pass
+
+class Weak:
+    __slots__ = ("a", "__weakref__")
+
+class Slots(Weak):
+    __slots__ = ("b",)
+
+Named = collections.namedtuple("Named", "x y")
+K, V = typing.TypeVar("K"), typing.TypeVar("V")
+
+class Map(dict, typing.Generic[K, V]):
+    pass
+
+class Parent:
+    def f(self): return 1
+
+class Child(Parent):
+    def f(self): return super().f() + 1
+
+class Problem(Exception):
+    def __init__(self, code):
+        super().__init__(code)
+        self.code = code
+
+class Meta(type):
+    @classmethod
+    def __prepare__(meta, name, bases, **options): return {"made": 1}
+
+class Prepared(metaclass=Meta):
+    pass
+
+class Virtual(abc.ABC):
+    pass
+
+Virtual.register(int)
+
+class Sets:
+    known = frozenset({"a", "b", "c"})
+    def f(self, x="a"): return x in {"a", "b", "c", "d"}
+
+THINGS = [Outer.Inner.P, Impl(), Data(), Sub(), Slots(), Named(1, 2), Map(a=1)]
+THINGS += [Child(), Problem(1), Prepared(), Virtual(), Sets()]
+"""
+
+
+def test_classes_of_every_kind_come_back_as_the_live_ones_and_can_be_made_anew(script):
+    exec(KINDS, vars(script))
+    for thing in script.THINGS:
+        in_worker = loads(pickle_recipe(thing))
+        content = dumps(in_worker)
+        assert type(loaded(content)) is type(thing), "the same as here"
+        anew = loads(content)
+        assert type(anew) is not type(thing) and type(anew).__qualname__ == type(thing).__qualname__
+        assert getattr(anew, "f", bool)() == getattr(thing, "f", bool)()
