@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from .errors import ParameterError, ParameterTypeError, suggest
+from .errors import ParameterError, ParameterTypeError, unknown
 
 
-def refuse_unknown(owner: str, unknown: Mapping[str, Any], known: Iterable[str]) -> None:
-    """Raise if ``unknown`` holds any parameter.
+def refuse_unknown(owner: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Raise if there are any parameters that nobody took.
 
     Parameters
     ----------
     owner : str
         Name of the class or function, for the message.
-    unknown : mapping
-        The keyword arguments that nobody took.
+    given : mapping
+        Their names and values.
     known : iterable of str
         The parameters that exist.
 
@@ -28,11 +28,8 @@ def refuse_unknown(owner: str, unknown: Mapping[str, Any], known: Iterable[str])
     ParameterTypeError
         Names the first unknown parameter, the nearest known one, and all known ones.
     """
-    known = list(known)
-    for name in unknown:
-        raise ParameterTypeError(
-            f"{owner} has no parameter {name!r}.{suggest(name, known)} It takes: {', '.join(known)}."
-        )
+    for name in given:
+        raise ParameterTypeError(unknown(f"{owner} has no parameter", name, known, "It takes"))
 
 
 def parameter_names(function: Any) -> list[str]:

@@ -19,7 +19,7 @@ from ..disk.run_folder import RunFolder
 from ..disk.run_record import draw_seed
 from ..disk.state import RunState
 from ..dispatch.run_batch import run_batch
-from ..dispatch.run_options import check_options, count_jobs
+from ..dispatch.run_options import check_options, count_jobs, lists_options
 from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
 from ..status.status import BatchStatus
@@ -249,6 +249,7 @@ class SimulationManager(BatchView):
 
     # Running it ------------------------------------------------------------------------------------------------
 
+    @lists_options
     def run_all(
         self, n_jobs: int = -1, *, in_process: bool = False, progress: bool = True, **options: Any
     ) -> BatchStatus:
@@ -265,8 +266,7 @@ class SimulationManager(BatchView):
         progress : bool, default True
             Show how far it is.
         **options
-            See `RunOptions`: timeout, retries, retry_errors, memory_limit_mb, fail_fast, fresh_process,
-            threads_per_run, checkpoint_every_s, durable, slot_env, on_event, backend, address.
+            See `RunOptions`: {options}.
 
         Returns
         -------

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.checks import parameter_names
-from ..base.errors import ParameterTypeError, SimulationError, UnknownName, suggest
+from ..base.errors import ParameterTypeError, SimulationError, UnknownName, suggest, unknown
 from .single_sim import SingleSim
 
 #: Parameter group -> the field whose class or function takes its parameters.
@@ -45,7 +45,7 @@ class ParameterPath:
         if not names or not all(names):
             raise SimulationError(f"{text!r} is not of the form agent_params.NAME.")
         if group not in GROUPS:
-            raise UnknownName(f"No parameter group {group!r}.{suggest(group, GROUPS)} There are: {', '.join(GROUPS)}.")
+            raise UnknownName(unknown("No parameter group", group, GROUPS))
         return cls(group, tuple(names))
 
     def __str__(self) -> str:

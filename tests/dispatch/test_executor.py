@@ -169,7 +169,7 @@ def test_the_worker_has_the_import_path_directory_and_arguments_of_the_caller(tm
     assert world["pid"] != os.getpid()
     assert world["session"] == world["pid"] != os.getsid(0)
     assert world["stdin"] == ""
-    assert world["main"].endswith("worker.py")
+    assert world["main"].endswith("worker/__main__.py")
     assert type(manager.load_results(0, 0)[0]) is my_models.Mine
     del sys.modules["my_models"]
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from simmanager import RunFolder, RunState, RunStatus
 from simmanager.base.clock import duration
 from simmanager.base.text import plain
-from simmanager.status import logs, progress_bar, tree
+from simmanager.disk.state_look import LOOKS
+from simmanager.status import logs, progress_bar
 from simmanager.status.logs import print_log
 from simmanager.status.progress_bar import Progress
 from simmanager.status.status import summarise_runs
@@ -170,7 +171,7 @@ def test_a_large_batch_collapses_to_its_simulations():
 
 
 def test_each_state_has_a_colour_of_its_own():
-    assert len(set(tree.COLOURS.values())) == len(RunState)
+    assert len({look.terminal for look in LOOKS.values()}) == len(RunState)
     lines = coloured(batch_of(*(a_run(state, run_id=number) for number, state in enumerate(RunState)))).splitlines()
     codes = {line.split(": ", 1)[1].split(state)[0] for line, state in zip(lines[2:], RunState, strict=False)}
     assert len(codes) == len(RunState)
