@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from toys import TESTS_ON_PATH
+from places import python_path
 
 PARTS = """
 import json
@@ -52,7 +52,7 @@ def run(text, file="script.py", words=(), flags=(), code=0):
 
 
 def execute(*words):
-    environ = {**os.environ, "PYTHONPATH": TESTS_ON_PATH}
+    environ = {**os.environ, "PYTHONPATH": python_path()}
     return subprocess.run(
         [sys.executable, *words], capture_output=True, text=True, timeout=120, env=environ, check=False
     )
