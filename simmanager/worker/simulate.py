@@ -47,8 +47,8 @@ def simulate(
     _say("---> Loading the simulation")
     if prepare is not None:
         prepare()
-    content, classes = read_recipe(Path(task.recipe)), Classes()
-    recipe = load_recipe(Path(task.recipe), content, classes)
+    content, classes = read_recipe(task.recipe), Classes()
+    recipe = load_recipe(task.recipe, content, classes)
     if loaded is not None:
         loaded(content)
     folder.write_bytes(PARAMS, content)
@@ -80,7 +80,7 @@ def _say(text: str) -> None:
         print(text)
 
 
-def read_recipe(path: Path) -> bytes:
+def read_recipe(path: Path | str) -> bytes:
     """Return a pickled recipe.
 
     Raises
@@ -94,7 +94,7 @@ def read_recipe(path: Path) -> bytes:
         raise SimulationError(f"The recipe of the simulation cannot be read: {path} ({error.strerror}).") from None
 
 
-def load_recipe(path: Path, content: bytes | None = None, classes: Classes | None = None) -> dict[str, Any]:
+def load_recipe(path: Path | str, content: bytes | None = None, classes: Classes | None = None) -> dict[str, Any]:
     """Unpickle a recipe. This runs code from the file: only for your own folders.
 
     Its code is made anew: what one run does to it, another does not see, nor does the session that wrote it.
