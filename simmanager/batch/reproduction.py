@@ -17,6 +17,7 @@ from ..base.provenance import changes_since, provenance_of
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder
 from ..disk.run_folder import PARAMS, RECORD, RESULTS, SUMMARY, RunFolder
+from ..disk.run_record import not_saved_of
 from ..disk.state import RunState
 from ..dispatch.run_options import RunOptions
 from ..dispatch.slots import Slots
@@ -26,6 +27,9 @@ from ..dispatch.worker_process import WorkerSettings
 from ..status.run_facts import find_run
 from ..worker.session import session_of
 from ..worker.task import Outcome, Task
+
+#: What is said of a result that neither of the runs could save.
+NOT_SAVED = "not saved"
 
 #: Bytes hashed at a time.
 _CHUNK = 1 << 20
@@ -45,7 +49,8 @@ class Reproduction:
     reason : str
         Why, if it did not finish.
     files : dict
-        Name of each result -> ``"same"``, ``"other"`` or ``"missing"``.
+        Name of each result -> ``"same"``, ``"other"``, ``"missing"``, or ``"not saved"`` where the original could not
+        be saved either.
     curves : dict
         History key -> largest absolute difference of its summaries, for keys that differ; infinity where they cannot be
         compared.
@@ -64,7 +69,7 @@ class Reproduction:
     @property
     def same(self) -> bool:
         """Whether all results are the same, byte by byte."""
-        return self.state == RunState.FINISHED.value and set(self.files.values()) == {"same"}
+        return self.state == RunState.FINISHED.value and set(self.files.values()) <= {"same", NOT_SAVED}
 
     def __str__(self) -> str:
         lines = [f"{name}: {verdict}" for name, verdict in self.files.items()]
@@ -121,7 +126,7 @@ def reproduce(run: RunFolder | Path | str, copy: Path | str | None = None) -> Re
         now = {**provenance_of([entry], threads), "simulation": dict(entry)}
         task = Task(str(target.path), str(original.params.absolute()), seed, provenance=now, session=session)
         outcome = _run_again(task, threads)
-        files = {name: _compared(original.path / name, target.path / name) for name in RESULTS}
+        files = {name: _compared(original, target, name) for name in RESULTS}
         curves = _curve_differences(original, target) if files[SUMMARY] == "other" else {}
         changes = tuple(changes_since({**before, "versions": record.get("versions")}, now))
         return Reproduction(original.path, target.path, outcome.state, outcome.reason, files, curves, changes)
@@ -161,7 +166,10 @@ def _run_again(task: Task, threads: int) -> Outcome:
         slots.close()
 
 
-def _compared(one: Path, other: Path) -> str:
+def _compared(original: RunFolder, copy: RunFolder, name: str) -> str:
+    one, other = original.path / name, copy.path / name
+    if all(name in not_saved_of(run.read_json(run.record)) for run in (original, copy)):
+        return NOT_SAVED
     if not (one.exists() and other.exists()):
         return "missing"
     return "same" if _hashes(one) == _hashes(other) else "other"

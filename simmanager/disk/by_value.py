@@ -48,10 +48,12 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         With ``write``.
     recipe : bool
         What is pickled is loaded for itself: the labels of its classes depend on nothing that was loaded before.
+    buffer_callback : callable, optional
+        As for ``pickle.Pickler``.
     """
 
-    def __init__(self, file: Writable, protocol: int = 5, *, recipe: bool = False) -> None:
-        super().__init__(file, protocol=protocol)
+    def __init__(self, file: Writable, protocol: int = 5, *, recipe: bool = False, buffer_callback: Any = None) -> None:
+        super().__init__(file, protocol=protocol, buffer_callback=buffer_callback)
         self._recipe = recipe
         #: The classes that were taken along, by their labels.
         self.classes: dict[str, type] = {}
@@ -59,7 +61,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def reducer_override(self, thing: Any) -> Any:
         """Return how a thing is taken apart, or NotImplemented: as it says itself."""
         if isinstance(thing, type):
-            reduced = super().reducer_override(thing)
+            reduced = cloudpickle.Pickler.reducer_override(self, thing)
             if reduced is NotImplemented and is_gone(thing.__module__):
                 reduced = cloudpickle._dynamic_class_reduce(thing)
             return self._with_label(thing, reduced)
@@ -75,12 +77,12 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _taken_apart(thing)
         if _may_be_a_sentinel(thing) and (place := _place_of(thing)) is not None:
             return getattr, place
-        return super().reducer_override(thing)
+        return cloudpickle.Pickler.reducer_override(self, thing)
 
     def _of_function(self, function: Any) -> Any:
         if _dispatches(function) and travels(function):
             return _singledispatch, (function.__wrapped__, list(function.registry.items()))
-        reduced = super().reducer_override(function)
+        reduced = cloudpickle.Pickler.reducer_override(self, function)
         if reduced is NotImplemented and is_gone(function.__module__):
             return self._dynamic_function_reduce(function)
         return reduced

@@ -108,7 +108,17 @@ def loads(content: bytes, classes: Classes | None = None) -> Any:
 def _dump(kind: Any, thing: Any, path: Path | str) -> None:
     with open(path, "wb") as file:  # noqa: PTH123 - a hot path
         writer = PickleWriter(file)
-        kind(writer, protocol=5).dump(thing)
+        try:
+            kind(writer, protocol=5).dump(thing)
+        except (RecursionError, pickle.PicklingError) as error:
+            if not isinstance(error, RecursionError) and not isinstance(error.__cause__, RecursionError):
+                raise
+            from . import deep_pickle
+
+            file.seek(0)
+            file.truncate()
+            writer = PickleWriter(file)
+            deep_pickle.dump(thing, writer)
         writer.flush()
 
 

@@ -15,6 +15,7 @@ from ..base.public import public
 from ..base.text import name_of
 from ..disk.run_folder import PARAMS as PARAMS_FILE
 from ..disk.run_folder import RunFolder
+from ..disk.unpicklable import unpicklable
 from .description import FIELDS, PARAMS, describe_simulation
 
 if TYPE_CHECKING:
@@ -192,9 +193,9 @@ class SingleSim:
         except UnusableRecipe as error:
             raise RecipeError(f"Simulation {self.simulation_id!r} {error}") from error
         except Exception as error:
-            where = _unpicklable(self.fields, "") or "a field"
+            where = unpicklable(self.fields, "") or ("a field", error)
             raise RecipeError(
-                f"Cannot pickle {where} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). "
+                f"Cannot pickle {where[0]} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). "
                 "Runs are executed in other processes: give plain values, or names from which the agent or environment "
                 "opens the thing itself."
             ) from error
@@ -273,7 +274,8 @@ class SingleSim:
         Returns
         -------
         agent, environment, history
-            The live objects, and the dict that the training loop returned.
+            The live objects, and the dict (DataFrame, Dataset) that the training loop returned. One that could not be
+            saved is a `NotSaved`, which says why; the others are there.
 
         Raises
         ------
@@ -318,20 +320,3 @@ class SingleSim:
 
 def _load_one(folder: RunFolder, target: Path, unpickle: Callable[..., Any], classes: Classes) -> Any:
     return folder.load(target, partial(unpickle, classes=classes))
-
-
-def _unpicklable(value: Any, name: str) -> str:
-    """Return the name of the innermost part that cannot be pickled, e.g. ``agent_params['policy']``."""
-    from ..disk.pickling import dumps
-
-    try:
-        dumps(value)
-    except Exception:
-        if isinstance(value, Mapping):
-            items = [(item, f"{name}[{key!r}]" if name else str(key)) for key, item in value.items()]
-        elif isinstance(value, (list, tuple)):
-            items = [(item, f"{name}[{index}]") for index, item in enumerate(value)]
-        else:
-            items = []
-        return next(filter(None, (_unpicklable(*item) for item in items)), name)
-    return ""
