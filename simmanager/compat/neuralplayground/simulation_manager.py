@@ -79,10 +79,10 @@ class SimulationManager(manager.SimulationManager):
         BatchNotFound
             It does not exist.
         """
-        import cloudpickle
+        from ...disk.pickling import dumps
 
         folder = RunFolder(save_path)
         if not folder.path.is_dir():
             raise BatchNotFound(f"There is no folder {folder.path} to save the parameters in.")
         content = {name: getattr(self, name) for name in _SAVED}
-        folder.write_bytes(PARAMETERS, cloudpickle.dumps(content, protocol=5))
+        folder.write_bytes(PARAMETERS, dumps(content))
