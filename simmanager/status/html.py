@@ -11,7 +11,6 @@ from ..base.html import MAX_ROWS, box, facts_table, listing, text
 from ..base.tables import Cell, Table
 from ..disk.state import RunState
 from ..disk.state_look import LOOKS, in_words
-from .status import by_simulation, mean_duration
 
 
 def status_html(status: Any) -> str:
@@ -22,10 +21,10 @@ def status_html(status: Any) -> str:
         f", about {duration(status.eta_s)} left" if status.eta_s else "",
         _bar(status.counts),
     ]
-    rows = [
-        (simulation_id, Cell(html=_states(runs)), duration(mean_duration(runs)))
-        for simulation_id, runs in by_simulation(status.runs).items()
-    ]
+    grouped: dict[str, list[Any]] = {}
+    for run in status.runs:
+        grouped.setdefault(run.simulation_id, []).append(run)
+    rows = [(simulation_id, Cell(html=_states(runs)), _mean_duration(runs)) for simulation_id, runs in grouped.items()]
     parts.append(Table(("simulation", "runs", "mean duration"), rows).html(MAX_ROWS))
     reasons = Counter(run.reason for run in status.runs if run.state is RunState.ERROR)
     for reason, number in reasons.most_common(MAX_ROWS):
@@ -71,3 +70,8 @@ def _states(runs: Iterable[Any]) -> str:
     counts = Counter(run.state for run in runs)
     words = (f"{_sign(state)}{counts[state]} {look.words}" for state, look in LOOKS.items() if counts[state])
     return "&ensp;".join(words)
+
+
+def _mean_duration(runs: Iterable[Any]) -> str:
+    known = [run.duration_s for run in runs if run.state is RunState.FINISHED and run.duration_s is not None]
+    return duration(sum(known) / len(known)) if known else ""

@@ -76,7 +76,8 @@ def __getattr__(name: str) -> Any:  # the training loops load NumPy
     from importlib import import_module
 
     loops = import_module(".training_loops", __name__)
-    return loops if name == "training_loops" else getattr(loops, name)
+    value = globals()[name] = loops if name == "training_loops" else getattr(loops, name)
+    return value
 
 
 def __dir__() -> list[str]:
