@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
     from ..results.results import Results
 
-#: Of the sections before those with figures.
-_TITLES = {"summary": "Summary", "problems": "What went wrong", "simulations": "Simulations"}
-
 
 @public("simmanager.report")
 def render_report(batch: Source, *, refresh_s: int | None = None) -> str:
@@ -113,7 +110,8 @@ def _content(results: Results) -> dict[str, Any]:
     status, found = results.status, problems(results)
     sections = draw_sections(results)
     css, js = style_sheet(), _text("page.js")
-    titles = {**_TITLES, **{section.name: section.title for section in sections}}
+    titles = {"summary": "Summary", "problems": "What went wrong", "simulations": "Simulations"}
+    titles |= {section.name: section.title for section in sections}
     titles |= {"runs": "Runs", "provenance": "Provenance"}
     return {
         "batch": f"{results.name} {results.path.absolute()}",
