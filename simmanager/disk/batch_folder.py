@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..base.clock import utc_now
 from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName, suggest
-from .files import SCRATCH, read_regular, write_file
+from .files import SCRATCH, FileIn, read_regular, write_file
 from .json_file import json_bytes, read_json
 from .locks import LockHeld, is_held, take_batch_lock
 from .manifest import _SAFE_NAME, Manifest
@@ -21,13 +21,11 @@ from .shared_params import SHARED
 from .starts import STARTS
 
 #: The files in the folder of a batch.
-MANIFEST, LOCK, STOP_REQUEST, REPORT = "manager.json", "batch.lock", "stop.request", "report.html"
+MANIFEST, LOCK, STOP_REQUEST = "manager.json", "batch.lock", "stop.request"
+REPORT, SETUP = "report.html", "setup.pkl"
 
 #: The file in the folder of a simulation.
 RECIPE = "simulation.pkl"
-
-#: The pickled function that each worker calls before its first run.
-SETUP = "setup.pkl"
 
 #: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
 RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SETUP, "figures")
@@ -43,59 +41,31 @@ REMOVED = ".removed-"
 
 
 class Listing(NamedTuple):
-    """What the folder of a simulation holds.
+    """What the folder of a simulation holds."""
 
-    Parameters
-    ----------
-    runs : dict
-        Run id -> path of each run that has a folder; of two with one id, the newer.
-    remains : list of str
-        Names of what a killed process left half written or half removed.
-    """
-
+    #: Run id -> path of each run that has a folder; of two with one id, the newer.
     runs: dict[int, str]
+    #: Names of what a killed process left half written or half removed.
     remains: list[str]
 
 
 class BatchFolder:
-    """The folder of a batch.
-
-    Parameters
-    ----------
-    path : path-like
-        The folder; it need not exist.
-    """
+    """The folder of a batch; it need not exist."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
 
-    @property
-    def manifest_file(self) -> Path:
-        """manager.json."""
-        return self.path / MANIFEST
-
-    @property
-    def lock_file(self) -> Path:
-        """Held by the manager that runs the batch; its text says who that is."""
-        return self.path / LOCK
-
-    @property
-    def stop_request(self) -> Path:
-        """Made by ``simmanager stop``: "finish" or "now"."""
-        return self.path / STOP_REQUEST
+    manifest_file = FileIn(MANIFEST, "manager.json.")
+    lock_file = FileIn(LOCK, "Held by the manager that runs the batch; its text says who that is.")
+    stop_request = FileIn(STOP_REQUEST, 'Made by ``simmanager stop``: "finish" or "now".')
+    setup_file = FileIn(SETUP, "The pickled function that each worker calls before its first run, if there is one.")
 
     def simulation(self, simulation_id: str) -> Path:
         """Return the folder of a simulation."""
         return self.path / simulation_id
 
     def own_simulation(self, simulation_id: str) -> Path:
-        """Return the folder of a simulation, to write or remove something in it.
-
-        Raises
-        ------
-        BatchDamaged
-            It is a symbolic link: what it points to is not part of the batch.
-        """
+        """Return the folder of a simulation, to write or remove in it; raise `BatchDamaged` if it is a link."""
         folder = self.simulation(simulation_id)
         if folder.is_symlink():
             raise BatchDamaged(f"{folder} is a symbolic link; a batch neither writes nor removes through links.")
@@ -108,27 +78,13 @@ class BatchFolder:
     # Manifest --------------------------------------------------------------------------------------------------
 
     def read_manifest(self) -> Manifest:
-        """Read manager.json.
-
-        Raises
-        ------
-        BatchNotFound
-            There is no batch here; names those nearby.
-        BatchDamaged
-            The file is there but cannot be read.
-        """
+        """Read manager.json; raise `BatchNotFound`, which names batches nearby, or `BatchDamaged`."""
         if (manifest := self.find_manifest()) is None:
             raise BatchNotFound(f"There is no batch at {self.path} (no manager.json in it).{self.nearby()}")
         return manifest
 
     def find_manifest(self) -> Manifest | None:
-        """Read manager.json; None if there is no batch here.
-
-        Raises
-        ------
-        BatchDamaged
-            The file is there but cannot be read.
-        """
+        """Read manager.json; None if there is no batch here, `BatchDamaged` if the file cannot be read."""
         try:
             return Manifest.from_json(json.loads(read_regular(self.manifest_file, _LONGEST_MANIFEST)))
         except (FileNotFoundError, NotADirectoryError):
@@ -153,27 +109,21 @@ class BatchFolder:
         folder.mkdir(exist_ok=True)
         write_file(self.recipe(simulation_id), content)
 
-    @property
-    def setup_file(self) -> Path:
-        """The pickled function that each worker calls before its first run, if there is one."""
-        return self.path / SETUP
-
     def write_setup(self, content: bytes | None) -> None:
         """Write the pickled set-up function, or remove that of an earlier batch."""
         if content is None:
             self.setup_file.unlink(missing_ok=True)
         else:
-            RunFolder(self.path).write_bytes(self.setup_file.name, content)
+            write_file(self.setup_file, content)
 
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
-            if entry.name in (self.lock_file.name, self.setup_file.name) or entry.name.startswith(SCRATCH):
+            if entry.name in (LOCK, SETUP) or entry.name.startswith(SCRATCH):
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False
-            ours = (RECIPE, SHARED)
-            if any(f.name not in ours and not f.name.startswith(SCRATCH) for f in entry.iterdir()):
+            if any(f.name not in (RECIPE, SHARED) and not f.name.startswith(SCRATCH) for f in entry.iterdir()):
                 return False
         return True
 
@@ -210,16 +160,8 @@ class BatchFolder:
     def held(self) -> Iterator[OpenBatch]:
         """Hold the batch: one manager at a time. Yields what it consists of, kept current as long as it is held.
 
-        Raises
-        ------
-        BatchBusy
-            Another manager holds it; names its host, pid and since when.
-        BatchNotFound
-            The folder does not exist.
-        BatchNotWritable
-            The lock cannot be made.
-        BatchDamaged
-            There is a manager.json that cannot be read.
+        Raises `BatchBusy`, which names the manager that holds it, `BatchNotFound` without a folder, `BatchNotWritable`
+        if the lock cannot be made, `BatchDamaged` if there is a manager.json that cannot be read.
         """
         if not self.path.is_dir():  # filelock would make it
             raise BatchNotFound(f"There is no batch at {self.path}: the folder does not exist.{self.nearby()}")
@@ -285,16 +227,6 @@ class OpenBatch:
     """A batch whose lock is held here: its manifest and the listings of its runs, each read once.
 
     Nobody else changes them while the lock is held, so what this object writes is all that keeps them current.
-
-    Parameters
-    ----------
-    folder : BatchFolder
-        The batch; the caller holds its lock.
-
-    Raises
-    ------
-    BatchDamaged
-        There is a manager.json that cannot be read.
     """
 
     def __init__(self, folder: BatchFolder) -> None:
@@ -311,13 +243,7 @@ class OpenBatch:
 
     @property
     def manifest(self) -> Manifest:
-        """What manager.json says.
-
-        Raises
-        ------
-        BatchNotFound
-            There is no batch in the folder.
-        """
+        """What manager.json says; `BatchNotFound` if there is no batch in the folder."""
         return self._manifest or self.folder.read_manifest()
 
     @property

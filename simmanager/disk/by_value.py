@@ -40,16 +40,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle's pickler, with what it cannot pickle or would pickle by a name that nobody can import.
 
     A class is written without the random number by which cloudpickle finds it again: whoever loads it, be it with plain
-    ``pickle.load``, makes a new one and leaves those that are there alone; and the same class gives the same bytes.
-
-    Parameters
-    ----------
-    file : object
-        With ``write``.
-    recipe : bool
-        What is pickled is loaded for itself: the labels of its classes depend on nothing that was loaded before.
-    buffer_callback : callable, optional
-        As for ``pickle.Pickler``.
+    ``pickle.load``, makes a new one and leaves those that are there alone; and the same class gives the same bytes. A
+    ``recipe`` is loaded for itself: the labels of its classes depend on nothing that was loaded before.
     """
 
     def __init__(self, file: Writable, protocol: int = 5, *, recipe: bool = False, buffer_callback: Any = None) -> None:

@@ -30,39 +30,19 @@ class NoCurve(Exception):
 
 
 class Sampled(NamedTuple):
-    """A curve, thinned to what a summary keeps.
+    """A curve, thinned to what a summary keeps."""
 
-    Parameters
-    ----------
-    points : ndarray of float, (n_points,)
-        One number for each row that was picked; NaN where there is no value.
-    rows : ndarray of int, (n_points,)
-        Their positions.
-    shape : tuple of int or None
-        Shape of the values, if they were reduced to numbers.
-    """
-
-    points: Array
-    rows: Array
-    shape: tuple[int, ...] | None
+    points: Array  #: One number for each row that was picked; NaN where there is no value.
+    rows: Array  #: Their positions.
+    shape: tuple[int, ...] | None  #: Shape of the values, if they were reduced to numbers.
 
 
 def curve_of(values: Any) -> Sampled:
-    """Return a curve of at most 1,000 points, at evenly spaced positions.
+    """Return a curve of at most 1,000 points, at evenly spaced positions; raise `NoCurve` if the values cannot be one.
 
-    Parameters
-    ----------
-    values : object
-        A list, array, Series or tensor with one value per iteration (whatever its index is, position counts), or a
-        single number. None, pandas' NA and what is masked become NaN; values that are arrays become their mean absolute
-        value, what is masked in them left out; tensors are detached.
-
-    Raises
-    ------
-    NoCurve
-        It is something else; says what.
-    Exception
-        Whatever an object of somebody else raises when it is looked at.
+    It takes a list, array, Series or tensor with one value per iteration (whatever its index is, position counts), or a
+    single number. None, pandas' NA and what is masked become NaN; values that are arrays become their mean absolute
+    value, what is masked in them left out; tensors are detached. An object of somebody else may raise anything.
     """
     import numpy as np
 
@@ -158,13 +138,7 @@ def _floats_if_objects(array: Array) -> Array:
 
 
 def _converted(elements: Iterable[Any]) -> Array:
-    """Return things that are numbers by their own word as floats.
-
-    Raises
-    ------
-    NoCurve
-        They are not.
-    """
+    """Return things that are numbers by their own word as floats; raise `NoCurve` for others."""
     import numpy as np
 
     numbers = []

@@ -33,11 +33,6 @@ def dump(thing: Any, file: Any) -> None:
 
     Slower than the usual pickler: this one is written in Python, of which each call needs little stack. It works in a
     thread of its own, with a stack that cannot overflow before the recursion limit is reached.
-
-    Raises
-    ------
-    Exception
-        As ``cloudpickle.dump``.
     """
     raised: list[BaseException] = []
 

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import SimManagerError
 
@@ -14,14 +15,20 @@ from ..base.errors import SimManagerError
 SCRATCH = ".part-"
 
 
-def put_in_place(scratch: str, target: str) -> None:
-    """Give a file its final name; whatever is there is replaced.
+class FileIn(property):
+    """An attribute that is the path of a file in the ``path`` of its object; ``help()`` shows what is in the file."""
 
-    Raises
-    ------
-    SimManagerError
-        There is no scratch file: whoever was to write it did not, or to another name.
-    """
+    def __init__(self, name: str, content: str) -> None:
+        super().__init__(lambda folder: folder.path / name)
+        self.__doc__ = content
+
+    if TYPE_CHECKING:
+
+        def __get__(self, folder: Any, kind: Any = None, /) -> Path: ...  # type: ignore[override]
+
+
+def put_in_place(scratch: str, target: str) -> None:
+    """Give a file its final name; whatever is there is replaced. Raise `SimManagerError` if nobody wrote the file."""
     try:
         os.replace(scratch, target)  # noqa: PTH105 - a hot path
     except FileNotFoundError:
@@ -40,21 +47,8 @@ def put_in_place(scratch: str, target: str) -> None:
 def write_whole(folder: str, name: str, writer: Callable[[str], None], *, durable: bool = False) -> None:
     """Let ``writer`` write a scratch file, then put it in place: it appears whole or not at all.
 
-    Parameters
-    ----------
-    folder : str
-        The folder, with a separator at its end.
-    name : str
-        Name of the file in it.
-    writer : callable
-        Takes the path of the scratch file, which does not exist.
-    durable : bool, default False
-        Force it to the disk (fsync).
-
-    Raises
-    ------
-    SimManagerError
-        The writer made no file at the path it was given.
+    The ``folder`` has a separator at its end; ``writer`` takes a path at which there is nothing yet and makes a file
+    there, else `SimManagerError` is raised; ``durable`` forces the file to the disk (fsync).
     """
     scratch = f"{folder}{SCRATCH}{name}"
     try:
@@ -133,13 +127,7 @@ _CHUNK = 1 << 16
 
 
 def open_regular(path: Path | str) -> int:
-    """Open a file for reading; return its descriptor. Never waits, never follows a symbolic link.
-
-    Raises
-    ------
-    OSError
-        It is missing, a link, a folder, a pipe or a device, or cannot be read.
-    """
+    """Open a file for reading; return its descriptor. Never waits; links, folders, pipes and devices are an OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

@@ -13,15 +13,7 @@ _TABLES = (("pandas", "DataFrame"), ("polars", "DataFrame"), ("xarray", "Dataset
 
 
 class HistoryRefused(SimulationError):
-    """What a loop or function returned is no history.
-
-    Parameters
-    ----------
-    message : str
-        Says what it is.
-    returned : object
-        It, to be kept.
-    """
+    """What a loop or function returned is no history: the message says what it is, ``returned`` keeps it."""
 
     def __init__(self, message: str = "", returned: Any = None) -> None:
         super().__init__(message)

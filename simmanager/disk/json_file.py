@@ -20,15 +20,9 @@ _shared: tuple[Mapping[str, Any], str] = ({}, "{}")
 
 
 def json_bytes(content: Mapping[str, Any], **shared: Mapping[str, Any]) -> bytes:
-    """Return the content of a JSON file.
+    """Return the content of a JSON file, with one more value by its name.
 
-    Parameters
-    ----------
-    content : mapping
-        What it holds.
-    **shared : mapping
-        One more value, by its name. If many files in a row have the same object, which nobody changes, it is encoded
-        once.
+    If many files in a row have the same object as that value, and nobody changes it, it is encoded once.
     """
     global _shared
     inner = _ENCODER.encode(content)[1:-1]

@@ -65,19 +65,8 @@ class KernelLock:
 def take_lock(path: Path | str, timeout: float) -> KernelLock:
     """Take the lock of a run, exclusively; it is freed by ``release()``, or by the end of the process.
 
-    Parameters
-    ----------
-    path : path-like
-        The lock file; it is made if missing and never deleted.
-    timeout : float
-        Seconds to wait for whoever holds it. (Pollers, who hold it for microseconds, are waited for in any case.)
-
-    Raises
-    ------
-    LockHeld
-        Somebody else holds it.
-    OSError
-        The file cannot be made.
+    The file is made if missing and never deleted. Whoever holds it is waited for, ``timeout`` seconds, before
+    `LockHeld` is raised; pollers, who hold it for microseconds, are waited for in any case.
     """
     descriptor = _out_of_reach(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644))
     deadline = time.monotonic() + timeout

@@ -12,19 +12,12 @@ from .run_record import FORMAT
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_=,+][A-Za-z0-9._\-=,+]*")
 
-
 #: Runs of a batch, at most.
 _MOST_RUNS = 10_000_000
 
 
 def check_name(what: str, name: Any) -> str:
-    """Return ``name`` if it can be a folder name everywhere, else raise.
-
-    Raises
-    ------
-    UnsafeName
-        Says what is wrong with it.
-    """
+    """Return ``name`` if it can be a folder name everywhere, else raise `UnsafeName`, which says what is wrong."""
     if not isinstance(name, str) or not name:
         raise UnsafeName(f"{what} must be a text with at least one character, not {name!r}.")
     if len(name.encode("utf-8", "replace")) > 150:
@@ -39,31 +32,15 @@ def check_name(what: str, name: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What manager.json says.
+    """What manager.json says."""
 
-    Parameters
-    ----------
-    manager_id, batch_id : str
-        The id given by the user, and a random one that tells two batches of one name apart.
-    seed : int
-        Seed of the batch.
-    runs_per_sim : int
-        Runs of each simulation.
-    simulations : tuple of dict
-        ``simulation_id`` and the readable parameters of each.
-    created : str
-        UTC ISO-8601.
-    provenance : dict
-        Versions, host, git commit.
-    """
-
-    manager_id: str
-    batch_id: str
+    manager_id: str  #: The id given by the user.
+    batch_id: str  #: A random one, which tells two batches of one name apart.
     seed: int
     runs_per_sim: int
-    simulations: tuple[dict[str, Any], ...]
-    created: str
-    provenance: dict[str, Any]
+    simulations: tuple[dict[str, Any], ...]  #: ``simulation_id`` and the readable parameters of each.
+    created: str  #: UTC, ISO-8601.
+    provenance: dict[str, Any]  #: Versions, host, git commit.
 
     @property
     def simulation_ids(self) -> list[str]:
@@ -78,13 +55,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, content: Any) -> Manifest:
-        """Check and return a manifest.
-
-        Raises
-        ------
-        ValueError
-            Names what is wrong with it.
-        """
+        """Check and return a manifest; a ValueError says what is wrong with it."""
         if not isinstance(content, dict):
             raise ValueError("it is not an object")
         if content.get("format") != FORMAT:

@@ -24,24 +24,12 @@ _PythonUnpickler: Any = pickle._Unpickler
 def load(file: BinaryIO, classes: Classes | None = None) -> Any:
     """Unpickle a file, as ``pickle.load`` does, but leave large arrays in it: their pages are read when they are used.
 
-    Changes of such an array stay in memory and do not get into the file. The file may be removed or replaced
-    meanwhile; it must not be cut short. It stays open as long as an array that it holds. Arrays that were saved by
-    `pickling.dump` are aligned; others work as well, somewhat slower.
+    This runs code from the file: only for your own. Changes of such an array stay in memory and do not get into the
+    file. The file may be removed or replaced meanwhile; it must not be cut short. It stays open as long as an array
+    that it holds. Arrays that were saved by `pickling.dump` are aligned; others work as well, somewhat slower.
 
     What cannot be mapped is loaded: arrays that were not contiguous, files that are mostly other things than arrays,
     pickles of older protocols than 5, files on a system that does not map them.
-
-    Parameters
-    ----------
-    file : binary file
-        At its beginning. This runs code from the file: only for your own.
-    classes : Classes, optional
-        As for `pickling.load`.
-
-    Raises
-    ------
-    Exception
-        As ``pickle.load``.
     """
     classes = classes or Classes()
     try:

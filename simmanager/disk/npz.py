@@ -26,12 +26,9 @@ _UTF8 = 0x800
 
 
 def npz_bytes(arrays: Mapping[str, Any]) -> bytes:
-    """Return the content of an .npz file, byte for byte what zipfile would write.
+    """Return the content of an .npz file, byte for byte what zipfile would write, from arrays by their names.
 
-    Parameters
-    ----------
-    arrays : mapping
-        Name -> array. Any name that can be that of a file; ``np.savez`` refuses the names of its own parameters.
+    Any name that can be that of a file will do; ``np.savez`` refuses the names of its own parameters.
     """
     members = [(f"{name}.npy", _header(array.dtype, array.shape) + array.tobytes()) for name, array in arrays.items()]
     if len(members) >= _MANY or sum(len(content) for _, content in members) >= _LARGE:

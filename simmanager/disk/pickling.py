@@ -30,13 +30,6 @@ def dump(thing: Any, path: Path | str) -> None:
     plain pickle would import the user's file by its name, and thereby execute it. Both are read by `load`. Contiguous
     arrays are written from where they are, without a copy; those of 64 KiB and more such that `mapped_pickle.load` can
     map them.
-
-    Raises
-    ------
-    pickle.PicklingError, TypeError, AttributeError
-        Neither can.
-    OSError
-        The file cannot be written.
     """
     if not something_travelled():
         try:
@@ -61,12 +54,7 @@ def dumps(thing: Any) -> bytes:
 class Unpickler(pickle.Unpickler):
     """Unpickles what this or an earlier version wrote. This runs code from the file: only for your own folders.
 
-    Parameters
-    ----------
-    file : binary file
-        At its beginning.
-    classes : Classes, optional
-        Makes the classes that travelled by value; by default all of them are made anew.
+    Classes that travelled by value are made by ``classes``; without it, all of them are made anew.
     """
 
     def __init__(self, file: BinaryIO, classes: Classes | None = None) -> None:
@@ -79,16 +67,9 @@ class Unpickler(pickle.Unpickler):
 
 
 def find_class(classes: Classes, module: str, name: str, usual: Callable[[str, str], Any]) -> Any:
-    """Return what an unpickler finds under a path.
+    """Return what an unpickler finds under a path, with its ``usual`` method, also a path of an earlier version.
 
-    Parameters
-    ----------
-    classes : Classes
-        Makes classes in the place of cloudpickle, which would write over those that are there.
-    module, name : str
-        The path.
-    usual : callable
-        ``find_class`` of the standard library.
+    Cloudpickle would write over classes that are there: ``classes`` makes them in its place.
     """
     if module.partition(".")[0] == "cloudpickle" and (function := classes.function(name)) is not None:
         return function
@@ -125,12 +106,8 @@ def _dump(kind: Any, thing: Any, path: Path | str) -> None:
 class PickleWriter:
     """What a pickler writes to: puts large arrays at places where they can be mapped, piece by piece.
 
-    A pickler writes such an array by itself, right after its header; everything else comes as bytes.
-
-    Parameters
-    ----------
-    file : binary file
-        Where it all goes, the last of it with `flush`.
+    A pickler writes such an array by itself, right after its header; everything else comes as bytes. `flush` writes
+    the last of it.
     """
 
     def __init__(self, file: BinaryIO) -> None:

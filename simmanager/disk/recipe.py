@@ -17,16 +17,9 @@ class UnusableRecipe(SimManagerError, ValueError):
 
 
 def pickle_recipe(thing: Any) -> bytes:
-    """Return the fields of a simulation, or a function, pickled as a worker loads them.
+    """Return the fields of a simulation, or a function, pickled as a worker loads them, else raise `UnusableRecipe`.
 
     They are loaded once, with the classes of this process, none of which is made or changed by it.
-
-    Raises
-    ------
-    UnusableRecipe
-        A worker could not load it.
-    Exception
-        Something cannot be pickled.
     """
     from .by_value import Pickler
 

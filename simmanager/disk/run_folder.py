@@ -15,6 +15,7 @@ from ..base.errors import ResultsMissing, SimManagerError
 from ..base.public import public
 from .files import (
     SCRATCH,
+    FileIn,
     open_regular,
     put_in_place,
     read_regular,
@@ -113,15 +114,17 @@ class RunFolder:
 
     # The files -------------------------------------------------------------------------------------------------
 
-    @property
-    def state_log(self) -> Path:
-        """The life of the run, one line a transition."""
-        return Path(self.text, STATE_LOG)
-
-    @property
-    def lock_file(self) -> Path:
-        """Held by whoever executes the run, as long as it lives."""
-        return Path(self.text, STATE_LOCK)
+    state_log = FileIn(STATE_LOG, "The life of the run, one line a transition.")
+    lock_file = FileIn(STATE_LOCK, "Held by whoever executes the run, as long as it lives.")
+    run_log = FileIn(RUN_LOG, "What the run wrote to stdout.")
+    error_log = FileIn(ERROR_LOG, "What the run wrote to stderr, with the traceback of what ended it.")
+    record = FileIn(RECORD, "Seed, times, memory, versions and the outcome in words.")
+    progress = FileIn(PROGRESS, "How far a long run is: two numbers; gone when it ends.")
+    checkpoint = FileIn(CHECKPOINT, "Where a run that was interrupted goes on; gone when it is finished.")
+    agent = FileIn(AGENT, "The trained agent.")
+    arena = FileIn(ARENA, "The arena it was trained in.")
+    history = FileIn(HISTORY, "The training history (pickle of a dict).")
+    summary = FileIn(SUMMARY, "Downsampled scalar curves (npz, no pickle).")
 
     @property
     def lock_path(self) -> str:
@@ -132,51 +135,6 @@ class RunFolder:
     def log_paths(self) -> tuple[str, str]:
         """`run_log` and `error_log` as text."""
         return self._at + RUN_LOG, self._at + ERROR_LOG
-
-    @property
-    def run_log(self) -> Path:
-        """What the run wrote to stdout."""
-        return self.path / RUN_LOG
-
-    @property
-    def error_log(self) -> Path:
-        """What the run wrote to stderr, with the traceback of what ended it."""
-        return self.path / ERROR_LOG
-
-    @property
-    def record(self) -> Path:
-        """Seed, times, memory, versions and the outcome in words."""
-        return self.path / RECORD
-
-    @property
-    def progress(self) -> Path:
-        """How far a long run is: two numbers; gone when it ends."""
-        return self.path / PROGRESS
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where a run that was interrupted goes on; gone when it is finished."""
-        return self.path / CHECKPOINT
-
-    @property
-    def agent(self) -> Path:
-        """The trained agent."""
-        return self.path / AGENT
-
-    @property
-    def arena(self) -> Path:
-        """The arena it was trained in."""
-        return self.path / ARENA
-
-    @property
-    def history(self) -> Path:
-        """The training history (pickle of a dict)."""
-        return self.path / HISTORY
-
-    @property
-    def summary(self) -> Path:
-        """Downsampled scalar curves (npz, no pickle)."""
-        return self.path / SUMMARY
 
     @property
     def params(self) -> Path:

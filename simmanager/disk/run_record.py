@@ -20,61 +20,33 @@ _NOT_FINITE = ("nan", "inf", "-inf")
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What run.json holds.
-
-    Parameters
-    ----------
-    simulation_id, run_id : str, int or None
-        Which run.
-    seed : int or None
-        Seed of the random generators; with the recipe it repeats the run.
-    attempt : int
-        1 for the first execution.
-    state : str
-        `RunState` keyword it ended with.
-    reason : str
-        Why, in words; "" when it finished.
-    error_type : str
-        Name of the exception, or "".
-    started, ended : str
-        UTC ISO-8601.
-    duration_s, cpu_s, peak_mb : float or None
-        Wall and processor time in seconds (children included), peak resident memory in MB (10**6 bytes).
-    pid, host : int, str
-        Where it ran.
-    versions : dict
-        Python and the packages that were loaded.
-    provenance : dict
-        Git commit and the like, as the manager saw it.
-    metrics : dict of str to float
-        What the metrics of a finished run gave.
-    metric_errors : dict of str to str
-        Metrics that raised or gave no number, and why.
-    not_saved : dict of str to str
-        Results of a finished run that could not be saved (``agent``, ``training_hist.dict['key']``), and why.
-    left_out : dict of str to str
-        Keys of the training history that have no curve in the summary, and why.
-    """
+    """What run.json holds."""
 
     simulation_id: str
     run_id: int | None
-    seed: int | None
-    attempt: int
-    state: str
-    reason: str = ""
-    error_type: str = ""
+    seed: int | None  #: Of the random generators; with the recipe it repeats the run.
+    attempt: int  #: 1 for the first execution.
+    state: str  #: `RunState` keyword it ended with.
+    reason: str = ""  #: Why, in words; "" when it finished.
+    error_type: str = ""  #: Name of the exception, or "".
+    #: UTC, ISO-8601.
     started: str = ""
     ended: str = ""
+    #: Wall and processor time in seconds (children included), peak resident memory in MB (10**6 bytes).
     duration_s: float | None = None
     cpu_s: float | None = None
     peak_mb: float | None = None
+    #: Where it ran.
     pid: int | None = None
     host: str = ""
-    versions: dict[str, str] = field(default_factory=dict)
-    provenance: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)  #: Python and the packages that were loaded.
+    provenance: dict[str, Any] = field(default_factory=dict)  #: Git commit and the like, as the manager saw it.
+    metrics: dict[str, float] = field(default_factory=dict)  #: What the metrics of a finished run gave.
+    #: Metrics that raised or gave no number, and why.
     metric_errors: dict[str, str] = field(default_factory=dict)
+    #: Results that a finished run could not save (``agent``, ``training_hist.dict['key']``), and why.
     not_saved: dict[str, str] = field(default_factory=dict)
+    #: Keys of the training history that have no curve in the summary, and why.
     left_out: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:

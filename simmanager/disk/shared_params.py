@@ -16,26 +16,12 @@ SHARED = ".params"
 
 
 def write_params(run: RunFolder, content: bytes, recipe: Path) -> None:
-    """Write param.dict of a run.
+    """Write param.dict of a run, whose lock the caller holds: the pickled recipe.
 
-    Where the parameters are large, it is a hard link to a copy that the runs of a simulation share: it is read, moved
+    Where the parameters are large, it is a hard link to a copy that the runs beside the recipe share: it is read, moved
     and copied as any file. The copy can only be read, so that whoever opens it for writing is refused; `save_params`
     puts a file of its own in the place of the link. Should it be changed all the same (by the superuser), the recipe is
     as it was, and the next run starts a new copy.
-
-    Parameters
-    ----------
-    run : RunFolder
-        The run; the caller holds its lock.
-    content : bytes
-        The pickled recipe.
-    recipe : Path
-        Where it was read: only runs that are beside it share.
-
-    Raises
-    ------
-    OSError
-        It cannot be written.
     """
     if len(content) < SHARE_FROM or recipe.parent != run.path.parent:
         run.write_bytes(PARAMS, content)

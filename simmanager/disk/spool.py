@@ -20,11 +20,6 @@ class Spool:
 
     It is in the folder for temporary files (``TMPDIR``) and gone with the last array that shows it. What is written
     there needs no memory of the process: the system keeps as much of it in memory as is free.
-
-    Raises
-    ------
-    OSError
-        There is no place for it.
     """
 
     def __init__(self) -> None:
@@ -34,28 +29,14 @@ class Spool:
         weakref.finalize(self, self._file.close)  # what shows the file keeps it open by itself
 
     def write(self, offset: int, content: npt.NDArray[Any]) -> None:
-        """Write a contiguous array at so many bytes from the beginning.
-
-        Raises
-        ------
-        OSError
-            There is no more room.
-        """
+        """Write a contiguous array at so many bytes from the beginning."""
         rest = content.reshape(-1).view("u1").data
         self._file.seek(offset)
         while rest:
             rest = rest[self._file.write(rest) :]
 
     def array(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        """Return the beginning of the file as an array; changes of it go to the file.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Not more elements than were written, and at least one.
-        dtype : dtype
-            Of the elements.
-        """
+        """Return the beginning of the file, at least one element, as an array; changes of it go to the file."""
         import numpy as np
 
         size = math.prod(shape) * dtype.itemsize

@@ -20,13 +20,7 @@ STARTS = "starts.log"
 
 
 class StartsLog:
-    """One line per started run of a batch. A hint, not a record.
-
-    Parameters
-    ----------
-    batch : Path
-        The folder of the batch.
-    """
+    """One line per started run of a batch, in its folder. A hint, not a record."""
 
     def __init__(self, batch: Path) -> None:
         self.path = batch / STARTS
@@ -39,17 +33,9 @@ class StartsLog:
         return False
 
     def read(self, offset: int) -> tuple[list[str], int]:
-        """Return what was noted behind ``offset`` (``simulation_id/run folder``), and where to go on.
+        """Return what was noted behind ``offset`` bytes (``simulation_id/run folder``), and where to go on.
 
-        Parameters
-        ----------
-        offset : int
-            Bytes that are known; negative: nothing is read, only where to go on.
-
-        Returns
-        -------
-        (list of str, int)
-            The place is -1 if there is no such list.
+        With a negative offset nothing is read. The place to go on is -1 if there is no such list.
         """
         try:
             with os.fdopen(open_regular(self.path), "rb") as file:

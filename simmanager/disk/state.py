@@ -54,21 +54,11 @@ _KEYWORDS: dict[str, RunState] = {state.value: state for state in RunState}
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One line of state.log.
+    """One line of state.log."""
 
-    Parameters
-    ----------
-    when : str
-        UTC ISO-8601; empty where the line is a bare keyword (NeuralPlayground's format).
-    state : RunState
-        The state that began then.
-    detail : str
-        Why, or facts about it.
-    """
-
-    when: str
-    state: RunState
-    detail: str
+    when: str  #: UTC, ISO-8601; empty where the line is a bare keyword (NeuralPlayground's format).
+    state: RunState  #: The state that began then.
+    detail: str  #: Why, or facts about it.
 
     def line(self) -> str:
         """Return the line as written, newline included."""
@@ -77,21 +67,11 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class StateHistory:
-    """All that state.log says.
+    """All that state.log says."""
 
-    Parameters
-    ----------
-    transitions : tuple of Transition
-        Oldest first; lines that cannot be read are left out.
-    size : int
-        Bytes that were read; it grows with each move, so two equal sizes mean that nothing moved.
-    damage : str
-        What could not be read, or "".
-    """
-
-    transitions: tuple[Transition, ...]
-    size: int
-    damage: str = ""
+    transitions: tuple[Transition, ...]  #: Oldest first; lines that cannot be read are left out.
+    size: int  #: Bytes that were read; it grows with each move, so two equal sizes mean that nothing moved.
+    damage: str = ""  #: What could not be read, or "".
 
     @property
     def state(self) -> RunState | None:
@@ -167,30 +147,10 @@ def begin(path: str) -> None:
 def write_moves(
     path: Path | str, history: StateHistory, *moves: tuple[RunState, str], durable: bool = False
 ) -> StateHistory:
-    """Append moves to a state.log with one write; the caller holds the lock of the run.
+    """Append moves (state and detail) to a state.log with one write, and return what the file says after it.
 
-    Parameters
-    ----------
-    path : path-like
-        The state.log; it is created for a first move.
-    history : StateHistory
-        What the file says now.
-    *moves : (RunState, str)
-        State and detail of each.
-    durable : bool, default False
-        Force the line to the disk (fsync).
-
-    Returns
-    -------
-    StateHistory
-        What the file says after it.
-
-    Raises
-    ------
-    InvalidTransition
-        A move that the table does not allow; nothing was written.
-    OSError
-        The file cannot be written.
+    The caller holds the lock of the run and knows what the file says now; a first move creates it. ``durable`` forces
+    the line to the disk (fsync). At a move that the table does not allow nothing is written: `InvalidTransition`.
     """
     state, written = history.state, []
     for target, detail in moves:

@@ -10,31 +10,16 @@ from .state import RunState
 
 @dataclass(frozen=True, slots=True)
 class StateLook:
-    """One state, as it looks.
+    """One state, as it looks."""
 
-    Parameters
-    ----------
-    words : str
-        The keyword as people say it.
-    terminal : str
-        A style of rich; each differs in brightness, too, for the colour-blind.
-    colour : str
-        Of areas: squares in a figure, bars and signs in a notebook (Okabe and Ito, see `plots.style`).
-    on_light, on_dark : str
-        Of text on a light and on a dark page: nearly the same hue, with a contrast of at least 4.5 : 1.
-    sign : str
-        What tells it without a colour, in the middle of an area: a matplotlib marker, or "".
-    empty : bool
-        Whether the area is drawn by its edge alone.
-    """
-
-    words: str
-    terminal: str
-    colour: str
+    words: str  #: The keyword as people say it.
+    terminal: str  #: A style of rich; each differs in brightness, too, for the colour-blind.
+    colour: str  #: Of areas: squares in a figure, bars and signs in a notebook (Okabe and Ito, see `plots.style`).
+    #: Of text on a light and on a dark page: nearly the same hue, with a contrast of at least 4.5 : 1.
     on_light: str
     on_dark: str
-    sign: str = ""
-    empty: bool = False
+    sign: str = ""  #: What tells it without a colour, in the middle of an area: a matplotlib marker, or "".
+    empty: bool = False  #: Whether the area is drawn by its edge alone.
 
     @property
     def fill(self) -> str:

@@ -35,7 +35,6 @@ ITERATIONS = "iterations:"
 #: Before the name of a curve: shape of the values that were reduced to numbers.
 SHAPE = "shape:"
 
-
 #: Positions, (n_points, 2); their indices in the whole trajectory, (n_points,); walls, (n_walls, 2, 2).
 TRAJECTORY, STEPS, WALLS = "trajectory:", "steps:", "walls:"
 
@@ -59,30 +58,20 @@ _SHAPES = {
 
 
 class Summary(NamedTuple):
-    """The curves of a training history.
+    """The curves of a training history."""
 
-    Parameters
-    ----------
-    curves : dict of str to ndarray
-        Each key that can be a curve -> (n_points,) float array, n_points <= 1000; with ``"iterations:" + key`` ->
-        (n_points,) positions along the first axis, evenly spaced; with ``"shape:" + key`` -> shape of the values, where
-        they were reduced to numbers.
-    left_out : dict of str to str
-        The other keys, and why each has no curve.
-    """
-
+    #: Each key that can be a curve -> (n_points,) float array, n_points <= 1000; with ``"iterations:" + key`` ->
+    #: (n_points,) positions along the first axis, evenly spaced; with ``"shape:" + key`` -> shape of the values, where
+    #: they were reduced to numbers.
     curves: dict[str, npt.NDArray[Any]]
+    #: The other keys, and why each has no curve.
     left_out: dict[str, str]
 
 
 def summarise(history: Any) -> Summary:
-    """Reduce a training history to scalar curves.
+    """Reduce a training history (name -> one value per iteration, see `curves.curve_of`) to scalar curves.
 
-    Parameters
-    ----------
-    history : mapping, DataFrame or Dataset
-        Name -> one value per iteration (first axis = iteration); see `curves.curve_of` for what a curve can be made
-        of. Whatever an object in it raises, the other keys have their curves.
+    Whatever an object in it raises, the other keys have their curves.
     """
     curves: dict[str, npt.NDArray[Any]] = {}
     left_out: dict[str, str] = {}
@@ -132,10 +121,7 @@ def model_arrays(given: Mapping[str, Any]) -> dict[str, Any]:
     - ``"walls:"``: (n_walls, 2, 2), start and end of each;
     - ``"extent:"``: x_min, x_max, y_min, y_max of the room. All lengths are in the unit of the arena.
 
-    Raises
-    ------
-    ParameterError
-        Another name, or an array of another shape.
+    Another name, or an array of another shape, is a `ParameterError`.
     """
     import numpy as np
 

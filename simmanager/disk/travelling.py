@@ -25,14 +25,7 @@ def something_travelled() -> bool:
 def label_of(kind: type, taken: Mapping[str, type], *, unique: bool) -> str:
     """Return the name under which a class travels: the one it came with, else a new one that is not ``taken``.
 
-    Parameters
-    ----------
-    kind : type
-        The class.
-    taken : mapping
-        Label -> class, of this pickle.
-    unique : bool
-        Also none that a class has with which this process has loaded something.
+    If ``unique``, a new one is also none that a class has with which this process has loaded something.
     """
     known = _labels.get(kind)
     if known is not None and taken.get(known, kind) is kind:
@@ -47,18 +40,10 @@ def label_of(kind: type, taken: Mapping[str, type], *, unique: bool) -> str:
 class Classes:
     """The classes of one or several pickles that are loaded together; each is the same class in all of them.
 
-    No class of this process is ever changed by loading, as cloudpickle's own functions do.
-
-    Parameters
-    ----------
-    known : mapping, optional
-        Label -> class that is taken as it is.
-    live : bool, default False
-        Take a class of this process that has the name, as long as it is the same: see `differing`.
-    refused : iterable of str
-        Labels of classes that are made anew in any case.
-    restores_data : bool, default False
-        Give ``known`` classes the data (counters, tables) that they had when they were pickled; not their methods.
+    No class of this process is ever changed by loading, as cloudpickle's own functions do. A class is taken as it is
+    if it is ``known`` (by its label) or, with ``live``, if this process has the same under its name (see `differing`)
+    and its label is not ``refused``; others are made anew. ``restores_data`` gives known ones the data (counters,
+    tables) that they had when they were pickled; not their methods.
     """
 
     def __init__(
@@ -170,12 +155,8 @@ def load_together(loaders: Iterable[Callable[[Classes], Any]]) -> list[Any]:
 
     A class is taken from this process if its module is loaded and has it under its name, with the same code, and if
     what its methods read beside their arguments (constants, functions, other classes) is equal. Objects without an
-    equality of their own, such as ``MISSING = object()``, count as different: the loaded objects hold their own.
-
-    Parameters
-    ----------
-    loaders : iterable of callable
-        Each loads one pickle with the classes it is given; called again if a class turns out to be another one.
+    equality of their own, such as ``MISSING = object()``, count as different: the loaded objects hold their own. Each
+    loader loads one pickle with the classes it is given; it is called again if a class turns out to be another one.
     """
     loaders, refused = list(loaders), set[str]()
     for number in range(_PASSES):

@@ -25,20 +25,7 @@ _LOOKED_AT, _LOOKED_THROUGH = 2000, 1 << 20
 
 
 def why_not(value: Any, name: str) -> str:
-    """Return what in a value cannot be pickled, and why: ``Agent.writer cannot be pickled (TypeError: ...)``.
-
-    Parameters
-    ----------
-    value : object
-        What could not be saved.
-    name : str
-        What to call it.
-
-    Returns
-    -------
-    str
-        "" if all of it can be pickled.
-    """
+    """Return why a value cannot be pickled, ``Agent.writer cannot be pickled (TypeError: ...)``; "" if it can."""
     where = unpicklable(value, name)
     return f"{where[0]} cannot be pickled ({describe(where[1])})" if where is not None else ""
 
@@ -48,21 +35,8 @@ def unpicklable(
 ) -> tuple[str, Exception] | None:
     """Return the path of the innermost part that cannot be pickled, e.g. ``agent_params['policy'].lock``, and why.
 
-    Parameters
-    ----------
-    value : object
-        What to look into.
-    name : str
-        What to call it; "" for a dict whose keys are names.
-    attempt : callable, optional
-        Tries to pickle a part and returns the error; by default in earnest.
-    depth : int
-        So many parts in parts are looked into.
-
-    Returns
-    -------
-    (str, Exception) or None
-        None if all can.
+    None if all can. The ``name`` begins the path, "" for a dict whose keys are names. ``attempt`` tries to pickle a
+    part and returns the error; by default it really pickles. Parts in parts are looked into ``depth`` levels deep.
     """
     attempt = attempt or _error_of
     error = attempt(value)

@@ -53,25 +53,11 @@ def active_client() -> Any:
 
 
 class DaskExecutor:
-    """Executes a queue of jobs on a Dask cluster.
+    """Executes a queue of jobs on a Dask cluster, each worker of which must see the batch under the same path.
 
-    Parameters
-    ----------
-    batch : OpenBatch
-        The batch; every worker of the cluster must see its folder under the same path.
-    n_jobs : int
-        Runs at a time in the whole cluster; -1: one for each thread of its workers.
-    options : RunOptions
-        How they are executed, and the address of the scheduler.
-    client : distributed.Client, optional
-        A client that is there already; it is left open.
-
-    Raises
-    ------
-    PackageMissing
-        Dask is not installed.
-    SimManagerError
-        The scheduler cannot be reached, there are no workers, or some do not see the folder; names them.
+    With ``n_jobs=-1`` as many runs go at a time as its workers have threads. A ``client`` that is there already is
+    left open. Raises `PackageMissing` without Dask, and `SimManagerError` if the scheduler cannot be reached, if there
+    are no workers, or with the names of those that do not see the folder.
     """
 
     def __init__(self, batch: OpenBatch, n_jobs: int, options: RunOptions, client: Any = None) -> None:
@@ -129,13 +115,7 @@ class DaskExecutor:
         on_tick: Callable[[], None],
         on_start: Callable[[Task], None] = lambda task: None,
     ) -> None:
-        """Execute all tasks; returns when the last has ended, or when the user's wish to stop is fulfilled.
-
-        Parameters
-        ----------
-        queue, on_end, on_tick, on_start
-            As for `Executor.run`; ``on_start`` is called when a run is handed to the cluster.
-        """
+        """Do as `Executor.run`; ``on_start`` is called when a run is handed to the cluster."""
         at_hand: dict[Any, tuple[Task, int]] = {}
         failures = 0
         with ticking(on_tick):

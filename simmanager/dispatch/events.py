@@ -53,12 +53,7 @@ class Event(NamedTuple):
 class Announcer:
     """Calls a function of the user with events, one after the other, in a thread of its own.
 
-    A slow function delays only its own events. One that raises is told once on stderr and called on.
-
-    Parameters
-    ----------
-    function : callable or None
-        None: nothing is announced.
+    A slow function delays only its own events. One that raises is reported once on stderr and called again.
     """
 
     def __init__(self, function: Callable[[Event], object] | None) -> None:
@@ -106,13 +101,8 @@ class Announcer:
 def notify(command: str, status: BatchStatus) -> None:
     """Run a shell command that tells the user that a batch has ended; whatever it does, the batch is not touched.
 
-    Parameters
-    ----------
-    command : str
-        For ``/bin/sh``; its environment has SIMMANAGER_BATCH (folder), SIMMANAGER_ID, SIMMANAGER_SUMMARY (the counts in
-        words), SIMMANAGER_FINISHED, SIMMANAGER_FAILED and SIMMANAGER_TOTAL.
-    status : BatchStatus
-        How the batch stands.
+    Its environment has SIMMANAGER_BATCH (folder), SIMMANAGER_ID, SIMMANAGER_SUMMARY (the counts in words),
+    SIMMANAGER_FINISHED, SIMMANAGER_FAILED and SIMMANAGER_TOTAL.
     """
     counts = status.counts
     facts: dict[str, Any] = {

@@ -17,19 +17,7 @@ from .worker_process import WorkerSettings
 
 
 class Executor:
-    """Executes a queue of jobs on slots.
-
-    Parameters
-    ----------
-    n_jobs : int
-        Runs at a time, at least 1.
-    options : RunOptions
-        How they are executed.
-    environ : dict, optional
-        Further environment variables of the workers.
-    flags : sequence of str
-        Flags of their interpreter.
-    """
+    """Executes a queue of jobs on slots, by workers with further variables and interpreter flags."""
 
     def __init__(
         self, n_jobs: int, options: RunOptions, environ: dict[str, str] | None = None, flags: Sequence[str] = ()
@@ -59,16 +47,8 @@ class Executor:
     ) -> None:
         """Execute all tasks; returns when the last has ended, or when the user's wish to stop is fulfilled.
 
-        Parameters
-        ----------
-        queue : RunQueue
-            The tasks; they are taken out one by one as slots become free.
-        on_end : callable
-            Called in this thread with each task and its outcome.
-        on_tick : callable
-            Called about four times a second from another thread; may call ``stop.finish()`` or ``stop.now()``.
-        on_start : callable
-            Called with each task when a slot takes it, in the thread of the slot.
+        Tasks are taken as slots become free. ``on_start`` is called in the thread of the slot that takes one,
+        ``on_end`` in this thread, ``on_tick`` about four times a second in another, which may stop the runs by `stop`.
         """
         from joblib import Parallel, delayed
 

@@ -56,27 +56,8 @@ def run_batch(
 ) -> BatchStatus:
     """Execute the runs of a batch that are in one of ``states``, and return the final status.
 
-    Parameters
-    ----------
-    batch : OpenBatch
-        The batch.
-    states : set of RunState
-        Which runs are due.
-    n_jobs : int
-        Runs at a time.
-    options : RunOptions
-        How they are executed.
-    only : str, optional
-        Only this simulation.
-    in_process : bool
-        In this process, one after the other; the first error is raised.
-    show : bool
-        Show the progress.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        The user pressed Ctrl-C, and all is in order.
+    ``only`` means only that simulation; ``in_process``, one after the other in this process, where the first error is
+    raised. After Ctrl-C, when all is in order, it raises KeyboardInterrupt.
     """
     folder = batch.folder
     folder.clear_stop_request()

@@ -132,13 +132,7 @@ def lists_options(function: Function) -> Function:
 
 
 def check_options(options: Mapping[str, Any]) -> RunOptions:
-    """Return the options of a ``run_all``.
-
-    Raises
-    ------
-    ParameterTypeError, ParameterError
-        Names an option that does not exist, or has a value that is not allowed.
-    """
+    """Return the options of a ``run_all``; raise with the name of one that does not exist or has a wrong value."""
     for name in options:
         if name not in RunOptions.__dataclass_fields__:
             raise ParameterTypeError(
@@ -148,13 +142,7 @@ def check_options(options: Mapping[str, Any]) -> RunOptions:
 
 
 def count_jobs(n_jobs: Any, options: RunOptions | None = None) -> int:
-    """Return how many runs go at a time on this machine, as joblib counts: -1 is all cores, -2 all but one.
-
-    Raises
-    ------
-    ParameterTypeError, ParameterError
-        Not a whole number, or 0.
-    """
+    """Return how many runs go at a time on this machine, as joblib counts: -1 is all cores, -2 all but one."""
     import joblib
 
     jobs: int = OPTIONS["n_jobs"].checked("n_jobs", n_jobs)

@@ -22,17 +22,9 @@ AT_ONCE = 31
 class RunQueue:
     """Tasks, taken out in the order of what is known about their simulations.
 
-    First one run of each simulation of which nothing is known, then the simulations by their mean duration, longest
-    first; unknown ones count as long. The order never changes results.
-
-    Parameters
-    ----------
-    tasks : iterable of Task
-        Within a simulation they keep their order.
-    durations : mapping
-        simulation_id -> mean duration in seconds, where it is known.
-    last : iterable of Task
-        These come after all others (runs that another process still executes).
+    First one run of each simulation of which nothing is known, then the simulations by their mean duration in seconds,
+    longest first; unknown ones count as long; then the ``last`` (runs that another process still executes). Within a
+    simulation they keep their order. The order never changes results.
     """
 
     def __init__(self, tasks: Iterable[Task], durations: Mapping[str, float], last: Iterable[Task] = ()) -> None:
@@ -54,15 +46,7 @@ class RunQueue:
     def take(self, takers: int | None = None) -> list[Task]:
         """Take out the next task, or several of one simulation whose runs are so short that handing them over costs.
 
-        Parameters
-        ----------
-        takers : int, optional
-            How many take from this queue; None: one task at a time.
-
-        Returns
-        -------
-        list of Task
-            Empty when none is left.
+        ``takers`` is how many take from this queue; None: one task at a time. The list is empty when none is left.
         """
         if (first := self._next()) is None:
             return []

@@ -25,10 +25,8 @@ from .worker_process import Death, Worker, WorkerLost
 #: Seconds between two looks at a run that another process executes.
 _HELD_TICK_S = 0.05
 
-
 #: Seconds to wait for the lock of a run whose worker has just died.
 _VERDICT_PATIENCE_S = 5.0
-
 
 #: How often a worker is started for a run before the batch is given up.
 _WORKER_STARTS = 3
@@ -45,11 +43,8 @@ class Job:
 def supervise_together(tasks: Sequence[Task], slots: Slots, stop: Stop) -> dict[str, Outcome]:
     """Execute short runs of one simulation on one slot, handed over in one message; never raises.
 
-    Returns
-    -------
-    dict
-        Folder -> how it ended. Those that are missing have not been started or are executed elsewhere: they are to be
-        supervised each for itself.
+    Returns folder -> how it ended. Those that are missing have not been started or are executed elsewhere: they are to
+    be supervised each for itself.
     """
     ended: dict[str, Outcome] = {}
     with suppress(Exception):  # whatever it is, `supervise` meets it again and tells it

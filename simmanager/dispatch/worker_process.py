@@ -28,14 +28,11 @@ from ..worker.task import Outcome, Task, as_message
 #: Seconds between two looks at deadlines and stop requests while a run is executed.
 TICK_S = 0.2
 
-
 #: Seconds between SIGTERM and SIGKILL for a run that times out.
 GRACE_S = 2.0
 
-
 #: Seconds that a new worker may take until it is ready.
 _START_PATIENCE_S = 120.0
-
 
 #: Thread pools of numerical libraries, limited to ``threads_per_run`` unless the user set them.
 _THREAD_VARIABLES = (
@@ -55,49 +52,26 @@ class WorkerLost(SimManagerError, RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """How a worker died while it executed a run.
+    """How a worker died while it executed a run."""
 
-    Parameters
-    ----------
-    reason : str
-        In words, e.g. "killed by SIGSEGV".
-    stopped : bool
-        True if the user asked for it.
-    pid : int or None
-        Process id of the worker.
-    peak_mb, cpu_s : float or None
-        Peak resident memory in MB and processor time in seconds of the run.
-    """
-
-    reason: str
-    stopped: bool = False
+    reason: str  #: In words, e.g. "killed by SIGSEGV".
+    stopped: bool = False  #: True if the user asked for it.
     pid: int | None = None
-    peak_mb: float | None = None
-    cpu_s: float | None = None
+    peak_mb: float | None = None  #: Peak resident memory of the run.
+    cpu_s: float | None = None  #: Processor time of the run.
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """What every worker of a batch is started with.
-
-    Parameters
-    ----------
-    threads_per_run : int
-        Threads that numerical libraries may use.
-    environ : dict
-        Further environment variables.
-    sys_path, cwd, argv
-        Import path, working directory and arguments; those of this process if None.
-    flags : tuple of str
-        Flags of the interpreter, as ``-O``.
-    """
+    """What every worker of a batch is started with."""
 
     threads_per_run: int = 1
-    environ: dict[str, str] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)  #: Further environment variables.
+    #: Import path, working directory and arguments; those of this process if None.
     sys_path: tuple[str, ...] | None = None
     cwd: str | None = None
     argv: tuple[str, ...] | None = None
-    flags: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()  #: Flags of the interpreter, as ``-O``.
 
     def first_message(self) -> dict[str, Any]:
         """Return the first message to a new worker."""
@@ -119,13 +93,7 @@ class WorkerSettings:
 
 
 class Worker:
-    """A worker process, seen from the manager.
-
-    Raises
-    ------
-    WorkerLost
-        It could not be started; the message has what it said.
-    """
+    """A worker process, seen from the manager; `WorkerLost` if it could not be started."""
 
     def __init__(self, settings: WorkerSettings, slot: int = 0, environ: Mapping[str, str] | None = None) -> None:
         #: Number of the slot that it works on.
@@ -183,21 +151,10 @@ class Worker:
     def execute(
         self, tasks: Sequence[Task], timeout_s: float | None, stop_now: Callable[[], bool]
     ) -> Iterator[Outcome | Death]:
-        """Execute runs one after the other; yields how each ended.
+        """Execute runs, which differ in folder and seed only, one after the other; yields how each ended.
 
-        Parameters
-        ----------
-        tasks : sequence of Task
-            Which runs; they differ in folder and seed only.
-        timeout_s : float or None
-            Seconds from the start of the run after which the worker is killed.
-        stop_now : callable
-            Asked several times a second; True kills the worker.
-
-        Yields
-        ------
-        Outcome or Death
-            ``Death`` if the worker is gone, as the last; it and all that it started are dead then.
+        The worker is killed ``timeout_s`` seconds after the start of a run, and when ``stop_now``, asked several times
+        a second, says True. A `Death` is the last that is yielded: the worker and all that it started are dead then.
         """
         self._wait_until_ready()
         self._send(as_message(tasks))
