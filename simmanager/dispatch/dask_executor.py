@@ -261,9 +261,9 @@ def _why_not_seen(batch: _Batch) -> str:
         found = BatchFolder(Path(batch.path)).read_manifest().batch_id
     except (BatchNotFound, BatchDamaged) as error:
         return f"{socket.gethostname()} {_UNSEEN} {batch.path}: {error}"
-    return (
-        "" if found == batch.batch_id else f"{socket.gethostname()} {_UNSEEN} this batch, but another at {batch.path}"
-    )
+    if found != batch.batch_id:
+        return f"{socket.gethostname()} {_UNSEEN} this batch, but another at {batch.path}"
+    return ""
 
 
 def execute_there(batch: _Batch, job: Job, manager: _ManagerProcess) -> dict[str, Any]:

@@ -17,16 +17,13 @@ from .worker_process import WorkerSettings
 
 
 class Executor:
-    """Executes a queue of jobs on slots, by workers with further variables and interpreter flags."""
+    """Executes a queue of jobs on slots, by workers whose interpreters have these flags."""
 
-    def __init__(
-        self, n_jobs: int, options: RunOptions, environ: dict[str, str] | None = None, flags: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, n_jobs: int, options: RunOptions, flags: Sequence[str] = ()) -> None:
         self.n_jobs = n_jobs
         self.options = options
         self.stop = Stop()
-        settings = WorkerSettings(options.threads_per_run, environ or {}, flags=tuple(flags))
-        self._slots = Slots(settings, options.slot_env or ())
+        self._slots = Slots(WorkerSettings(options.threads_per_run, flags=tuple(flags)), options.slot_env or ())
         self._failures = 0
         self._counting = threading.Lock()
 
@@ -63,8 +60,7 @@ class Executor:
                     slots, backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch=slots
                 )
                 supervise_tasks = delayed(partial(self._supervise_tasks, queue, on_start))
-                together = self.options.allow_several
-                for ended in parallel(map(supervise_tasks, self._until_stopped(queue, together=together))):
+                for ended in parallel(map(supervise_tasks, self._until_stopped(queue))):
                     for task, outcome in ended:
                         if outcome.state:
                             on_end(task, outcome)
@@ -74,8 +70,9 @@ class Executor:
             finally:
                 self.close()
 
-    def _until_stopped(self, queue: RunQueue, *, together: bool) -> Iterator[list[Task]]:
-        while not self.stop.mode and (tasks := queue.take(self.n_jobs if together else None)):
+    def _until_stopped(self, queue: RunQueue) -> Iterator[list[Task]]:
+        takers = self.n_jobs if self.options.allow_several else None
+        while not self.stop.mode and (tasks := queue.take(takers)):
             yield tasks
 
     def _count(self, outcome: Outcome) -> None:

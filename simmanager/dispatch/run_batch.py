@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import signal
 import sys
 import time
@@ -16,7 +15,7 @@ from ..base.errors import SimManagerError
 from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of
 from ..base.text import count, plain
 from ..disk.batch_folder import BatchFolder, OpenBatch
-from ..disk.files import remove_scratch
+from ..disk.files import remove_entry, remove_scratch
 from ..disk.locks import network_file_system
 from ..disk.run_folder import RunFolder
 from ..disk.starts import StartsLog
@@ -100,7 +99,7 @@ def _run_due(
         _announce_changes(batch, tasks, progress)
     try:
         if executor is not None and tasks:
-            _run_on_slots(reader, folder, _queue(tasks, before), executor, progress, announcer)
+            _Supervision(folder, _queue(tasks, before), executor, progress, announcer).run(reader)
         else:
             if tasks and (setup := tasks[0].session.get("setup")):
                 call_setup(Path(setup))
@@ -125,14 +124,8 @@ def _executor(batch: OpenBatch, n_jobs: int, options: RunOptions) -> Executor | 
 
         if (client := active_client()) is not None:
             return DaskExecutor(batch, n_jobs, options, client)
-    return Executor(n_jobs, options, flags=_flags(batch))
-
-
-def _flags(batch: OpenBatch) -> list[str]:
-    """Return the flags of the interpreter with which the batch was made."""
     sessions = (session_of(batch.folder, batch.manifest.provenance, name) for name in batch.simulation_ids)
-    flags: list[str] = next(sessions, {}).get("flags", [])
-    return flags
+    return Executor(n_jobs, options, next(sessions, {}).get("flags", []))
 
 
 def make_tasks(batch: OpenBatch, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]) -> list[Task]:
@@ -145,23 +138,20 @@ def make_tasks(batch: OpenBatch, due: list[RunStatus], options: RunOptions, exec
     }
     recipes = {name: str(batch.folder.recipe(name)) for name in provenance}
     sessions = {name: session_of(batch.folder, manifest.provenance, name) for name in provenance}
-    tasks = []
-    for run in due:
-        seed = run.seed if run.seed is not None else 0
-        tasks.append(
-            Task(
-                folder=run.path,
-                recipe=recipes[run.simulation_id],
-                seed=seed,
-                execute=execute,
-                memory_limit_mb=options.memory_limit_mb,
-                checkpoint_every_s=options.checkpoint_every_s,
-                durable=options.durable,
-                provenance=provenance[run.simulation_id],
-                session=sessions[run.simulation_id],
-            )
+    return [
+        Task(
+            folder=run.path,
+            recipe=recipes[run.simulation_id],
+            seed=run.seed or 0,
+            execute=execute,
+            memory_limit_mb=options.memory_limit_mb,
+            checkpoint_every_s=options.checkpoint_every_s,
+            durable=options.durable,
+            provenance=provenance[run.simulation_id],
+            session=sessions[run.simulation_id],
         )
-    return tasks
+        for run in due
+    ]
 
 
 def remove_leftovers(batch: OpenBatch) -> None:
@@ -170,11 +160,7 @@ def remove_leftovers(batch: OpenBatch) -> None:
     remove_scratch(batch.folder.path)
     for simulation in simulations:
         for name in batch.remains(simulation.name):
-            leftover = simulation / name
-            if leftover.is_dir() and not leftover.is_symlink():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink(missing_ok=True)
+            remove_entry(simulation / name)
 
 
 def _announce(folder: BatchFolder, before: BatchStatus, tasks: list[Task], n_jobs: int, progress: Progress) -> None:
@@ -244,10 +230,21 @@ class _Supervision:
         self._done, self._last_end = 0, time.monotonic()
         self._said = ""
 
-    def run(self) -> None:
-        with stop_on_signals(self._stop), self._progress.shown():
+    def run(self, reader: StatusReader) -> None:
+        """Execute the queue; tell what ended it early, and raise that again."""
+        stop = self._stop
+        with stop_on_signals(stop), self._progress.shown():
             self._executor.run(self._queue, self._on_end, self._on_tick, self._on_start)
         self._folder.clear_stop_request()
+        if stop.by_signal:
+            finish(reader, show=True)
+            if stop.by_signal == signal.SIGINT:
+                raise KeyboardInterrupt
+            raise StoppedBySignal(128 + stop.by_signal)
+        if stop.mode:
+            self._progress.say(f"stopped early: {stop.reason}", "yellow")
+        if stop.error is not None:
+            raise SimManagerError(str(stop.error)) from stop.error
 
     @property
     def _running(self) -> int:
@@ -301,32 +298,8 @@ class _Supervision:
 def _queue(tasks: list[Task], before: BatchStatus) -> RunQueue:
     """Return the tasks in their order; those that workers of a killed manager still execute come last."""
     held = {run.path for run in before.runs if run.state is RunState.RUNNING}
-    waiting: list[Task] = []
-    running: list[Task] = []
-    for task in tasks:
-        (running if task.folder in held else waiting).append(task)
-    return RunQueue(waiting, mean_durations(before.runs), running)
-
-
-def _run_on_slots(
-    reader: StatusReader,
-    folder: BatchFolder,
-    queue: RunQueue,
-    executor: Executor | DaskExecutor,
-    progress: Progress,
-    announcer: Announcer,
-) -> None:
-    _Supervision(folder, queue, executor, progress, announcer).run()
-    stop = executor.stop
-    if stop.by_signal:
-        finish(reader, show=True)
-        if stop.by_signal == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise StoppedBySignal(128 + stop.by_signal)
-    if stop.mode:
-        progress.say(f"stopped early: {stop.reason}", "yellow")
-    if stop.error is not None:
-        raise SimManagerError(str(stop.error)) from stop.error
+    waiting = [task for task in tasks if task.folder not in held]
+    return RunQueue(waiting, mean_durations(before.runs), [task for task in tasks if task.folder in held])
 
 
 def final_status(reader: StatusReader) -> BatchStatus:

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,6 @@ class WorkerSettings:
     """What every worker of a batch is started with."""
 
     threads_per_run: int = 1
-    environ: dict[str, str] = field(default_factory=dict)  #: Further environment variables.
     #: Import path, working directory and arguments; those of this process if None.
     sys_path: tuple[str, ...] | None = None
     cwd: str | None = None
@@ -89,7 +88,7 @@ class WorkerSettings:
         defaults["PYTHONHASHSEED"] = "0"  # the order of sets of strings must not differ between workers
         path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
         ours = {"PYTHONPATH": path, "MPLBACKEND": "Agg", TOKEN: token}
-        return {**defaults, **os.environ, **self.environ, **slot, **ours}
+        return {**defaults, **os.environ, **slot, **ours}
 
 
 class Worker:
