@@ -142,7 +142,7 @@ class Worker:
             bufsize=0,
         )
         self.pid = self._process.pid
-        #: The only recipe that it may take; "": any.
+        #: What the recipes import that it may take (`recipe_imports`); "": it may take any.
         self.bound_to = ""
         assert self._process.stdin and self._process.stdout  # pipes, by construction
         self._input, self._output = self._process.stdin, self._process.stdout

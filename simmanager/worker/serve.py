@@ -15,7 +15,6 @@ import os
 import select
 import signal
 import sys
-from dataclasses import replace
 from typing import Any
 
 #: Starts each line of the protocol, so that noise on stdout (a chatty sitecustomize) is not taken for an answer.
@@ -23,10 +22,6 @@ MARK = b"simmanager:"
 
 #: Seconds between two looks whether the manager still lives.
 _ORPHAN_TICK_S = 1.0
-
-#: After a run longer than this (s): collect garbage, so that the next starts clean, and give back the rest of the
-#: message, so that a slot that is free can take it.
-_SHORT_S = 0.05
 
 
 class Channel:
@@ -99,32 +94,26 @@ def main() -> None:
     import cloudpickle  # noqa: F401 - loaded before the first run, so that no run pays for it
     import numpy  # noqa: F401
 
-    from .attempt import execute_run
-    from .isolation import Baseline
+    from .clean_runs import SHORT_S, CleanRuns
     from .memory import memory_at_start
-    from .process_group import become_subreaper, left_behind
+    from .process_group import become_subreaper
     from .task import NOT_STARTED, as_plain, as_tasks
 
     become_subreaper()
-    baseline = Baseline()
+    runs = CleanRuns()
     gc.freeze()
     if not channel.send({"ready": os.getpid(), **memory_at_start()}):
         return
     while (message := channel.receive()) is not None:
         tasks = as_tasks(message)
         while tasks:
-            outcome, error = execute_run(tasks.pop(0), loaded=baseline.loaded)
-            del error
-            baseline.restore()
-            if (outcome.duration_s or 0) > _SHORT_S:
-                gc.collect()
-            leftovers = left_behind()
-            manager_lives = channel.send(as_plain(replace(outcome, leftovers=leftovers, bound=baseline.changed)))
-            if leftovers:
+            outcome = runs.execute(tasks.pop(0))
+            manager_lives = channel.send(as_plain(outcome))
+            if runs.alive:
                 _end_leftovers()
-            if not manager_lives or leftovers:
+            if not manager_lives or outcome.leftovers:
                 return  # the manager is gone, or this process is no longer clean: a new worker takes the next run
-            if (outcome.duration_s or 0) > _SHORT_S:
+            if (outcome.duration_s or 0) > SHORT_S:  # a slot that is free can take the others
                 for _ in tasks:
                     channel.send(as_plain(NOT_STARTED))
                 break

@@ -1,0 +1,73 @@
+"""What libraries that are loaded keep between two uses: caches, idle threads and processes; and how they let it go."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from .process_group import left_behind
+
+
+def clear_caches() -> None:
+    """Have libraries that are loaded drop what they keep of earlier runs, and give free memory back to the system."""
+    for name, clear in _CACHES.items():
+        if (module := sys.modules.get(name)) is not None:
+            with suppress(Exception):
+                clear(module)
+    with suppress(AttributeError):  # not the GNU library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _clear_jax(jax: Any) -> None:
+    jax.clear_caches()
+
+
+def _clear_keras(keras: Any) -> None:
+    keras.utils.clear_session()
+
+
+#: Module -> what drops its caches.
+_CACHES: dict[str, Callable[[Any], None]] = {"jax": _clear_jax, "keras": _clear_keras}
+
+
+def left_behind_for_good() -> str:
+    """Return what a run left alive in this worker, in words, once the helpers of known libraries are ended."""
+    found = left_behind()
+    if not found:
+        return ""
+    for name, end in _HELPERS.items():
+        if (module := sys.modules.get(name)) is not None:
+            with suppress(Exception):
+                end(module)
+    return left_behind()
+
+
+def _end_loky(reusable: Any) -> None:
+    """End joblib's pool, which waits five minutes for more work; its own manager ends in a moment."""
+    if reusable._executor is not None:
+        reusable._executor.shutdown(wait=True, kill_workers=True)
+        reusable._executor = None
+
+
+def _end_tracker(tracker: Any) -> None:
+    """End the process that watches shared memory; the next who needs it starts another."""
+    tracker._resource_tracker._stop()
+
+
+def _end_tqdm(tqdm: Any) -> None:
+    """End the thread that watches progress bars; the next bar starts another."""
+    if tqdm.tqdm.monitor is not None:
+        tqdm.tqdm.monitor.exit()
+        tqdm.tqdm.monitor = None
+
+
+#: Module -> what ends the helpers (threads, processes) that it keeps between two uses.
+_HELPERS: dict[str, Callable[[Any], None]] = {
+    "joblib.externals.loky.reusable_executor": _end_loky,
+    "joblib.externals.loky.backend.resource_tracker": _end_tracker,
+    "multiprocessing.resource_tracker": _end_tracker,
+    "tqdm": _end_tqdm,
+}

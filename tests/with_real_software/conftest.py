@@ -1,0 +1,17 @@
+"""Tests with the software that people simulate with, run by ``scripts/test-real-software`` in its environment."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+#: Without these there is nothing to test here.
+_NEEDED = ("torch", "numba", "brian2", "neuron", "jax", "stable_baselines3", "mesa", "nengo", "sklearn", "xarray")
+collect_ignore_glob = [] if all(map(importlib.util.find_spec, _NEEDED)) else ["test_*.py"]
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.is_relative_to(__file__.rpartition("/")[0]):
+            item.add_marker(pytest.mark.filterwarnings("ignore"))  # theirs
