@@ -203,19 +203,20 @@ differ, are left out. The runs may be of different batches.
         "they differ",
     ),
     "reproduce": VerbHelp(
-        "run a finished run again elsewhere and compare the bytes",
+        "run a finished run again elsewhere and compare what comes out",
         """
 Runs a finished run once more with the same parameters and seed, in another
-folder, and says of each of its results whether the bytes are the same, and
-what has changed in the program since. The run itself is not touched. This
-unpickles the parameters and runs their code: only for folders of your own.
+folder, and says of each of its results whether the bytes or at least the
+values are the same, and what has changed in the program since. The run itself
+is not touched. This unpickles parameters and results and runs their code: only
+for folders of your own.
 """,
         (
             ("simmanager reproduce tonight SR 3", "is run 3 of SR reproducible?"),
             ("simmanager reproduce tonight/SR/3 --to again", "and keep what came out"),
         ),
-        "the same bytes",
-        "other bytes, or it did not finish",
+        "the same values",
+        "other values, or it did not finish",
     ),
     "resume": VerbHelp(
         "go on with what is not finished",

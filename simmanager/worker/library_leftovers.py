@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from .process_group import left_behind
+from .process_group import CHILDREN, children_of, left_behind
 
 
 def clear_caches() -> None:
@@ -34,15 +36,24 @@ _CACHES: dict[str, Callable[[Any], None]] = {"jax": _clear_jax, "keras": _clear_
 
 
 def left_behind_for_good() -> str:
-    """Return what a run left alive in this worker, in words, once the helpers of known libraries are ended."""
-    found = left_behind()
-    if not found:
+    """Return what a run left alive in this worker, in words, once the helpers of known libraries are ended.
+
+    The process with which ``multiprocessing`` and joblib watch shared memory is nobody's work: it stays.
+    """
+    if not left_behind():
         return ""
     for name, end in _HELPERS.items():
         if (module := sys.modules.get(name)) is not None:
             with suppress(Exception):
                 end(module)
-    return left_behind()
+    found = left_behind()
+    only_trackers = found == CHILDREN and 0 < len(alive := set(children_of(os.getpid()))) and alive <= _trackers()
+    return "" if only_trackers else found
+
+
+def _trackers() -> set[int | None]:
+    loaded = (sys.modules.get(f"{package}.resource_tracker") for package in _TRACKING)
+    return {getattr(getattr(module, "_resource_tracker", None), "_pid", None) for module in loaded}
 
 
 def _end_loky(reusable: Any) -> None:
@@ -50,11 +61,9 @@ def _end_loky(reusable: Any) -> None:
     if reusable._executor is not None:
         reusable._executor.shutdown(wait=True, kill_workers=True)
         reusable._executor = None
-
-
-def _end_tracker(tracker: Any) -> None:
-    """End the process that watches shared memory; the next who needs it starts another."""
-    tracker._resource_tracker._stop()
+        for thread in threading.enumerate():  # it has been told to end
+            if thread.name == "QueueFeederThread":
+                thread.join(1.0)
 
 
 def _end_tqdm(tqdm: Any) -> None:
@@ -67,7 +76,8 @@ def _end_tqdm(tqdm: Any) -> None:
 #: Module -> what ends the helpers (threads, processes) that it keeps between two uses.
 _HELPERS: dict[str, Callable[[Any], None]] = {
     "joblib.externals.loky.reusable_executor": _end_loky,
-    "joblib.externals.loky.backend.resource_tracker": _end_tracker,
-    "multiprocessing.resource_tracker": _end_tracker,
     "tqdm": _end_tqdm,
 }
+
+#: Packages with a module that watches shared memory in a process of its own.
+_TRACKING = ("multiprocessing", "joblib.externals.loky.backend")

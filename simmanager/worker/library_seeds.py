@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -83,7 +84,8 @@ class _ImportHook:
 
         def exec_module(module: ModuleType) -> None:
             vars(loader).pop("exec_module", None)
-            execute(module)
+            with _draws_undone():
+                execute(module)
             self.put_into(module, LIBRARIES[name])
             LIBRARIES[name].seed(module, self._seed)
 
@@ -100,6 +102,21 @@ class _ImportHook:
             self._undo.pop()()
 
 
+@contextmanager
+def _draws_undone() -> Iterator[None]:
+    """Leave the generators of Python and NumPy where they were: an import that draws happens once in a worker."""
+    import random
+
+    import numpy as np
+
+    states = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+
+
 # The libraries -------------------------------------------------------------------------------------------------
 
 
@@ -114,7 +131,7 @@ def _seed_tensorflow(tensorflow: Any, seed: int) -> None:
 def _seed_keras(keras: Any, seed: int) -> None:
     """Let Keras make its generator anew when it needs one: it takes the seed from ``random``, and keeps it for ever."""
     try:
-        from keras.src.backend.common import global_state
+        global_state = import_module("keras.src.backend.common.global_state")
     except ImportError:  # Keras 2: TensorFlow's generators are all it has
         return
     global_state.set_global_attribute("global_seed_generator", None)
@@ -122,10 +139,9 @@ def _seed_keras(keras: Any, seed: int) -> None:
 
 def _seed_numba(numba: Any, seed: int) -> None:
     """Seed what ``random`` and ``numpy.random`` are inside compiled functions, in this thread."""
-    from numba import _helperlib
-
-    for state in (_helperlib.rnd_get_np_state_ptr(), _helperlib.rnd_get_py_state_ptr()):
-        _helperlib.rnd_seed(state, seed)
+    helpers = import_module("numba._helperlib")
+    for state in (helpers.rnd_get_np_state_ptr(), helpers.rnd_get_py_state_ptr()):
+        helpers.rnd_seed(state, seed)
 
 
 def _seed_brian2(brian2: Any, seed: int) -> None:
@@ -152,7 +168,7 @@ class _Seed(tuple[Any, ...]):
 
 def _put_into_brian2(brian2: Any, seed: int) -> Undo:
     """Seed a standalone device also when it is made anew (``device.reinit()``, ``device.activate()``)."""
-    kind: Any = sys.modules["brian2.devices.device"].Device  # type: ignore[attr-defined]
+    kind: Any = sys.modules["brian2.devices.device"].Device
     activate = kind.activate
 
     def activate_seeded(device: Any, *args: Any, **kwargs: Any) -> Any:

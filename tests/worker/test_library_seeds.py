@@ -1,9 +1,11 @@
 """Libraries with random generators of their own are seeded: those that are loaded, and those that a run loads."""
 
+import random
 import sys
 import textwrap
 
 import gymnasium
+import numpy as np
 import pytest
 
 from simmanager import OneShot, SimulationManager
@@ -82,6 +84,14 @@ def test_the_import_hook_is_taken_out_after_the_run(torch):
     with libraries_seeded(1):
         seed_libraries(1)
         assert found.rand() == drawn
+
+
+def test_an_import_that_draws_leaves_the_generators_where_they_were(torch):
+    (torch / "torch.py").write_text(TORCH + "import random, numpy\nrandom.random()\nnumpy.random.random()\n")
+    states = random.getstate(), np.random.get_state()[1].tolist()
+    with libraries_seeded(1):
+        import torch as _  # noqa: F401
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == states
 
 
 def test_a_library_that_cannot_be_imported_raises_what_it_raises(torch):
