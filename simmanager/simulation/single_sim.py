@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..base.metrics import check_metrics
 from ..base.public import public
 from ..disk.run_folder import RunFolder
 from .description import FIELDS, PARAMS, describe_simulation, name_of
+from .troublesome_globals import dump_with_globals, words_about
 
 #: What a recipe holds: ours have metrics, too.
 _ALL_FIELDS = (*FIELDS, "metrics")
@@ -181,13 +183,16 @@ class SingleSim:
         import cloudpickle
 
         try:
-            content = cloudpickle.dumps(self.fields, protocol=5)
+            content = dump_with_globals(partial(cloudpickle.dumps, protocol=5), self.fields)
         except Exception as error:
             where = _unpicklable(self.fields, "") or "a field"
-            raise RecipeError(
-                f"Cannot pickle {where} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). "
+            way_out = words_about(self.fields) or (
                 "Runs are executed in other processes: give plain values, or names from which the agent or environment "
                 "opens the thing itself."
+            )
+            raise RecipeError(
+                f"Cannot pickle {where} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). "
+                f"{way_out}"
             ) from error
         try:
             cloudpickle.loads(content)

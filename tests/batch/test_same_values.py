@@ -113,7 +113,7 @@ class Named:
         self.x = x
 
     def __reduce__(self):
-        return cloudpickle.loads, (cloudpickle.dumps(by_value("class Model: pass")),), {"x": self.x}
+        return cloudpickle.loads, (cloudpickle.dumps(by_value("class Model: pass")()),), {"x": self.x}
 
 
 def model(level=1.0):
