@@ -1,5 +1,6 @@
 """What the README shows for each simulator runs, and gives the same numbers on any worker."""
 
+import importlib
 import math
 import re
 from pathlib import Path
@@ -29,18 +30,16 @@ def test_each_recipe_is_tested():
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_a_recipe_runs_and_repeats(name, tmp_path, monkeypatch, capsys):
-    (tmp_path / "recipe_module.py").write_text(RECIPES[name])
+    (tmp_path / f"recipe_{name}.py").write_text(RECIPES[name])
     monkeypatch.syspath_prepend(str(tmp_path))
-    space = {}
-    exec(compile("from recipe_module import *", "<script>", "exec"), space)
+    recipe = getattr(importlib.import_module(f"recipe_{name}"), name)
     found = []
     for batch, options in (("one", {"n_jobs": 1}), ("two", {"n_jobs": 2})):
-        manager = SimulationManager([OneShot(space[name], PARAMETERS[name], "sim")], 2, batch, seed=1)
+        manager = SimulationManager([OneShot(recipe, PARAMETERS[name], "sim")], 2, batch, seed=1)
         status = manager.run_all(**options)
         assert status.all_finished, [folder.error_log.read_text() for folder in manager.runs]
         found.append([manager.load_results("sim", run)[2] for run in range(2)])
         assert manager.results().keys, "nothing to draw"
-    monkeypatch.delitem(__import__("sys").modules, "recipe_module")
     for one, other in zip(*found, strict=True):
         assert one.keys() == other.keys()
         for key in one:
