@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import tempfile
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-from our_processes import SESSION, workers_alive
+from our_processes import SESSION, process_ids, workers_alive
 
 matplotlib.use("Agg")
 # Started in the background, or with nohup: programs under test would inherit it.
@@ -21,7 +22,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# Each session has a mark for its processes and a folder for temporary files of its own, and so has each worker of
+# pytest-xdist: what another one has there is not its business. All that is started from here inherits both.
 os.environ[SESSION] = uuid.uuid4().hex
+# The folders of the tests stay where pytest has them: it keeps those of the last three sessions, to be looked at.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+# A short name: paths of Unix sockets may have no more than about 100 characters. Within it are those of the workers.
+TEMPORARY = Path(tempfile.mkdtemp(prefix="st-"))
+os.environ["TMPDIR"] = tempfile.tempdir = str(TEMPORARY)
+
+#: How long a process that ends by itself may take on a machine that has much else to do.
+PATIENCE_S = 30.0
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(TEMPORARY, ignore_errors=True)
 
 
 def is_ours(path: Path) -> bool:
@@ -34,28 +50,25 @@ def is_ours(path: Path) -> bool:
 
 
 def files_outside() -> set[str]:
-    return {
-        str(path)
-        for folder in (Path(tempfile.gettempdir()), Path("/dev/shm"), Path.cwd())
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        if not path.name.startswith(("pytest-of-", ".coverage", "bash", "tmux"))
-        and (folder != Path("/dev/shm") or is_ours(path))
-    }
+    """Return the files of this session that lie outside the folders of its tests."""
+    shared = Path("/dev/shm")
+    in_memory = {str(path) for path in (shared.iterdir() if shared.is_dir() else ()) if is_ours(path)}
+    return in_memory | set(map(str, TEMPORARY.iterdir()))
 
 
 @pytest.fixture(autouse=True)
 def leaves_nothing_behind(tmp_path, monkeypatch, request):
     """Run each test in its own folder; afterwards no process of ours lives and no file lies elsewhere."""
-    processes = workers_alive()
+    processes = process_ids()
     files = files_outside()
     monkeypatch.chdir(tmp_path)
     yield
-    deadline = time.monotonic() + 5  # a worker whose manager was killed ends a moment later
-    while (alive := workers_alive() - processes) and time.monotonic() < deadline:
+    deadline = time.monotonic() + PATIENCE_S  # a worker whose manager was killed ends a moment later
+    while (alive := workers_alive(process_ids() - processes)) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not alive, f"processes left by {request.node.name}: {alive}"
     monkeypatch.undo()
-    left = {path for path in files_outside() - files if "simmanager" in path or path.startswith("/dev/shm")}
+    left = files_outside() - files
     assert not left, f"files left by {request.node.name}: {left}"
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from our_processes import workers_alive
-from toys import TESTS_ON_PATH
+from places import python_path
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": TESTS_ON_PATH}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": python_path()}
 
 
 class Started:

@@ -84,6 +84,13 @@ def toy_sim(simulation_id: str = "toy", loop: Any = toy_loop, **loop_params: Any
     )
 
 
+def case_name(value: Any) -> str:
+    """Return a name for a case of a test that is the same in each process: an address in memory is not."""
+    import re
+
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
+
+
 def hashes(
     batch: Path, names: tuple[str, ...] = ("agent", "arena", "training_hist.dict", "summary.npz")
 ) -> dict[str, str]:
@@ -98,11 +105,6 @@ def hashes(
     return found
 
 
-#: PYTHONPATH for programs that import the toys, a test module or this checkout.
-_HERE = Path(__file__).resolve().parent
-TESTS_ON_PATH = ":".join(map(str, [_HERE.parent, _HERE, *sorted(path for path in _HERE.iterdir() if path.is_dir())]))
-
-
 def listing(folder: Path) -> dict[str, bytes | None]:
     """Return everything below a folder: path -> content (None for a folder)."""
     return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
@@ -114,13 +116,15 @@ def python(program: str, *words: str, environ: dict[str, str] | None = None, **o
     import subprocess
     import sys
 
-    environ = {**os.environ, "PYTHONPATH": TESTS_ON_PATH, **(environ or {})}
+    from places import python_path
+
+    environ = {**os.environ, "PYTHONPATH": python_path(), **(environ or {})}
     environ.pop("PYTHONUNBUFFERED", None)  # as a user has it: output to a pipe is buffered
     command = [sys.executable, "-c", program, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environ, check=False, **options)
 
 
-def wait_for(*paths: Path | str, patience_s: float = 30.0) -> None:
+def wait_for(*paths: Path | str, patience_s: float = 60.0) -> None:
     """Wait until all of these files exist."""
     deadline = time.monotonic() + patience_s
     while not all(Path(path).exists() for path in paths):

@@ -95,9 +95,10 @@ def _replace_stdout() -> None:
 
 
 def _leave_shared_memory() -> None:
+    """Leave a block of shared memory; its name is printed."""
     from multiprocessing import shared_memory
 
-    shared_memory.SharedMemory(create=True, size=4096)
+    print("block", shared_memory.SharedMemory(create=True, size=4096).name)
 
 
 def _raise_later_signals() -> None:

@@ -14,6 +14,10 @@ import pdoc.doc
 import pdoc.render
 
 import simmanager
+import simmanager.base.public
+
+# pdoc reads the source of a class in the module that the class names: here that is the one in which it is written.
+simmanager.base.public.public = lambda module: lambda thing: thing
 
 #: The chapters. What two of them show is told in the first.
 MODULES = (
@@ -21,18 +25,14 @@ MODULES = (
     "simmanager.batch.view",
     "simmanager.default_simulation",
     "simmanager.agents",
+    "simmanager.agents.successor_maps",
     "simmanager.arenas",
     "simmanager.dispatch.events",
     "simmanager.results.comparison",
     "simmanager.results.values",
     "simmanager.plots",
     "simmanager.report",
-    "simmanager.analysis.bootstrap",
-    "simmanager.analysis.learning_curves",
-    "simmanager.analysis.rate_maps",
-    "simmanager.analysis.autocorrelogram",
-    "simmanager.analysis.grid_score",
-    "simmanager.analysis.spatial_tuning",
+    "simmanager.analysis",
     "simmanager.batch.reproduction",
     "simmanager.compat.neuralplayground",
 )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..base.checks import check_number, refuse_unknown
 from ..base.public import public
-from ..training.model_state import ModelState, one_name, own_generator
+from ..training.model_state import one_name
+from ..training.parameters import Parameterized, another_name, generator, number, parameter
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -20,21 +20,8 @@ MEMORY = 1000
 
 
 @public("simmanager.agents")
-class AgentCore(ModelState):
+class AgentCore(Parameterized):
     """An agent that walks at random and learns nothing: the base of the others.
-
-    Parameters
-    ----------
-    agent_name : str
-        A name for this agent. Default "default_model".
-    agent_step_size : float
-        Standard deviation of a step in x and in y, at least 0. Default 1.
-    rng : numpy.random.Generator, optional
-        Source of randomness. Without it one is seeded from ``np.random``.
-    model_name : str, optional
-        Another word for ``agent_name``.
-    **mod_kwargs
-        Parameters of a subclass, kept as they are; `AgentCore` itself takes none.
 
     Attributes
     ----------
@@ -43,29 +30,24 @@ class AgentCore(ModelState):
     global_steps : int
         Number of updates done.
     mod_kwargs, metadata : dict
-        What a subclass passed on, and ``{"mod_kwargs": ...}``.
-
-    Raises
-    ------
-    ParameterTypeError, ParameterError
-        An unknown parameter, one of the wrong type or out of range.
+        Other parameters, which subclasses may take, and ``{"mod_kwargs": ...}``.
     """
 
-    def __init__(
-        self,
-        agent_name: str = "default_model",
-        agent_step_size: float = 1.0,
-        rng: np.random.Generator | None = None,
-        model_name: str | None = None,
-        **mod_kwargs: Any,
-    ) -> None:
+    agent_name: str = parameter("A name for this agent", default="default_model", kind="str", kw_only=False)
+    agent_step_size: float = number("Standard deviation of a step in x and in y", default=1.0, minimum=0)
+    rng: np.random.Generator = generator("Source of randomness", default=None)
+    _model_name: str | None = another_name("agent_name", alias="model_name", default=None)
+    _others: ClassVar[str] = "mod_kwargs"
+    _order: ClassVar[str] = "agent_name agent_step_size rng mod_kwargs metadata obs_history global_steps"
+
+    def _derive(self) -> None:
+        """Begin with an empty memory."""
+        owner = type(self).__name__
+        self.agent_name = one_name(owner, "agent_name", self.agent_name, "model_name", self._model_name)
         if type(self) is AgentCore:
-            refuse_unknown("AgentCore", mod_kwargs, self._known_parameters())
-        self.agent_name = one_name(type(self).__name__, "agent_name", agent_name, "model_name", model_name)
-        self.agent_step_size = check_number("agent_step_size", agent_step_size, minimum=0)
-        self.rng = own_generator(rng)
-        self.mod_kwargs = mod_kwargs
-        self.metadata: dict[str, Any] = {"mod_kwargs": mod_kwargs}
+            self._refuse(self._further)
+        self.mod_kwargs = self._further
+        self.metadata: dict[str, Any] = {"mod_kwargs": self.mod_kwargs}
         self.obs_history: list[Any] = []
         self.global_steps = 0
 
@@ -176,33 +158,11 @@ class AgentCore(ModelState):
 
 @public("simmanager.agents")
 class RandomAgent(AgentCore):
-    """An agent that walks at random and remembers nothing.
+    """An agent that walks at random and remembers nothing."""
 
-    Parameters
-    ----------
-    step_size : float
-        Standard deviation of a step in x and in y, at least 0. Default 1.
-    agent_name : str
-        A name for this agent. Default "default_model".
-    rng : numpy.random.Generator, optional
-        Source of randomness. Without it one is seeded from ``np.random``.
-
-    Raises
-    ------
-    ParameterTypeError, ParameterError
-        An unknown parameter, one of the wrong type or out of range.
-    """
-
-    def __init__(
-        self,
-        step_size: float = 1.0,
-        agent_name: str = "default_model",
-        rng: np.random.Generator | None = None,
-        **unknown: Any,
-    ) -> None:
-        refuse_unknown(type(self).__name__, unknown, self._known_parameters())
-        super().__init__(agent_name, rng=rng)
-        self.step_size = check_number("step_size", step_size, minimum=0)
+    step_size: float = number("Standard deviation of a step in x and in y", default=1.0, minimum=0, kw_only=False)
+    agent_name: str = "default_model"
+    agent_step_size: float = parameter(default=1.0, init=False)
 
     def act(self, obs: Any, policy_func: Callable[[Any], Any] | None = None) -> Any:
         """Return a random step, or what ``policy_func`` chooses; as in `AgentCore`, but nothing is remembered."""

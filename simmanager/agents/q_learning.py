@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..base.checks import check_integer, check_number, refuse_unknown
+from ..base.checks import check_integer
 from ..base.errors import ParameterError, ParameterTypeError
 from ..base.public import public
 from ..training.model_state import check_pair
+from ..training.parameters import integer, number, parameter
 from .agent_core import AgentCore
 
 State = tuple[int, ...]
@@ -30,34 +31,6 @@ class QLearning(AgentCore):
 
     `reinforcement_learning_loop` hands over what `update` needs.
 
-    Parameters
-    ----------
-    n_actions : int, optional
-        Number of actions, which are then 0, 1, ..., n_actions - 1; at least 1.
-    actions : sequence, optional
-        The actions themselves instead, e.g. ``[(0, 1), (0, -1), (1, 0), (-1, 0)]`` for a room. One of both is needed.
-    bins : sequence of (low, high, n), optional
-        How each number of an observation becomes a whole one: n bins of equal width between low and high; what is
-        outside belongs to the first or the last. Without them observations are whole numbers already.
-    learning_rate : float
-        alpha, in [0, 1]. Default 0.1.
-    discount : float
-        gamma, in [0, 1]. Default 0.99.
-    epsilon : float
-        Probability of a random action, in [0, 1]. Default 0.1.
-    epsilon_decay : float
-        What epsilon is multiplied with after each episode, in [0, 1]. Default 1.
-    epsilon_min : float
-        It gets no smaller than this, in [0, 1]. Default 0.
-    initial_value : float
-        What actions are worth before they are tried; a high one makes the agent try all. Default 0.
-    agent_name : str
-        A name for this agent. Default "QLearning".
-    rng : numpy.random.Generator, optional
-        Source of randomness. Without it one is seeded from ``np.random``.
-    model_name : str, optional
-        Another word for ``agent_name``.
-
     Attributes
     ----------
     q_table : dict of tuple to list of float
@@ -66,44 +39,44 @@ class QLearning(AgentCore):
         As it is now.
     global_steps : int
         Number of updates.
-
-    Raises
-    ------
-    ParameterTypeError, ParameterError
-        An unknown parameter, one of the wrong type or out of range.
     """
 
-    def __init__(
-        self,
-        n_actions: int | None = None,
-        actions: Sequence[Any] | None = None,
-        bins: Sequence[tuple[float, float, int]] | None = None,
-        learning_rate: float = 0.1,
-        discount: float = 0.99,
-        epsilon: float = 0.1,
-        epsilon_decay: float = 1.0,
-        epsilon_min: float = 0.0,
-        initial_value: float = 0.0,
-        agent_name: str = "QLearning",
-        rng: np.random.Generator | None = None,
-        model_name: str | None = None,
-        **unknown: Any,
-    ) -> None:
-        known = [name for name in self._known_parameters() if name != "agent_step_size"]
-        refuse_unknown(type(self).__name__, unknown, known)
-        super().__init__(agent_name, rng=rng, model_name=model_name)
-        if (n_actions is None) == (actions is None):
+    _n_actions: int | None = integer(
+        "Number of actions: 0, 1, ...", default=None, minimum=1, alias="n_actions", keep=False, kw_only=False
+    )
+    actions: Sequence[Any] = parameter(
+        "The actions themselves instead (one of both is needed), e.g. ``[(0, 1), (0, -1), (1, 0), (-1, 0)]``",
+        default=None,
+        kind="sequence",
+    )
+    bins: Sequence[tuple[float, float, int]] | None = parameter(
+        "How each number of an observation becomes a whole one: n bins of equal width between low and high\n"
+        "What is outside belongs to the first or the last. Without them observations are whole numbers already.",
+        default=None,
+        kind="sequence of (low, high, n)",
+    )
+    learning_rate: float = number("Learning rate alpha", default=0.1, minimum=0, maximum=1, convert=float)
+    discount: float = number("Discount gamma", default=0.99, minimum=0, maximum=1, convert=float)
+    initial_epsilon: float = number(
+        "Probability of a random action", default=0.1, minimum=0, maximum=1, convert=float, alias="epsilon"
+    )
+    epsilon_decay: float = number(
+        "What epsilon is multiplied with after each episode", default=1.0, minimum=0, maximum=1, convert=float
+    )
+    epsilon_min: float = number("What epsilon does not fall below", default=0.0, minimum=0, maximum=1, convert=float)
+    initial_value: float = number(
+        "What actions are worth before they are tried\nA high one makes it try all.", default=0.0, convert=float
+    )
+    agent_name: str = "QLearning"
+    agent_step_size: float = parameter(default=1.0, init=False)
+
+    def _derive(self) -> None:
+        """Begin with nothing learned."""
+        super()._derive()
+        if (self._n_actions is None) == (self.actions is None):
             raise ParameterTypeError("QLearning needs n_actions or actions (one of both).")
-        self.actions: list[Any] = (
-            _actions(actions) if n_actions is None else list(range(check_integer("n_actions", n_actions, minimum=1)))
-        )
-        self.bins = None if bins is None else [_bin(f"bins[{i}]", each) for i, each in enumerate(bins)]
-        self.learning_rate = float(check_number("learning_rate", learning_rate, minimum=0, maximum=1))
-        self.discount = float(check_number("discount", discount, minimum=0, maximum=1))
-        self.initial_epsilon = float(check_number("epsilon", epsilon, minimum=0, maximum=1))
-        self.epsilon_decay = float(check_number("epsilon_decay", epsilon_decay, minimum=0, maximum=1))
-        self.epsilon_min = float(check_number("epsilon_min", epsilon_min, minimum=0, maximum=1))
-        self.initial_value = float(check_number("initial_value", initial_value))
+        self.actions = _actions(self.actions) if self._n_actions is None else list(range(self._n_actions))
+        self.bins = None if self.bins is None else [_bin(f"bins[{i}]", each) for i, each in enumerate(self.bins)]
         self.reset()
 
     @property

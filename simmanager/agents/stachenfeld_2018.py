@@ -9,29 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..base.checks import check_flag, check_integer, check_number, refuse_unknown
+from ..base.checks import check_integer
 from ..base.errors import ParameterError
 from ..base.public import public
+from ..training.parameters import flag, number, parameter
 from . import successor_matrix
 from .agent_core import MEMORY, AgentCore
 from .arrows import ArrowWalk
 from .grid import Grid
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from .successor_maps import SuccessorMaps
 
 FloatArray = npt.NDArray[np.float64]
 
 #: More states than this would take more than 3 GB for each matrix.
 _MAX_STATES = 20_000
-#: Eigenvectors in a summary, and the largest number of states of which it has any (they take about a second there).
-_N_MAPS, _MAX_STATES_MAPPED = 16, 1000
 
 #: Positions whose states are kept: with four directions a walk comes to the same ones again and again.
 _POSITIONS = 4096
@@ -40,34 +36,12 @@ _PREPARED = ("_column_list", "_gammas", "_rates", "_change", "_state_at")
 
 
 @public("simmanager.agents")
-class Stachenfeld2018(AgentCore):
+class Stachenfeld2018(SuccessorMaps, AgentCore):
     """Learns the successor representation of a rectangular room by temporal differences.
 
     The room is a grid of states, numbered ``ix * n_depth + iy``, x from left to right, y from top to bottom.
     The successor matrix is M = sum_t gamma^t T^t (equation 3 of the paper), T being the transition matrix of
     the policy; its entries are the expected discounted visits. Its eigenvectors resemble grid cells.
-
-    Parameters
-    ----------
-    agent_name : str
-        A name for this agent. Default "SR".
-    discount : float
-        gamma, in [0, 1). Default 0.9.
-    threshold : float
-        `successor_rep_sum` stops when no entry changes by as much; greater than 0. Default 1e-6.
-    lr_td : float
-        Learning rate of the TD update, at least 0. Default 0.01.
-    room_width, room_depth : float
-        Size of the room in x and in y, greater than 0. Default 12.
-    state_density : float
-        States per unit of length, greater than 0. Default 1.
-    twoD : bool
-        True (default) makes the transition matrix of a walk to the four neighbours; False leaves
-        ``transmat_norm`` empty, for `create_transmat` or the user to fill.
-    rng : numpy.random.Generator, optional
-        Source of randomness. Without it one is seeded from ``np.random``.
-    model_name : str, optional
-        Another word for ``agent_name``.
 
     Attributes
     ----------
@@ -87,42 +61,33 @@ class Stachenfeld2018(AgentCore):
         Norm of the TD error of each update.
     curr_state, next_state : int or None
         States of the latest transition.
-
-    Raises
-    ------
-    ParameterTypeError, ParameterError
-        An unknown parameter, one of the wrong type or out of range.
     """
 
-    def __init__(
-        self,
-        agent_name: str = "SR",
-        discount: float = 0.9,
-        threshold: float = 1e-6,
-        lr_td: float = 1e-2,
-        room_width: float = 12,
-        room_depth: float = 12,
-        state_density: float = 1.0,
-        twoD: bool = True,
-        rng: np.random.Generator | None = None,
-        model_name: str | None = None,
-        **unknown: Any,
-    ) -> None:
-        refuse_unknown(type(self).__name__, unknown, self._known_parameters())
-        super().__init__(agent_name, rng=rng, model_name=model_name)
-        self.gamma = discount
-        self.threshold = check_number("threshold", threshold, above=0)
-        self.learning_rate = lr_td
-        self.room_width = check_number("room_width", room_width, above=0)
-        self.room_depth = check_number("room_depth", room_depth, above=0)
-        self.state_density = check_number("state_density", state_density, above=0)
-        self.twoD = check_flag("twoD", twoD)
+    agent_name: str = "SR"
+    _gamma: float = number("Discount gamma", default=0.9, minimum=0, below=1, convert=float, alias="discount")
+    threshold: float = number("`successor_rep_sum` stops when no entry changes by as much", default=1e-6, above=0)
+    _learning_rate: float = number(
+        "Learning rate of the TD update", default=1e-2, minimum=0, convert=float, alias="lr_td"
+    )
+    room_width: float = number("Size of the room in x", default=12, above=0)
+    room_depth: float = number("Size of the room in y", default=12, above=0)
+    state_density: float = number("States per unit of length", default=1.0, above=0)
+    twoD: bool = flag(
+        "Whether to make the transition matrix of a walk to the four neighbours\n"
+        "If not, ``transmat_norm`` is empty, for `create_transmat` or the user to fill.",
+        default=True,
+    )
+    agent_step_size: float = parameter(default=1.0, init=False)
+
+    def _derive(self) -> None:
+        """Lay out the states and begin with nothing learned."""
+        super()._derive()
         self.resolution_width = self.width = int(self.state_density * self.room_width)
         self.resolution_depth = self.depth = int(self.state_density * self.room_depth)
         self.n_state = self.width * self.depth
         if not 1 <= self.n_state <= _MAX_STATES:
             raise ParameterError(
-                f"state_density {state_density!r} in a room of {room_width!r} x {room_depth!r} gives "
+                f"state_density {self.state_density!r} in a room of {self.room_width!r} x {self.room_depth!r} gives "
                 f"{self.width} x {self.depth} states; there must be between 1 and {_MAX_STATES}."
             )
         self._grid = Grid(self.room_width, self.room_depth, self.width, self.depth)
@@ -136,7 +101,7 @@ class Stachenfeld2018(AgentCore):
 
     @gamma.setter
     def gamma(self, value: float) -> None:
-        self._gamma = float(check_number("discount", value, minimum=0, below=1))
+        self._gamma = self._checked("_gamma", value)
         self._prepare()
 
     @property
@@ -146,7 +111,7 @@ class Stachenfeld2018(AgentCore):
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._learning_rate = float(check_number("lr_td", value, minimum=0))
+        self._learning_rate = self._checked("_learning_rate", value)
         self._prepare()
 
     @property
@@ -368,126 +333,3 @@ class Stachenfeld2018(AgentCore):
             self.transmat_norm, self.gamma, self.learning_rate, n_episode, t_episode
         )
         return self.srmat_full_td
-
-    def get_T_from_M(self, M: FloatArray) -> FloatArray:
-        """Return the transition matrix that belongs to a successor matrix: T = M^-1 (M - I) / gamma.
-
-        Raises
-        ------
-        ParameterError
-            ``discount`` is 0: M then says nothing about T.
-        """
-        if self.gamma == 0:
-            raise ParameterError("With discount 0 the transition matrix cannot be computed from srmat.")
-        return successor_matrix.transitions_of(M, self.gamma)
-
-    def get_rate_map_matrix(self, sr_matrix: FloatArray | None = None, eigen_vector: int = 10) -> FloatArray:
-        """Return an eigenvector of a successor matrix as a map of the room, the model's grid cell.
-
-        Parameters
-        ----------
-        sr_matrix : ndarray, (n_state, n_state), optional
-            By default the closed form, `successor_rep_solution`.
-        eigen_vector : int
-            Which one, in [0, n_state), from the largest eigenvalue on. Default 10. (NeuralPlayground
-            counts in whatever order LAPACK gives them.)
-
-        Returns
-        -------
-        ndarray, (width, depth)
-            Real part; the sign is such that the largest element is positive.
-        """
-        which = check_integer("eigen_vector", eigen_vector, minimum=0, maximum=self.n_state - 1)
-        matrix = self.successor_rep_solution() if sr_matrix is None else sr_matrix
-        (vector,) = successor_matrix.eigenvectors(matrix, slice(which, which + 1))
-        rates: FloatArray = vector.reshape(self.width, self.depth)
-        return rates
-
-    def summary_arrays(self) -> dict[str, FloatArray]:
-        """Return what a figure of this agent shows, for the summary of a run.
-
-        Returns
-        -------
-        dict
-            ``"maps:eigenvectors"``: the 16 leading eigenvectors of the learned M = ``srmat.T``, the model's grid cells,
-            (n_maps, depth, width), the lowest x and y first; ``"extent:eigenvectors"``: x_min, x_max, y_min, y_max.
-            Empty for more than 1,000 states, which take too long.
-        """
-        if self.n_state > _MAX_STATES_MAPPED:
-            return {}
-        vectors = successor_matrix.eigenvectors(self.srmat.T, slice(_N_MAPS))
-        maps = vectors.reshape(-1, self.width, self.depth).transpose(0, 2, 1)[:, ::-1]
-        return {"maps:eigenvectors": maps, "extent:eigenvectors": self._grid.extent}
-
-    def plot_rate_map(
-        self,
-        sr_matrix: FloatArray | None = None,
-        eigen_vectors: int | Sequence[int] | None = None,
-        ax: Axes | Sequence[Axes] | None = None,
-        save_path: str | Path | None = None,
-    ) -> Any:
-        """Plot one or several eigenvectors as maps of the room, x to the right, y upwards.
-
-        Parameters
-        ----------
-        sr_matrix : ndarray, optional
-            As in `get_rate_map_matrix`.
-        eigen_vectors : int or sequence of int, optional
-            Which ones; by default number 10, or the last one if there are fewer.
-        ax : matplotlib Axes, or a sequence of one for each eigenvector, optional
-            By default those of a new figure.
-        save_path : path, optional
-            Save the figure there.
-
-        Returns
-        -------
-        matplotlib Axes, or a sequence of them
-            A sequence if ``eigen_vectors`` is one.
-        """
-        from .rate_map_plot import draw_map, new_axes, save_figure_of
-
-        if eigen_vectors is None:
-            eigen_vectors = min(10, self.n_state - 1)
-        several = not isinstance(eigen_vectors, int | np.integer)
-        chosen: list[int] = list(eigen_vectors) if several else [eigen_vectors]  # type: ignore[arg-type, list-item]
-        if ax is None:
-            ax = new_axes(len(chosen), figsize=(4 * len(chosen), 5))
-        axes: list[Any] = list(np.ravel(np.array(ax, dtype=object)))
-        if len(axes) < len(chosen):
-            raise ParameterError(f"ax must hold one for each of the {len(chosen)} eigenvectors, not {len(axes)}.")
-        for axis, which in zip(axes, chosen, strict=False):
-            rates = self.get_rate_map_matrix(sr_matrix, which)
-            draw_map(rates.T, axis, f"Rate map: Eig{which}", "width", "depth", "Firing rate")
-        save_figure_of(axes, save_path)
-        return axes if several else axes[0]
-
-    def plot_transition(
-        self,
-        T: FloatArray | None = None,
-        save_path: str | Path | None = None,
-        ax: Sequence[Axes] | None = None,
-    ) -> Any:
-        """Plot the transition matrix of the room beside another one.
-
-        Parameters
-        ----------
-        T : ndarray, (n_state, n_state), optional
-            The other one; by default what ``srmat`` implies: `get_T_from_M` of its transpose.
-        save_path : path, optional
-            Save the figure there.
-        ax : sequence of two matplotlib Axes, optional
-            By default those of a new figure.
-
-        Returns
-        -------
-        sequence of two matplotlib Axes
-        """
-        from .rate_map_plot import draw_map, new_axes, save_figure_of
-
-        matrix = self.get_T_from_M(self.srmat.T) if T is None else T  # M is the transpose of srmat
-        axes = new_axes(2, figsize=(14, 5)) if ax is None else ax
-        label = "State occupancy"
-        draw_map(self.transmat_norm, axes[0], "Transition matrix", "states", "states", label)
-        draw_map(matrix, axes[1], "Transition calculated from SR matrix", "states", "states", label)
-        save_figure_of(axes, save_path)
-        return axes

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..base.checks import check_flag, check_integer, check_number, refuse_unknown
 from ..base.errors import ParameterError
 from ..base.public import public
-from ..training.model_state import check_pair
+from ..training.parameters import Pair, another_name, flag, generator, integer, number, pair, parameter
 from .agent_core import AgentCore
 from .grid import Grid
 from .tuning_curves import GaussianCells, InputCells, TabulatedCells
@@ -42,43 +41,6 @@ class Weber2018(AgentCore):
     weights drive the output to a target rate (equation 3). The inputs are sums of Gaussians (equation 12). Values for
     the parameters are in Tables 1 and 2 of the paper. Each place is represented by the nearest point of a grid.
 
-    Parameters
-    ----------
-    model_name : str
-        A name for this agent; ``agent_name`` is another word for it. Default "ExcitInhibitoryplastic".
-    agent_step_size : float
-        Standard deviation of a step in x and in y, at least 0. Default 0.1.
-    etaexc, etainh : float
-        Learning rates of the excitatory and the inhibitory weights, at least 0. Default 2e-4, 8e-4.
-    Ne, Ni : int
-        Number of excitatory and of inhibitory cells, at least 1. Default 4900, 1225.
-    Nef, Nif : int
-        Gaussians in the tuning of each excitatory and inhibitory cell, at least 1. Default 1.
-    alpha_i, alpha_e : float
-        Height of the Gaussians, at least 0. Default 1.
-    we_init, wi_init : float
-        Mean of the initial weights, at least 0; they differ from it by up to 5%. Default 1, 1.5.
-    sigma_exc, sigma_inh : two floats
-        Standard deviation of the Gaussians in x and in y, in units of ``room_width``, greater than 0.
-        Default 0.05 each, 0.1 each.
-    ro : float
-        Target rate (rho_0). Default 1.
-    room_width, room_depth : float
-        Size of the room in x and in y, greater than 0. Default 20.
-    resolution : int
-        Grid points in x, at least 1; in y as many as the shape of the room asks for. Default 100.
-    disable_tqdm : bool
-        Without effect: nothing here takes long enough for a progress bar. Default False.
-    agent_name : str, optional
-        Another word for ``model_name``.
-    rng : numpy.random.Generator, optional
-        Source of randomness. Without it one is seeded from ``np.random``.
-    rectify : bool
-        True: a negative output rate is 0, the [.]_+ of the paper's equation 1. False (default): a negative
-        rate at a single place stays, as it does in NeuralPlayground.
-    record_weight_changes : bool
-        True: `update` also returns all weight changes, as NeuralPlayground's does. Default False.
-
     Attributes
     ----------
     we, wi : ndarray, (Ne,), (Ni,)
@@ -93,64 +55,60 @@ class Weber2018(AgentCore):
         Norm of all weight changes of each update.
     global_steps : int
         Number of updates.
-
-    Raises
-    ------
-    ParameterTypeError, ParameterError
-        An unknown parameter, one of the wrong type or out of range.
     """
 
-    def __init__(
-        self,
-        model_name: str = "ExcitInhibitoryplastic",
-        agent_step_size: float = 0.1,
-        etaexc: float = 2e-4,
-        etainh: float = 8e-4,
-        Ne: int = 4900,
-        Ni: int = 1225,
-        Nef: int = 1,
-        Nif: int = 1,
-        alpha_i: float = 1,
-        alpha_e: float = 1,
-        we_init: float = 1.0,
-        wi_init: float = 1.5,
-        sigma_exc: Sequence[float] | FloatArray = (0.05, 0.05),
-        sigma_inh: Sequence[float] | FloatArray = (0.1, 0.1),
-        ro: float = 1,
-        room_width: float = 20.0,
-        room_depth: float = 20.0,
-        resolution: int = 100,
-        disable_tqdm: bool = False,
-        agent_name: str | None = None,
-        rng: np.random.Generator | None = None,
-        rectify: bool = False,
-        record_weight_changes: bool = False,
-        **unknown: Any,
-    ) -> None:
-        refuse_unknown(type(self).__name__, unknown, self._known_parameters())
-        super().__init__(model_name, agent_step_size, rng, model_name=agent_name)
-        self.mod_kwargs["agent_step_size"] = agent_step_size
-        self.etaexc = check_number("etaexc", etaexc, minimum=0)
-        self.etainh = check_number("etainh", etainh, minimum=0)
-        self.Ne, self.Ni = check_integer("Ne", Ne, minimum=1), check_integer("Ni", Ni, minimum=1)
-        self.Nef, self.Nif = check_integer("Nef", Nef, minimum=1), check_integer("Nif", Nif, minimum=1)
-        self.alpha_i = check_number("alpha_i", alpha_i, minimum=0)
-        self.alpha_e = check_number("alpha_e", alpha_e, minimum=0)
-        self.we_init = check_number("we_init", we_init, minimum=0)
-        self.wi_init = check_number("wi_init", wi_init, minimum=0)
-        self.sigma_exc = check_pair("sigma_exc", sigma_exc, above=0)
-        self.sigma_inh = check_pair("sigma_inh", sigma_inh, above=0)
-        self.ro = check_number("ro", ro)
-        self.room_width = check_number("room_width", room_width, above=0)
-        self.room_depth = check_number("room_depth", room_depth, above=0)
-        self.resolution = check_integer("resolution", resolution, minimum=1)
-        self.disable_tqdm = check_flag("disable_tqdm", disable_tqdm)
-        self.rectify = check_flag("rectify", rectify)
-        self.record_weight_changes = check_flag("record_weight_changes", record_weight_changes)
+    # The constructor of this model calls by the other name what all agents call agent_name.
+    agent_name: str = parameter(
+        "A name for this agent", default="ExcitInhibitoryplastic", kind="str", alias="model_name", kw_only=False
+    )
+    agent_step_size: float = 0.1
+    etaexc: float = number("Learning rate of the excitatory weights", default=2e-4, minimum=0)
+    etainh: float = number("Learning rate of the inhibitory weights", default=8e-4, minimum=0)
+    Ne: int = integer("Number of excitatory cells", default=4900, minimum=1)
+    Ni: int = integer("Number of inhibitory cells", default=1225, minimum=1)
+    Nef: int = integer("Gaussians in the tuning of each excitatory cell", default=1, minimum=1)
+    Nif: int = integer("Gaussians in the tuning of each inhibitory cell", default=1, minimum=1)
+    alpha_i: float = number("Height of the inhibitory Gaussians", default=1, minimum=0)
+    alpha_e: float = number("Height of the excitatory Gaussians", default=1, minimum=0)
+    we_init: float = number(
+        "Mean of the initial excitatory weights\nThey differ from it by up to 5%.", default=1.0, minimum=0
+    )
+    wi_init: float = number(
+        "Mean of the initial inhibitory weights\nThey differ from it by up to 5%.", default=1.5, minimum=0
+    )
+    sigma_exc: Pair = pair(
+        "Standard deviation of the excitatory Gaussians in x and y", default=(0.05, 0.05), unit="room widths", above=0
+    )
+    sigma_inh: Pair = pair(
+        "Standard deviation of the inhibitory Gaussians in x and y", default=(0.1, 0.1), unit="room widths", above=0
+    )
+    ro: float = number("Target rate (rho_0)", default=1)
+    room_width: float = number("Size of the room in x", default=20.0, above=0)
+    room_depth: float = number("Size of the room in y", default=20.0, above=0)
+    resolution: int = integer(
+        "Grid points in x\nIn y there are as many as the shape of the room asks for.", default=100, minimum=1
+    )
+    disable_tqdm: bool = flag("Without effect: nothing here takes long enough for a progress bar", default=False)
+    _model_name: str | None = another_name("model_name", alias="agent_name", default=None)
+    rng: np.random.Generator = generator("Source of randomness", default=None)
+    rectify: bool = flag(
+        "Whether a negative output rate is 0, the [.]_+ of the paper's equation 1\n"
+        "If not, a negative rate at a single place stays, as it does in NeuralPlayground.",
+        default=False,
+    )
+    record_weight_changes: bool = flag(
+        "Whether `update` also returns all weight changes, as NeuralPlayground's does", default=False
+    )
+
+    def _derive(self) -> None:
+        """Lay out the places and draw the cells."""
+        super()._derive()
+        self.mod_kwargs["agent_step_size"] = self.agent_step_size
         self.resolution_width = self.resolution
         self.resolution_depth = int(self.resolution * (self.room_depth / self.room_width))
         if self.resolution_depth < 1:
-            raise ParameterError(f"resolution {resolution} is too low for a room of {room_width!r} x {room_depth!r}.")
+            room = f"{self.room_width!r} x {self.room_depth!r}"
+            raise ParameterError(f"resolution {self.resolution} is too low for a room of {room}.")
         self._grid = Grid(self.room_width, self.room_depth, self.resolution_width, self.resolution_depth)
         self.x_array, self.y_array = self._grid.x_array, self._grid.y_array
         self.reset()
@@ -180,7 +138,7 @@ class Weber2018(AgentCore):
     def generate_tuning_curves(
         self,
         n_curves: int,
-        cov_scale: tuple[float, float],
+        cov_scale: Pair,
         Nf: int,
         alpha: float,
     ) -> GaussianCells:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.checks import check_flag, check_integer, check_number
-from ..base.errors import ParameterError, suggest
+from ..base.errors import ParameterError, unknown
 from ..base.public import public
 
 FloatArray = npt.NDArray[np.float64]
@@ -121,10 +121,8 @@ def statistic_of(statistic: Statistic) -> Callable[..., Any]:
     if callable(statistic):
         return statistic
     if statistic not in STATISTICS:
-        known = ", ".join(map(repr, STATISTICS))
         raise ParameterError(
-            f"No statistic {statistic!r}.{suggest(str(statistic), STATISTICS)} There are {known}, "
-            "or give a function f(values, axis=...)."
+            f"{unknown('No statistic', statistic, STATISTICS)} Or give a function f(values, axis=...)."
         )
     return STATISTICS[statistic]
 

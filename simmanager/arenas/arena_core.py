@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..base.checks import check_number, refuse_unknown
 from ..base.public import public
-from ..training.model_state import ModelState, one_name
+from ..training.model_state import one_name
+from ..training.parameters import Parameterized, another_name, number, parameter
 
 
 @public("simmanager.arenas")
-class Environment(ModelState):
+class Environment(Parameterized):
     """An arena that counts steps, and in which nothing else happens: the base of the others.
-
-    Parameters
-    ----------
-    environment_name : str
-        A name for this arena. Default "Environment".
-    time_step_size : float
-        Seconds that one step takes, greater than 0. Default 1.
-    env_name : str, optional
-        Another word for ``environment_name``.
-    **env_kwargs
-        Parameters of a subclass, kept as they are; `Environment` itself takes none.
 
     Attributes
     ----------
@@ -39,35 +28,26 @@ class Environment(ModelState):
         Steps since the last reset.
     global_time : float
         Seconds since the last reset.
-    metadata : dict
-        ``{"env_kwargs": ...}``.
-
-    Raises
-    ------
-    ParameterTypeError
-        An unknown parameter, or one of the wrong type.
-    ParameterError
-        ``time_step_size`` out of range.
+    env_kwargs, metadata : dict
+        Other parameters, which subclasses may take, and ``{"env_kwargs": ...}``.
     """
 
-    history: Sequence[dict[str, Any]]
+    environment_name: str = parameter("A name for this arena", default="Environment", kind="str", kw_only=False)
+    time_step_size: float = number("Time that one step takes", default=1.0, unit="seconds", above=0)
+    _env_name: str | None = another_name("environment_name", alias="env_name", default=None)
+    _others: ClassVar[str] = "env_kwargs"
+    _order: ClassVar[str] = "environment_name time_step_size env_kwargs metadata state history global_steps global_time"
 
-    def __init__(
-        self,
-        environment_name: str = "Environment",
-        time_step_size: float = 1.0,
-        env_name: str | None = None,
-        **env_kwargs: Any,
-    ) -> None:
+    def _derive(self) -> None:
+        """Begin with an empty history."""
+        owner = type(self).__name__
+        self.environment_name = one_name(owner, "environment_name", self.environment_name, "env_name", self._env_name)
         if type(self) is Environment:
-            refuse_unknown("Environment", env_kwargs, self._known_parameters())
-        name = one_name(type(self).__name__, "environment_name", environment_name, "env_name", env_name)
-        self.environment_name = name
-        self.time_step_size = check_number("time_step_size", time_step_size, above=0)
-        self.env_kwargs = env_kwargs
-        self.metadata: dict[str, Any] = {"env_kwargs": env_kwargs}
+            self._refuse(self._further)
+        self.env_kwargs = self._further
+        self.metadata: dict[str, Any] = {"env_kwargs": self.env_kwargs}
         self.state: npt.NDArray[np.float64] = np.array([])
-        self.history = []
+        self.history: Sequence[dict[str, Any]] = []
         self.global_steps = 0
         self.global_time = 0.0
 

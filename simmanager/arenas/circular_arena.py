@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..base.checks import check_integer, check_number, refuse_unknown
+from ..base.checks import check_integer, check_number
 from ..base.errors import ParameterError
 from ..base.public import public
+from ..training.parameters import Pair, integer, number, parameter
 from .simple2d import Simple2D
 
 FloatArray = npt.NDArray[np.float64]
@@ -51,59 +52,24 @@ def create_circular_wall(center: npt.ArrayLike, radius: float, n_walls: int = 10
 class CircularArena(Simple2D):
     """A round room around (0, 0), whose border is a regular polygon.
 
-    Parameters
-    ----------
-    environment_name : str
-        A name for this arena. Default "CircularArena".
-    radius : float
-        Distance of the corners of the polygon from (0, 0), greater than 0. Default 10.
-    n_walls : int
-        Number of straight walls, at least 3. Default 100.
-    agent_step_size : float
-        Length of a step taken with ``normalize_step=True``, greater than 0. Default 0.5.
-    time_step_size : float
-        Seconds that one step takes, greater than 0. Default 1.
-    env_name : str, optional
-        Another word for ``environment_name``.
-    rng : numpy.random.Generator, optional
-        For random starts. Without it one is seeded from ``np.random``.
-
-    Raises
-    ------
-    ParameterTypeError, ParameterError
-        An unknown parameter, one of the wrong type or out of range.
-
     Notes
     -----
     The polygon is in ``default_walls``. Whatever ``wall_list`` holds, no move ends outside of the circle.
     """
 
-    def __init__(
-        self,
-        environment_name: str = "CircularArena",
-        radius: float = 10.0,
-        n_walls: int = 100,
-        agent_step_size: float = 0.5,
-        time_step_size: float = 1.0,
-        env_name: str | None = None,
-        rng: np.random.Generator | None = None,
-        **unknown: Any,
-    ) -> None:
-        known = [name for name in self._known_parameters() if name not in ("arena_x_limits", "arena_y_limits")]
-        refuse_unknown(type(self).__name__, unknown, known)
-        self.radius = float(check_number("radius", radius, above=0))
-        self.n_walls = check_integer("n_walls", n_walls, minimum=3)
+    environment_name: str = "CircularArena"
+    radius: float = number("Distance of the corners of the polygon from (0, 0)", default=10.0, above=0, convert=float)
+    n_walls: int = integer("Number of straight walls", default=100, minimum=3)
+    arena_x_limits: Pair = parameter(init=False)
+    arena_y_limits: Pair = parameter(init=False)
+    _order: ClassVar[str] = f"radius n_walls _inner_radius {Simple2D._order}"
+
+    def _derive(self) -> None:
+        """Build the polygon."""
         #: Of the largest circle within the polygon.
         self._inner_radius = self.radius * math.cos(math.pi / self.n_walls)
-        super().__init__(
-            environment_name,
-            arena_x_limits=(-self.radius, self.radius),
-            arena_y_limits=(-self.radius, self.radius),
-            agent_step_size=agent_step_size,
-            time_step_size=time_step_size,
-            env_name=env_name,
-            rng=rng,
-        )
+        self.arena_x_limits, self.arena_y_limits = (-self.radius, self.radius), (-self.radius, self.radius)
+        super()._derive()
 
     def _create_default_walls(self) -> None:
         """Set ``default_walls`` to the polygon."""

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..base.checks import check_flag
 from ..base.errors import PackageMissing, ParameterError, ParameterTypeError, SimManagerError
 from ..base.public import public
-from ..training.model_state import own_generator
+from ..training.parameters import another_name, flag, generator, parameter
 from ..training.recording import GrowingArray
 from .arena_core import Environment
 from .episode_history import EpisodeHistory
@@ -35,26 +34,7 @@ class GymnasiumArena(Environment):
     on; the state it returns is the last one of the episode that ended. All steps of all episodes are in the history.
 
     The environment is seeded at each `reset`, by a number from ``rng``, and goes on from there: the same seed gives the
-    same episodes.
-
-    Parameters
-    ----------
-    env_id : str or callable
-        A registered environment, e.g. "CartPole-v1", for ``gymnasium.make``; or a class or function that returns an
-        environment. (Environments that your own script registers are not known to the worker processes: give the class,
-        or "module:Name-v0".)
-    environment_name : str, optional
-        A name for this arena. By default ``env_id``.
-    time_step_size : float
-        Seconds that one step takes, greater than 0. Default 1.
-    env_name : str, optional
-        Another word for ``environment_name``.
-    rng : numpy.random.Generator, optional
-        For the seeds. Without it one is seeded from ``np.random``.
-    keep_observations : bool
-        True (default): the history keeps what each step led to. False: it does not, for large observations.
-    **make_kwargs
-        Passed to ``gymnasium.make``, e.g. ``max_episode_steps=200``, or to the callable.
+    same episodes. Further parameters are passed to ``gymnasium.make``, e.g. ``max_episode_steps=200``, or to the class.
 
     Attributes
     ----------
@@ -82,27 +62,36 @@ class GymnasiumArena(Environment):
     Where it cannot, the arena begins anew with `reset` after loading.
     """
 
-    history: EpisodeHistory
+    env_id: str | Callable[..., Any] = parameter(
+        'A registered environment, e.g. "CartPole-v1", for ``gymnasium.make``; or a class or function\n'
+        "The latter returns an environment. Those that your own script registers are not known to the worker\n"
+        'processes: give the class, or "module:Name-v0".',
+        kind="str or callable",
+        kw_only=False,
+    )
+    environment_name: str = parameter("A name for this arena; by default ``env_id``", default=None, kind="str")
+    time_step_size: float = 1.0
+    _env_name: str | None = another_name("environment_name", alias="env_name", default=None)
+    rng: np.random.Generator = generator("For the seeds", default=None)
+    keep_observations: bool = flag(
+        "Whether the history keeps what each step led to; not, if observations are large", default=True
+    )
+    _others: ClassVar[str] = "make_kwargs"
 
-    def __init__(
-        self,
-        env_id: str | Callable[..., Any],
-        environment_name: str | None = None,
-        time_step_size: float = 1.0,
-        env_name: str | None = None,
-        rng: np.random.Generator | None = None,
-        keep_observations: bool = True,
-        **make_kwargs: Any,
-    ) -> None:
+    if TYPE_CHECKING:  # to which ``_others`` says nothing
+
+        def __init__(self, env_id: str | Callable[..., Any], **parameters: Any) -> None: ...
+
+    def _derive(self) -> None:
+        """Make the environment and begin an episode."""
+        env_id = self.env_id
         if not (isinstance(env_id, str) or callable(env_id)):
             raise ParameterTypeError(f"env_id must be a name such as 'CartPole-v1', or a class, not {env_id!r}.")
-        default = env_id if isinstance(env_id, str) else getattr(env_id, "__name__", "GymnasiumArena")
-        name = default if environment_name is None else environment_name
-        super().__init__(name, time_step_size, env_name, **make_kwargs)
-        self.env_id = env_id
-        self.rng = own_generator(rng)
-        self.keep_observations = check_flag("keep_observations", keep_observations)
-        self._env = _make(env_id, make_kwargs)
+        name: Any = self.environment_name
+        if name is None:
+            self.environment_name = env_id if isinstance(env_id, str) else getattr(env_id, "__name__", "GymnasiumArena")
+        super()._derive()
+        self._env = _make(env_id, self.env_kwargs)
         self._frozen: bytes | None = None
         self.reset()
 
@@ -164,7 +153,7 @@ class GymnasiumArena(Environment):
         """
         self.global_steps = 0
         self.global_time = 0.0
-        self.history = EpisodeHistory()
+        self.history: EpisodeHistory = EpisodeHistory()
         self._episodes = GrowingArray((2,))
         self._return, self._length = 0.0, 0
         self.terminated = self.truncated = False

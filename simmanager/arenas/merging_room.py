@@ -6,15 +6,14 @@ Nature Neuroscience 21, 2018, https://doi.org/10.1038/s41593-017-0036-6.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..base.checks import check_number, refuse_unknown
 from ..base.errors import ParameterError
 from ..base.public import public
+from ..training.parameters import number
 from .simple2d import Simple2D
 
 FloatArray = npt.NDArray[np.float64]
@@ -25,27 +24,8 @@ class MergingRoom(Simple2D):
     """A room that a wall along y = 0 divides into A, below, and B, above, until the two are merged.
 
     The agent starts at a random place of A. After ``switch_time`` it is carried to a random place of B; after
-    ``merge_time`` the wall is gone, and it stays where it is. `reset` begins again in A, with the wall.
-
-    Parameters
-    ----------
-    environment_name : str
-        A name for this arena. Default "MergingRoom".
-    merge_time : float
-        Minutes after which the wall is taken away, at least ``switch_time``. Default 100.
-    switch_time : float
-        Minutes after which the agent is carried from A to B, at least 0. With ``switch_time`` equal to ``merge_time``
-        it never is. Default 50.
-    arena_x_limits, arena_y_limits : two numbers
-        Lower and upper end of the whole in x and y; those in y must be on both sides of 0. Default (-10, 10) each.
-    agent_step_size : float
-        Length of a step taken with ``normalize_step=True``, greater than 0. Default 0.5.
-    time_step_size : float
-        Seconds that one step takes, greater than 0. Default 1.
-    env_name : str, optional
-        Another word for ``environment_name``.
-    rng : numpy.random.Generator, optional
-        For the random places. Without it one is seeded from ``np.random``.
+    ``merge_time`` the wall is gone, and it stays where it is. `reset` begins again in A, with the wall. The limits in y
+    must be on both sides of 0.
 
     Attributes
     ----------
@@ -54,11 +34,6 @@ class MergingRoom(Simple2D):
     room_id : str
         "A", "B" or "AB": where the agent is.
 
-    Raises
-    ------
-    ParameterTypeError, ParameterError
-        An unknown parameter, one of the wrong type or out of range.
-
     Notes
     -----
     NeuralPlayground's differs: it fails without ``time_step_size``; its `reset` returns (0, 0), on the wall, and the
@@ -66,32 +41,28 @@ class MergingRoom(Simple2D):
     a switch after the merging, which builds the wall again.
     """
 
-    def __init__(
-        self,
-        environment_name: str = "MergingRoom",
-        merge_time: float = 100.0,
-        switch_time: float = 50.0,
-        arena_x_limits: Sequence[float] | FloatArray = (-10, 10),
-        arena_y_limits: Sequence[float] | FloatArray = (-10, 10),
-        agent_step_size: float = 0.5,
-        time_step_size: float = 1.0,
-        env_name: str | None = None,
-        rng: np.random.Generator | None = None,
-        **unknown: Any,
-    ) -> None:
-        refuse_unknown(type(self).__name__, unknown, self._known_parameters())
-        self.merge_time = check_number("merge_time", merge_time, minimum=0)
-        self.switch_time = check_number("switch_time", switch_time, minimum=0)
-        if switch_time > merge_time:
+    environment_name: str = "MergingRoom"
+    merge_time: float = number(
+        "Time after which the wall is taken away\nNot before ``switch_time``.", default=100.0, unit="minutes", minimum=0
+    )
+    switch_time: float = number(
+        "Time after which the agent is carried from A to B\nIf it is that of the merging, it never is.",
+        default=50.0,
+        unit="minutes",
+        minimum=0,
+    )
+    _order: ClassVar[str] = f"merge_time switch_time merge_step switch_step {Simple2D._order}"
+
+    def _derive(self) -> None:
+        """Build the wall and put the agent into room A."""
+        if self.switch_time > self.merge_time:
             raise ParameterError(
-                f"switch_time must be at most merge_time {merge_time!r}, not {switch_time!r}: "
+                f"switch_time must be at most merge_time {self.merge_time!r}, not {self.switch_time!r}: "
                 "after the merging there is no other room."
             )
-        per_minute = 60 / check_number("time_step_size", time_step_size, above=0)
-        self.merge_step, self.switch_step = round(merge_time * per_minute), round(switch_time * per_minute)
-        super().__init__(
-            environment_name, arena_x_limits, arena_y_limits, agent_step_size, time_step_size, env_name, rng
-        )
+        per_minute = 60 / self.time_step_size
+        self.merge_step, self.switch_step = round(self.merge_time * per_minute), round(self.switch_time * per_minute)
+        super()._derive()
 
     def _create_custom_walls(self) -> None:
         """Build the wall between the rooms."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..base.checks import check_flag, check_integer, check_number, refuse_unknown
+from ..base.checks import check_integer, check_number
 from ..base.errors import ParameterError, ParameterTypeError
 from ..base.public import public
-from ..training.model_state import check_pair
+from ..training.parameters import Pair, flag, number, one_of, pair, parameter
 from .position_file import one_column, read_columns, two_columns
 from .simple2d import Simple2D
 
@@ -25,41 +24,6 @@ class RecordedTrajectory(Simple2D):
 
     For the tracked path of an animal, e.g. of Sargolini et al. 2006 or Hafting et al. 2008, or any other. The agent
     learns by its own rule, but does not choose where it goes.
-
-    Parameters
-    ----------
-    positions : array of shape (n, 2), or path
-        x and y, or a file with them: CSV, NPZ, NPY or MATLAB; see `position_file.read_columns`. NaN where the
-        animal was not seen. n is at least 2 without the NaNs.
-    x, y : str or int
-        Columns (CSV) or arrays (NPZ, MATLAB) of a file. Default "x" and "y".
-    xy : str, optional
-        One array of shape (n, 2) in a file, instead of ``x`` and ``y``.
-    t : str, int or array of shape (n,), optional
-        Times in seconds, increasing: a column or array of the file, or the times themselves.
-    sampling_rate : float, optional
-        Positions per second, instead of ``t``; greater than 0.
-    time_step_size : float, optional
-        Seconds that one step of the arena takes, greater than 0. By default that of the data (the median of the
-        differences of ``t``), or 1 if that is not known. Unless the data have just these times, they are interpolated
-        linearly at 0, 1, 2, ... steps after the first position.
-    metres_per_unit : float
-        What the positions are multiplied with: 0.01 for data in cm. Greater than 0. Default 1.
-    centre : bool
-        True (default): the middle of the room becomes (0, 0), as the agents expect. False: positions stay.
-    gaps : {"interpolate", "drop"}
-        What becomes of positions that are NaN: a straight line at constant speed over the gap (default), or they are
-        left out, and no time passes. NaNs at the beginning and at the end are left out in both cases.
-    at_end : {"loop", "error"}
-        After the last position: again from the first one (default), at a jump, or `ParameterError`.
-    arena_x_limits, arena_y_limits : two numbers, optional
-        The room, in units of the data before ``centre``; by default the extent of the positions.
-    environment_name : str
-        A name for this arena. Default "RecordedTrajectory".
-    env_name : str, optional
-        Another word for ``environment_name``.
-    rng : numpy.random.Generator, optional
-        For random starts. Without it one is seeded from ``np.random``.
 
     Attributes
     ----------
@@ -78,44 +42,82 @@ class RecordedTrajectory(Simple2D):
         An unknown parameter, one of the wrong type or out of range, or a file that cannot be read.
     """
 
-    def __init__(
-        self,
-        positions: npt.ArrayLike | str | Path,
-        x: str | int = "x",
-        y: str | int = "y",
-        xy: str | None = None,
-        t: str | int | npt.ArrayLike | None = None,
-        sampling_rate: float | None = None,
-        time_step_size: float | None = None,
-        metres_per_unit: float = 1.0,
-        centre: bool = True,
-        gaps: str = "interpolate",
-        at_end: str = "loop",
-        arena_x_limits: Sequence[float] | FloatArray | None = None,
-        arena_y_limits: Sequence[float] | FloatArray | None = None,
-        environment_name: str = "RecordedTrajectory",
-        env_name: str | None = None,
-        rng: np.random.Generator | None = None,
-        **unknown: Any,
-    ) -> None:
-        known = [name for name in self._known_parameters() if name != "agent_step_size"]
-        refuse_unknown(type(self).__name__, unknown, known)
-        _one_of("gaps", gaps, ("interpolate", "drop"))
-        self.at_end = _one_of("at_end", at_end, ("loop", "error"))
-        data, times = _read(positions, x, y, xy, t)
+    _positions: npt.ArrayLike | str | Path = parameter(
+        "x and y, or a file with them: CSV, NPZ, NPY or MATLAB; see `position_file.read_columns`\n"
+        "NaN where the animal was not seen. n is at least 2 without the NaNs.",
+        kind="array of shape (n, 2), or path",
+        alias="positions",
+        keep=False,
+        kw_only=False,
+    )
+    _x: str | int = parameter(
+        "Column (CSV) or array (NPZ, MATLAB) of a file", default="x", kind="str or int", alias="x", keep=False
+    )
+    _y: str | int = parameter("Column or array of a file", default="y", kind="str or int", alias="y", keep=False)
+    _xy: str | None = parameter(
+        "One array (n, 2) of a file, instead of ``x`` and ``y``", default=None, kind="str", alias="xy", keep=False
+    )
+    _t: str | int | npt.ArrayLike | None = parameter(
+        "Times in s, increasing, or where the file has them",
+        default=None,
+        kind="array (n,), str or int",
+        alias="t",
+        keep=False,
+    )
+    _sampling_rate: float | None = number(
+        "Positions per second, instead of ``t``", default=None, above=0, alias="sampling_rate", keep=False
+    )
+    time_step_size: float = number(
+        "Time that one step of the arena takes\n"
+        "By default that of the data (the median of the differences of ``t``), or 1 if that is not known. Unless the\n"
+        "data have just these times, they are interpolated linearly at 0, 1, 2, ... steps after the first position.",
+        default=None,
+        unit="seconds",
+        above=0,
+    )
+    _metres_per_unit: float = number(
+        "Of the data: 0.01 if they are in cm", default=1.0, above=0, alias="metres_per_unit", keep=False
+    )
+    _centre: bool = flag(
+        "Whether the middle of the room becomes (0, 0), as agents expect it", default=True, alias="centre", keep=False
+    )
+    _gaps: str = one_of(
+        "What becomes of positions that are NaN\n"
+        "Either a straight line at constant speed over the gap, or they are left out, and no time passes. NaNs at the\n"
+        "beginning and at the end are left out in both cases.",
+        "interpolate",
+        "drop",
+        default="interpolate",
+        alias="gaps",
+        keep=False,
+    )
+    at_end: str = one_of(
+        "What follows on the last position: the first one, or `ParameterError`", "loop", "error", default="loop"
+    )
+    arena_x_limits: Pair = pair(
+        "The room in x, in units of the data; by default the extent of the positions", default=None, increasing=True
+    )
+    arena_y_limits: Pair = pair("The room in y, likewise", default=None, increasing=True)
+    environment_name: str = "RecordedTrajectory"
+    agent_step_size: float = parameter(default=0.5, init=False)
+    _order: ClassVar[str] = f"at_end n_missing positions position_index {Simple2D._order}"
+
+    def _derive(self) -> None:
+        """Read the positions and bring them to regular times."""
+        data, times = _read(self._positions, self._x, self._y, self._xy, self._t)
         self.n_missing = int(np.isnan(data).any(axis=1).sum())
-        times, interval = _timed(times, sampling_rate, time_step_size, len(data))
-        step = float(check_number("time_step_size", interval if time_step_size is None else time_step_size, above=0))
-        data = _regular(data, times, interval, step, drop=gaps == "drop")
-        limits = _room(data, arena_x_limits, arena_y_limits)
-        middle = limits.mean(axis=1) if check_flag("centre", centre) else np.zeros(2)
-        scale = check_number("metres_per_unit", metres_per_unit, above=0)
-        limits = (limits - middle[:, None]) * scale
+        times, interval = _timed(times, self._sampling_rate, self.time_step_size, len(data))
+        self.time_step_size = float(interval if self.time_step_size is None else self.time_step_size)
+        data = _regular(data, times, interval, self.time_step_size, drop=self._gaps == "drop")
+        limits = _room(data, self.arena_x_limits, self.arena_y_limits)
+        middle = limits.mean(axis=1) if self._centre else np.zeros(2)
+        limits = (limits - middle[:, None]) * self._metres_per_unit
         # Rounding may lead a position out of a room that it spans.
-        self.positions = np.clip((data - middle) * scale, limits[:, 0], limits[:, 1])
+        self.positions: FloatArray = np.clip((data - middle) * self._metres_per_unit, limits[:, 0], limits[:, 1])
         self.positions.flags.writeable = False
         self.position_index = 0
-        super().__init__(environment_name, limits[0], limits[1], time_step_size=step, env_name=env_name, rng=rng)
+        self.arena_x_limits, self.arena_y_limits = map(tuple, limits.tolist())
+        super()._derive()
 
     def reset(
         self, random_state: bool = False, custom_state: npt.ArrayLike | None = None
@@ -191,12 +193,6 @@ class RecordedTrajectory(Simple2D):
         return self.make_observation(), self.state.copy(), reward
 
 
-def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    if not isinstance(value, str) or value not in allowed:
-        raise ParameterError(f"{name} must be {' or '.join(map(repr, allowed))}, not {value!r}.")
-    return value
-
-
 def _read(positions: Any, x: str | int, y: str | int, xy: str | None, t: Any) -> tuple[FloatArray, FloatArray | None]:
     """Return positions (n, 2), infinities as NaN, and their times (n,) or None."""
     if isinstance(positions, (str, Path)):
@@ -242,9 +238,8 @@ def _timed(
     if times is not None and sampling_rate is not None:
         raise ParameterError("Give t or sampling_rate, not both.")
     if times is None:
-        default = 1.0 if time_step_size is None else check_number("time_step_size", time_step_size, above=0)
-        rate = None if sampling_rate is None else check_number("sampling_rate", sampling_rate, above=0)
-        interval = default if rate is None else 1 / rate
+        default = 1.0 if time_step_size is None else time_step_size
+        interval = default if sampling_rate is None else 1 / sampling_rate
         return np.arange(n, dtype=np.float64) * interval, interval
     steps = np.diff(times)
     if not (steps > 0).all():
@@ -284,7 +279,7 @@ def _room(data: FloatArray, x_limits: Any, y_limits: Any) -> FloatArray:
             if low == high:  # a straight track
                 limits[axis] = low - 0.5, high + 0.5
             continue
-        limits[axis] = check_pair(name, given, increasing=True)
+        limits[axis] = given
         if low < limits[axis, 0] or high > limits[axis, 1]:
             raise ParameterError(
                 f"{name} {limits[axis].tolist()} must hold all positions; they reach from {low:g} to {high:g}."

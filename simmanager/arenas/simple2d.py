@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..base.checks import check_number, refuse_unknown
 from ..base.errors import ParameterError, ParameterTypeError
 from ..base.public import public
-from ..training.model_state import check_pair, own_generator
+from ..training.parameters import Pair, another_name, generator, number, pair
 from ..training.recording import TransitionHistory
 from .arena_core import Environment
 from .walls import Rectangle, Segments, stop_in_rectangle
@@ -32,21 +31,6 @@ class Simple2D(Environment):
     are tried in the order left, right, bottom, top, custom ones. Subclasses build custom walls in
     ``_create_custom_walls`` (set ``self.custom_walls`` to a list of (2, 2) arrays).
 
-    Parameters
-    ----------
-    environment_name : str
-        A name for this room. Default "2DEnv".
-    arena_x_limits, arena_y_limits : two numbers
-        Lower and upper end of the room in x and y. Default (-10, 10) each.
-    agent_step_size : float
-        Length of a step taken with ``normalize_step=True``, greater than 0. Default 0.5.
-    time_step_size : float
-        Seconds that one step takes, greater than 0. Default 1.
-    env_name : str, optional
-        Another word for ``environment_name``.
-    rng : numpy.random.Generator, optional
-        For random starts. Without it one is seeded from ``np.random``.
-
     Attributes
     ----------
     state : ndarray, (2,)
@@ -58,38 +42,30 @@ class Simple2D(Environment):
         the room stay closed whatever it holds.
     room_width, room_depth : float
         Size in x and in y.
-
-    Raises
-    ------
-    ParameterTypeError, ParameterError
-        An unknown parameter, one of the wrong type or out of range.
     """
 
-    history: TransitionHistory
+    environment_name: str = "2DEnv"
+    arena_x_limits: Pair = pair("Lower and upper end of the room in x", default=(-10, 10), increasing=True)
+    arena_y_limits: Pair = pair("Lower and upper end of the room in y", default=(-10, 10), increasing=True)
+    agent_step_size: float = number("Length of a step taken with ``normalize_step=True``", default=0.5, above=0)
+    time_step_size: float = 1.0
+    _env_name: str | None = another_name("environment_name", alias="env_name", default=None)
+    rng: np.random.Generator = generator("For random places", default=None)
+    _order: ClassVar[str] = (
+        f"{Environment._order} arena_x_limits arena_y_limits agent_step_size arena_limits room_width room_depth "
+        "state_dims_labels rng"
+    )
 
-    def __init__(
-        self,
-        environment_name: str = "2DEnv",
-        arena_x_limits: Sequence[float] | FloatArray = (-10, 10),
-        arena_y_limits: Sequence[float] | FloatArray = (-10, 10),
-        agent_step_size: float = 0.5,
-        time_step_size: float = 1.0,
-        env_name: str | None = None,
-        rng: np.random.Generator | None = None,
-        **unknown: Any,
-    ) -> None:
-        refuse_unknown(type(self).__name__, unknown, self._known_parameters())
-        super().__init__(environment_name, time_step_size, env_name)
-        self.env_kwargs["time_step_size"] = time_step_size
-        self.arena_x_limits = check_pair("arena_x_limits", arena_x_limits, increasing=True)
-        self.arena_y_limits = check_pair("arena_y_limits", arena_y_limits, increasing=True)
-        self.agent_step_size = check_number("agent_step_size", agent_step_size, above=0)
+    def _derive(self) -> None:
+        """Build the walls and put the agent at its start."""
+        super()._derive()
+        self.env_kwargs["time_step_size"] = self.time_step_size
         self.arena_limits = np.array([self.arena_x_limits, self.arena_y_limits])
         self.room_width = self.arena_x_limits[1] - self.arena_x_limits[0]
         self.room_depth = self.arena_y_limits[1] - self.arena_y_limits[0]
         self.state_dims_labels = ["x_pos", "y_pos"]
-        self.rng = own_generator(rng)
-        self._room: Rectangle = (*self.arena_x_limits, *self.arena_y_limits)
+        (x_low, x_high), (y_low, y_high) = self.arena_x_limits, self.arena_y_limits
+        self._room: Rectangle = (x_low, x_high, y_low, y_high)
         self._create_default_walls()
         self._create_custom_walls()
         self.wall_list = self.default_walls + self.custom_walls
@@ -159,7 +135,7 @@ class Simple2D(Environment):
         """
         self.global_steps = 0
         self.global_time = 0.0
-        self.history = TransitionHistory()
+        self.history: TransitionHistory = TransitionHistory()
         x_low, x_high, y_low, y_high = self._room
         if custom_state is not None:
             x, y = map(float, _two_numbers("custom_state", custom_state))

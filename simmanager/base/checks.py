@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from .errors import ParameterError, ParameterTypeError, suggest
+from .errors import ParameterError, ParameterTypeError, unknown
 
 
-def refuse_unknown(owner: str, unknown: Mapping[str, Any], known: Iterable[str]) -> None:
-    """Raise if ``unknown`` holds any parameter.
+def refuse_unknown(owner: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Raise if there are any parameters that nobody took.
 
     Parameters
     ----------
     owner : str
         Name of the class or function, for the message.
-    unknown : mapping
-        The keyword arguments that nobody took.
+    given : mapping
+        Their names and values.
     known : iterable of str
         The parameters that exist.
 
@@ -28,11 +28,8 @@ def refuse_unknown(owner: str, unknown: Mapping[str, Any], known: Iterable[str])
     ParameterTypeError
         Names the first unknown parameter, the nearest known one, and all known ones.
     """
-    known = list(known)
-    for name in unknown:
-        raise ParameterTypeError(
-            f"{owner} has no parameter {name!r}.{suggest(name, known)} It takes: {', '.join(known)}."
-        )
+    for name in given:
+        raise ParameterTypeError(unknown(f"{owner} has no parameter", name, known, "It takes"))
 
 
 def parameter_names(function: Any) -> list[str]:
@@ -76,18 +73,18 @@ def check_number(
     number: Any = value  # as it is: a float would round whole numbers above 2**53
     if number != number or abs(number) == math.inf:
         raise ParameterError(f"{name} must be a finite number, not {value!r}.")
-    bounds = [
-        (number < minimum, f"at least {minimum:g}"),
-        (number > maximum, f"at most {maximum:g}"),
-        (number <= above, f"greater than {above:g}"),
-        (number >= below, f"less than {below:g}"),
-    ]
     # The unbounded ends (infinities) can never be violated by a finite value.
-    if any(violated for violated, _ in bounds):
-        limits = zip((minimum, maximum, above, below), (text for _, text in bounds), strict=True)
-        allowed = " and ".join(text for limit, text in limits if math.isfinite(limit))
-        raise ParameterError(f"{name} must be {allowed}, not {value!r}.")
+    if number < minimum or number > maximum or number <= above or number >= below:
+        raise ParameterError(f"{name} must be {limits(minimum, maximum, above, below)}, not {value!r}.")
     return value  # type: ignore[return-value]
+
+
+def limits(
+    minimum: float = -math.inf, maximum: float = math.inf, above: float = -math.inf, below: float = math.inf
+) -> str:
+    """Return the limits of `check_number` in words, ``"at least 0 and less than 1"``; empty if there are none."""
+    named = zip(("at least", "at most", "greater than", "less than"), (minimum, maximum, above, below), strict=True)
+    return " and ".join(f"{words} {limit:g}" for words, limit in named if math.isfinite(limit))
 
 
 def check_integer(name: str, value: Any, *, minimum: float = -math.inf, maximum: float = math.inf) -> int:

@@ -105,3 +105,33 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
     best = max(known, key=likeness, default=None)
     return f" Did you mean {best!r}?" if best is not None and likeness(best) >= 0.7 else ""
+
+
+def unknown(begin: str, name: object, known: Iterable[str], there: str = "There are") -> str:
+    """Return the message about a name that does not exist, with the nearest one and those that do.
+
+    Parameters
+    ----------
+    begin : str
+        The words before the name.
+    name : object
+        What was given.
+    known : iterable of str
+        What exists.
+    there : str
+        The words before the names that exist.
+
+    Examples
+    --------
+    >>> unknown("No simulation", "frist", ["first", "other"])
+    "No simulation 'frist'. Did you mean 'first'? There are: first, other."
+    >>> unknown("No map", "grid", [])
+    "No map 'grid'. There are none."
+    """
+    return f"{begin} {name!r}.{hint(name, known, there)}"
+
+
+def hint(name: object, known: Iterable[str], there: str = "There are") -> str:
+    """Return what follows the sentence about a name that does not exist: the nearest one, and those that do."""
+    names = list(known)
+    return f"{suggest(str(name), names)} {there}{': ' if names else ' '}{', '.join(names) or 'none'}."

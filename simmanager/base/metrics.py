@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any
 
 from .errors import SimulationError
+from .text import name_of
 
 #: Fields of run.json by which runs can be compared as by metrics.
 RECORD_METRICS = ("duration_s", "cpu_s", "peak_mb")
@@ -67,7 +68,7 @@ def check_metrics(metrics: Any, owner: str) -> None:
 def describe_metrics(metrics: Mapping[str, Any]) -> dict[str, str]:
     """Return name -> ``"module:function"``, for manager.json."""
     kinds = {name: metric if hasattr(metric, "__qualname__") else type(metric) for name, metric in metrics.items()}
-    return {name: f"{getattr(kind, '__module__', '?')}:{kind.__qualname__}" for name, kind in kinds.items()}
+    return {name: name_of(kind) for name, kind in kinds.items()}
 
 
 def differ_only_in_new_metrics(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

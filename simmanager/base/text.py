@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 #: Longest line of a log that is shown whole.
 MAX_LINE = 5000
@@ -39,3 +36,36 @@ def one_line(text: str, length: int = DETAIL_LENGTH) -> str:
     """Return ``text`` as one line without control characters, cut to ``length`` characters."""
     flat = _BREAKS.sub(" ", text.encode("utf-8", "replace").decode()).strip()  # no lone surrogates
     return flat if len(flat) <= length else flat[: length - 1] + "…"
+
+
+def count(number: int, what: str, several: str = "") -> str:
+    """Return a number of things: ``1 run``, ``2 runs``; ``several`` is the plural where it is not formed with "s".
+
+    >>> count(1, "run"), count(0, "simulation"), count(2, "run is", "runs are")
+    ('1 run', '0 simulations', '2 runs are')
+    """
+    return f"{number} {what if number == 1 else several or f'{what}s'}"
+
+
+def memory(megabytes: float | None) -> str:
+    """Return an amount of memory as people say it: ``132 MB``, ``1.4 GB``; "" if it is not known."""
+    if megabytes is None:
+        return ""
+    return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB"
+
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+def name_of(thing: Any) -> str:
+    """Return ``module:name`` of a class or function, else how a thing shows itself; never raises."""
+    name = getattr(thing, "__qualname__", None)
+    return f"{getattr(thing, '__module__', '?')}:{name}" if name else shown(thing)
+
+
+def shown(thing: Any) -> str:
+    """Return ``repr`` without addresses in memory: the same thing in another process must look the same."""
+    try:
+        return _ADDRESS.sub("", repr(thing))
+    except Exception:  # of the thing's own method
+        return f"<{type(thing).__name__}>"

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from ..base.checks import refuse_unknown
-from ..base.errors import BatchFileError, ParameterError, SimManagerError, SimulationError, UnknownName, suggest
+from ..base.errors import (
+    BatchFileError,
+    ParameterError,
+    SimManagerError,
+    SimulationError,
+    UnknownName,
+    hint,
+    suggest,
+    unknown,
+)
 from ..disk.manifest import check_name
 from ..dispatch.run_options import OPTION_NAMES, check_options, count_jobs
 from ..simulation.parameter_path import GROUPS, ParameterPath, named_parameters, takes_any
@@ -110,8 +119,7 @@ class _BatchFile:
         for name, value in table.items():
             place = (*where, str(name))
             if name not in known:
-                near = suggest(place[-1], known)
-                raise self._document.error(place, f"there is no such field.{near} There are: {', '.join(known)}.")
+                raise self._document.error(place, f"there is no such field.{hint(place[-1], known)}")
             if not isinstance(value, known[name]) or isinstance(value, bool):
                 raise self._document.error(place, f"this must be {_WORDS[known[name]]}, not {value!r}.")
         return table
@@ -125,9 +133,7 @@ class _BatchFile:
                     check_options({name: value})
                 else:
                     known = ("n_jobs", *OPTION_NAMES)
-                    raise UnknownName(
-                        f"there is no such option.{suggest(str(name), known)} There are: {', '.join(known)}."
-                    )
+                    raise UnknownName(f"there is no such option.{hint(name, known)}")
         return dict(options)
 
     # Simulations -----------------------------------------------------------------------------------------------
@@ -178,7 +184,7 @@ class _BatchFile:
 
         known = {key: value for key, value in vars(default_simulation).items() if isinstance(value, SingleSim)}
         if name not in known:
-            text = f"there is no default simulation {name!r}.{suggest(name, known)} There are: {', '.join(known)}."
+            text = unknown("there is no default simulation", name, known)
             raise self._document.error((*where, "default"), text)
         return known[name].copy()
 

@@ -9,13 +9,12 @@ from typing import Any
 
 from ..base.checks import check_integer
 from ..base.errors import BatchDamaged, BatchExists, BatchNotFound, BatchNotWritable, SimManagerError, SimulationError
-from ..disk.batch_folder import BatchFolder
+from ..disk.batch_folder import RESERVED, BatchFolder
 from ..disk.manifest import Manifest, check_name
 from ..disk.run_folder import RunFolder
+from ..disk.state import STATE_LOG
 from ..simulation.single_sim import SingleSim
-
-#: Names in a batch folder that no simulation may have.
-_RESERVED = ("manager.json", "batch.lock", "stop.request", "starts.log", "simulation.params", "figures", "report.html")
+from .neuralplayground_folder import PARAMETERS
 
 
 def check_runs(runs_per_sim: Any) -> int:
@@ -47,7 +46,7 @@ def check_all(simulations: list[SingleSim]) -> None:
     for simulation in simulations:
         simulation.check()
         name = check_name("A simulation_id", simulation.simulation_id)
-        if name.lower() in _RESERVED:
+        if name.lower() in (*RESERVED, PARAMETERS):
             raise SimulationError(f"{name!r} cannot be a simulation_id: a file of the batch has that name.")
         if name.lower() in seen:  # some file systems take Sim and sim for the same folder
             twin = seen[name.lower()]
@@ -186,7 +185,7 @@ def remove_run(folder: RunFolder) -> None:
     """Remove the folder of a run, after a rename that takes it out of the batch at once."""
     if folder.run_id is None or not folder.looks_like_a_run() or folder.path.parent.is_symlink():
         raise BatchDamaged(
-            f"{folder.path} cannot be shown to be a run of this batch (no state.log in it, or a symbolic link); "
+            f"{folder.path} cannot be shown to be a run of this batch (no {STATE_LOG} in it, or a symbolic link); "
             "it is left alone. Remove it yourself."
         )
     aside = folder.path.with_name(f".removed-{folder.path.name}")

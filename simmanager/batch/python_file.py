@@ -19,6 +19,9 @@ from .plan import BatchPlan
 #: What is looked for in a file if no name is given.
 DEFAULT_NAME = "simulation_list"
 
+#: The folder of this package, whose frames lead to the user's file.
+_OURS = str(Path(__file__).resolve().parents[1])
+
 
 def load_plan(target: str) -> BatchPlan:
     """Load what is to be run from a Python file or a batch file.
@@ -109,7 +112,7 @@ def users_traceback(error: Exception) -> str:
 
 
 def _leads_there(filename: str) -> bool:
-    return filename in (__file__, str(Path(__file__).with_name("cli.py"))) or filename.startswith("<frozen importlib")
+    return filename.startswith((_OURS, "<frozen importlib"))
 
 
 def _as_list(value: Any, where: str) -> list[SingleSim]:

@@ -16,7 +16,7 @@ from ..base.errors import BatchDamaged, BatchExists, ResultsMissing
 from ..base.provenance import changes_since, provenance_of
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder
-from ..disk.run_folder import RESULTS, RunFolder
+from ..disk.run_folder import PARAMS, RECORD, RESULTS, SUMMARY, RunFolder
 from ..disk.state import RunState
 from ..dispatch.run_options import RunOptions
 from ..dispatch.slots import Slots
@@ -124,7 +124,7 @@ def reproduce(run: RunFolder | Path | str, copy: Path | str | None = None) -> Re
     if original.read_history().state is not RunState.FINISHED:
         raise ResultsMissing(f"The run in {original.path} is not finished: there is nothing to compare with.")
     if not isinstance(seed, int) or isinstance(seed, bool) or not original.params.is_file():
-        raise ResultsMissing(f"{original.path} lacks its seed (run.json) or its parameters (param.dict).")
+        raise ResultsMissing(f"{original.path} lacks its seed ({RECORD}) or its parameters ({PARAMS}).")
     with _folder_for(copy) as folder:
         before = _dict(record, "provenance")
         entry = _dict(before, "simulation")
@@ -133,7 +133,7 @@ def reproduce(run: RunFolder | Path | str, copy: Path | str | None = None) -> Re
         now = {**provenance_of([entry], threads), "simulation": dict(entry)}
         outcome = _run_again(Task(str(folder.path), str(original.params.absolute()), seed, provenance=now), threads)
         files = {name: _compared(original.path / name, folder.path / name) for name in RESULTS}
-        curves = _curve_differences(original, folder) if files["summary.npz"] == OTHER else {}
+        curves = _curve_differences(original, folder) if files[SUMMARY] == OTHER else {}
         changes = tuple(changes_since({**before, "versions": record.get("versions")}, now))
         return Reproduction(original.path, folder.path, outcome.state, outcome.reason, files, curves, changes)
 

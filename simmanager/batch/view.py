@@ -131,8 +131,6 @@ class BatchView:
         ------
         BatchNotFound
             The folders are not made yet.
-        PackageMissing
-            jinja2 is not installed; says how to install it.
         ParameterError
             ``output`` does not end in .html.
         BatchNotWritable

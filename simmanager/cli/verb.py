@@ -166,8 +166,8 @@ one run.
         "write a page about a batch, to be opened in a browser",
         """
 Writes one HTML file that needs no other and no network: states, tables,
-curves, rate maps and what went wrong. It needs the extra "report": pip install
-'simmanager[report]'.
+curves, rate maps and what went wrong. It is report.html in the folder of the
+batch unless -o names another.
 """,
         (
             ("simmanager report tonight --open", "write tonight/report.html and look at it"),

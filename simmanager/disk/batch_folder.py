@@ -20,6 +20,15 @@ from .run_folder import SCRATCH, RunFolder
 _NO_SURPRISE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
+#: The files in the folder of a batch.
+MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT = "manager.json", "batch.lock", "stop.request", "starts.log", "report.html"
+
+#: The file in the folder of a simulation.
+RECIPE = "simulation.pkl"
+
+#: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
+RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, "figures")
+
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 28
 
@@ -45,17 +54,17 @@ class BatchFolder:
     @property
     def manifest_file(self) -> Path:
         """manager.json."""
-        return self.path / "manager.json"
+        return self.path / MANIFEST
 
     @property
     def lock_file(self) -> Path:
         """Held by the manager that runs the batch; its text says who that is."""
-        return self.path / "batch.lock"
+        return self.path / LOCK
 
     @property
     def stop_request(self) -> Path:
         """Made by ``simmanager stop``: "finish" or "now"."""
-        return self.path / "stop.request"
+        return self.path / STOP_REQUEST
 
     def simulation(self, simulation_id: str) -> Path:
         """Return the folder of a simulation."""
@@ -76,7 +85,7 @@ class BatchFolder:
 
     def recipe(self, simulation_id: str) -> Path:
         """Return the path of the pickled recipe of a simulation."""
-        return self.path / simulation_id / "simulation.pkl"
+        return self.path / simulation_id / RECIPE
 
     # Manifest --------------------------------------------------------------------------------------------------
 
@@ -133,7 +142,7 @@ class BatchFolder:
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False
-            if any(f.name != "simulation.pkl" and not f.name.startswith(SCRATCH) for f in entry.iterdir()):
+            if any(f.name != RECIPE and not f.name.startswith(SCRATCH) for f in entry.iterdir()):
                 return False
         return True
 
@@ -162,7 +171,7 @@ class BatchFolder:
     @property
     def starts_file(self) -> Path:
         """One line per started run: tells watchers what to read again. A hint, not a record."""
-        return self.path / "starts.log"
+        return self.path / STARTS
 
     def begin_starts(self) -> None:
         """Make the list of starts, if there is none."""
@@ -276,7 +285,7 @@ def note_start(run: RunFolder) -> None:
     """
     parent = run.path.parent
     with suppress(OSError):
-        descriptor = os.open(f"{parent.parent}{os.sep}starts.log", os.O_WRONLY | os.O_APPEND | _NO_SURPRISE)
+        descriptor = os.open(f"{parent.parent}{os.sep}{STARTS}", os.O_WRONLY | os.O_APPEND | _NO_SURPRISE)
         try:
             os.write(descriptor, f"{parent.name}{os.sep}{run.path.name}\n".encode())
         finally:
@@ -290,4 +299,4 @@ def _batches_in(folder: Path) -> list[str]:
             names = [entry.name for entry in islice(entries, _LOOKED_AT)]
     except OSError:
         return []
-    return sorted(name for name in names if _SAFE_NAME.fullmatch(name) and (folder / name / "manager.json").is_file())
+    return sorted(name for name in names if _SAFE_NAME.fullmatch(name) and (folder / name / MANIFEST).is_file())

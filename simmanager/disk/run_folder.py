@@ -14,15 +14,20 @@ from typing import Any, BinaryIO
 from ..base.errors import BatchExists, ResultsMissing, SimManagerError
 from ..base.public import public
 from .files import open_regular, put_in_place, read_regular, remove_entry, sync, sync_entry, write_new
-from .state import RunState, StateHistory, read_history, write_moves
+from .state import STATE_LOG, RunState, StateHistory, read_history, write_moves
 
 _NAME = re.compile(r"run_(?P<run_id>\d+)_(?P<date>\d{2}-\d{2}-\d{4}_\d{2}-\d{2}-\d{2}-\d{3})", re.ASCII)
 
 #: Written under this prefix first; what bears it is never a result.
 SCRATCH = ".part-"
 
+#: The files in the folder of a run, beside `STATE_LOG`; the properties of `RunFolder` say what is in them.
+STATE_LOCK, RUN_LOG, ERROR_LOG, RECORD = "state.lock", "run.log", "error.log", "run.json"
+PROGRESS, CHECKPOINT, PARAMS, THEIR_PARAMS = "progress", "checkpoint.pkl", "param.dict", "params.dict"
+AGENT, ARENA, HISTORY, SUMMARY = "agent", "arena", "training_hist.dict", "summary.npz"
+
 #: The results of a run, in the order in which they are put in place.
-RESULTS = ("agent", "arena", "training_hist.dict", "summary.npz")
+RESULTS = (AGENT, ARENA, HISTORY, SUMMARY)
 
 # A line a value: nearly as readable as indentation, which would take json's slow path.
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": "))
@@ -31,7 +36,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": "))
 _LONGEST_JSON = 1 << 22
 
 #: What an attempt leaves and a next one keeps in ``attempt_<n>/``.
-_KEPT_OF_ATTEMPT = ("run.log", "error.log", "run.json")
+_KEPT_OF_ATTEMPT = (RUN_LOG, ERROR_LOG, RECORD)
 
 
 @public("simmanager")
@@ -96,63 +101,63 @@ class RunFolder:
     @property
     def state_log(self) -> Path:
         """The life of the run, one line a transition."""
-        return Path(self._at + "state.log")
+        return Path(self._at + STATE_LOG)
 
     @property
     def lock_file(self) -> Path:
         """Held by whoever executes the run, as long as it lives."""
-        return Path(self._at + "state.lock")
+        return Path(self._at + STATE_LOCK)
 
     @property
     def run_log(self) -> Path:
         """What the run wrote to stdout."""
-        return self.path / "run.log"
+        return self.path / RUN_LOG
 
     @property
     def error_log(self) -> Path:
         """What the run wrote to stderr, with the traceback of what ended it."""
-        return self.path / "error.log"
+        return self.path / ERROR_LOG
 
     @property
     def record(self) -> Path:
         """Seed, times, memory, versions and the outcome in words."""
-        return self.path / "run.json"
+        return self.path / RECORD
 
     @property
     def progress(self) -> Path:
         """How far a long run is: two numbers; gone when it ends."""
-        return self.path / "progress"
+        return self.path / PROGRESS
 
     @property
     def checkpoint(self) -> Path:
         """Where a run that was interrupted goes on; gone when it is finished."""
-        return self.path / "checkpoint.pkl"
+        return self.path / CHECKPOINT
 
     @property
     def agent(self) -> Path:
         """The trained agent."""
-        return self.path / "agent"
+        return self.path / AGENT
 
     @property
     def arena(self) -> Path:
         """The arena it was trained in."""
-        return self.path / "arena"
+        return self.path / ARENA
 
     @property
     def history(self) -> Path:
         """The training history (pickle of a dict)."""
-        return self.path / "training_hist.dict"
+        return self.path / HISTORY
 
     @property
     def summary(self) -> Path:
         """Downsampled scalar curves (npz, no pickle)."""
-        return self.path / "summary.npz"
+        return self.path / SUMMARY
 
     @property
     def params(self) -> Path:
         """The parameters of the simulation (pickle); NeuralPlayground's file name is accepted."""
-        ours = self.path / "param.dict"
-        theirs = self.path / "params.dict"
+        ours = self.path / PARAMS
+        theirs = self.path / THEIR_PARAMS
         return theirs if not ours.exists() and theirs.exists() else ours
 
     def log(self, log_type: str) -> Path:
@@ -174,11 +179,11 @@ class RunFolder:
 
     def read_history(self) -> StateHistory:
         """Read state.log."""
-        return read_history(self._at + "state.log")
+        return read_history(self._at + STATE_LOG)
 
     def move(self, history: StateHistory, *moves: tuple[RunState, str]) -> StateHistory:
         """Append moves to state.log; the caller holds the lock."""
-        return write_moves(self._at + "state.log", history, *moves, durable=self._durable)
+        return write_moves(self._at + STATE_LOG, history, *moves, durable=self._durable)
 
     def create(self) -> None:
         """Make the folder, with the run waiting in it: it appears whole, so nobody sees it without a state."""
@@ -189,7 +194,7 @@ class RunFolder:
         except FileExistsError:  # a killed process left it
             remove_entry(scratch)
             os.mkdir(scratch)  # noqa: PTH102
-        write_moves(f"{scratch}{os.sep}state.log", StateHistory((), 0), (RunState.IN_QUEUE, ""))
+        write_moves(f"{scratch}{os.sep}{STATE_LOG}", StateHistory((), 0), (RunState.IN_QUEUE, ""))
         os.rename(scratch, self._at[: -len(os.sep)])  # noqa: PTH104
 
     def looks_like_a_run(self) -> bool:
@@ -278,13 +283,13 @@ class RunFolder:
             if os.path.lexists(file):
                 kept.mkdir(exist_ok=True)
                 file.replace(kept / name)
-        for name in (*RESULTS, "progress"):
+        for name in (*RESULTS, PROGRESS):
             self.remove(name)
         self.remove_scratch()
 
     def remove_logs(self) -> None:
         """Remove what is in the place of the logs, so that new ones are written to files of their own."""
-        for name in ("run.log", "error.log"):
+        for name in (RUN_LOG, ERROR_LOG):
             self.remove(name)
 
     def remove_scratch(self) -> None:

@@ -13,6 +13,9 @@ from ..base.public import public
 from ..base.text import one_line
 from .files import read_regular
 
+#: The file in the folder of a run.
+STATE_LOG = "state.log"
+
 #: Bytes of a state.log that are read; none of ours is that long.
 _LONGEST_LOG = 1 << 22
 

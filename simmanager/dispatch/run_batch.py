@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import SimManagerError
 from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of, working_directory
-from ..base.text import plain
+from ..base.text import count, plain
 from ..disk.batch_folder import BatchFolder
 from ..disk.locks import network_file_system
 from ..disk.run_folder import RunFolder
@@ -174,8 +174,7 @@ def _announce(folder: BatchFolder, before: BatchStatus, tasks: list[Task], n_job
         return
     skipped = before.total - len(tasks)
     rest = f" ({skipped} others stay as they are)" if skipped else ""
-    runs = "1 run" if len(tasks) == 1 else f"{len(tasks)} runs"
-    progress.say(f"{runs}{rest}, {min(n_jobs, len(tasks))} at a time, in {plain(str(folder.path))}")
+    progress.say(f"{count(len(tasks), 'run')}{rest}, {min(n_jobs, len(tasks))} at a time, in {plain(str(folder.path))}")
     if kind := network_file_system(folder.path):
         progress.say(f"note: this is a {kind} file system; run a batch from one machine at a time only.", "yellow")
 
@@ -286,9 +285,9 @@ class _Supervision:
         if self._stop.is_now():
             self._progress.say(f"{why}: stopping the runs at hand", "yellow")
             return
-        are = "run is" if self._running == 1 else "runs are"
+        running = count(self._running, "run is", "runs are")
         again = "press Ctrl-C again to stop them" if why == "Ctrl-C" else "ask again to stop them at once"
-        self._progress.say(f"{why}: {self._running} {are} finishing; {again}", "yellow")
+        self._progress.say(f"{why}: {running} finishing; {again}", "yellow")
 
 
 def _queue(tasks: list[Task], before: BatchStatus) -> RunQueue:

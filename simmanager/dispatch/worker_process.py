@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import SimManagerError
 from ..base.provenance import working_directory
+from ..base.text import memory
 from ..worker.memory import peak_memory_mb, usage_peak_mb
 from ..worker.process_group import TOKEN, end_descendants, end_members, signal_group
 from ..worker.serve import MARK
@@ -241,7 +242,7 @@ class Worker:
         except ValueError:
             name = f"signal {-code}"
         if name == "SIGKILL":
-            peak = f"; peak memory {_memory(self._peak_mb)}" if self._peak_mb else ""
+            peak = f"; peak memory {memory(self._peak_mb)}" if self._peak_mb else ""
             return f"killed by SIGKILL, often the out-of-memory killer{peak}"
         return f"killed by {name}"
 
@@ -357,7 +358,3 @@ class Worker:
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None
-
-
-def _memory(megabytes: float) -> str:
-    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.checks import check_integer
 from ..base.errors import ParameterError, UnknownName
+from ..base.text import count
 from ..disk.state import RunState
-from .style import NORMAL, SMALL, STATE_LOOKS, drawable, root_of, say
-from .wording import number, number_of_runs
+from ..disk.state_look import LOOKS
+from .style import NORMAL, SMALL, drawable, root_of, say
+from .wording import number
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -102,7 +104,7 @@ class Panels:
         if state is RunState.FINISHED:
             say(panel.ax, f"no {what}")
         else:
-            say(panel.ax, STATE_LOOKS[state].words if state else "no such run")
+            say(panel.ax, LOOKS[state].words if state else "no such run")
 
     def label(self, parts: Sequence[str] = ("",)) -> None:
         """Write simulations, runs, their parts and the axes with their unit at the edges of the grid."""
@@ -125,7 +127,7 @@ class Panels:
         if len(self.simulations) < n_simulations:
             parts.append(f"{len(self.simulations)} of {n_simulations} simulations")
         if len(self.run_ids) < n_runs:
-            parts.append(f"{len(self.run_ids)} of {number_of_runs(n_runs)}")
+            parts.append(f"{len(self.run_ids)} of {count(n_runs, 'run')}")
         if parts:
             root_of(self.grid.flat[0]).suptitle(f"shown: {', '.join(parts)}", fontsize=SMALL, ha="left", x=0.01)
 

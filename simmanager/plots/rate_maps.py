@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ..base.checks import check_integer
-from ..base.errors import ParameterError, UnknownName, suggest
+from ..base.errors import ParameterError, UnknownName, unknown
 from ..base.public import public
 from ..results.source import Source, results_of
 from .panels import Panels, frame
@@ -100,7 +100,7 @@ def _maps_of(batch: Results, simulations: Iterable[str], name: str | None) -> di
     found = batch.maps(simulations)
     known = list(dict.fromkeys(kind for runs in found.values() for maps in runs.values() for kind in maps))
     if name is not None and known and name not in known:
-        raise UnknownName(f"No map {name!r}.{suggest(str(name), known)} There are: {', '.join(known)}.")
+        raise UnknownName(unknown("No map", name, known))
     picked = {}
     for simulation_id, runs in found.items():
         kind = name if name is not None else next((kind for maps in runs.values() for kind in maps), "")

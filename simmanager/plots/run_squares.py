@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..base.public import public
+from ..base.text import count
 from ..disk.state import RunState
+from ..disk.state_look import LOOKS
 from ..results.source import Source, results_of
-from .style import GREY, NORMAL, STATE_LOOKS, axes_of, drawable, inches, legend, say
-from .wording import number_of_runs
+from .style import NORMAL, axes_of, drawable, inches, legend, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +67,7 @@ def plot_status(results: Source, *, ax: Axes | None = None) -> Axes:
     if not longest:
         return say(ax, "no runs")
     starts = [sum(lines[:index]) for index in range(len(lines))]
-    places: dict[RunState, list[tuple[float, float]]] = {state: [] for state in STATE_LOOKS}
+    places: dict[RunState, list[tuple[float, float]]] = {state: [] for state in LOOKS}
     for simulation_id, start in zip(batch.simulation_ids, starts, strict=True):
         for index, run in enumerate(batch.of(simulation_id)):
             places[RunState(run.state)].append((index % _PER_LINE, start + index // _PER_LINE))
@@ -75,8 +76,8 @@ def plot_status(results: Source, *, ax: Axes | None = None) -> Axes:
     ax.set_anchor("NW")
     ax.set(xlim=(-0.7, width - 0.3), ylim=(sum(lines) - 0.3, -0.7), aspect="equal")
     _label(ax, batch, starts, sum(lines), width)
-    present = [state for state in STATE_LOOKS if places[state]]
-    labels = [f"{len(places[state])} {STATE_LOOKS[state].words}" for state in present]
+    present = [state for state in LOOKS if places[state]]
+    labels = [f"{len(places[state])} {LOOKS[state].words}" for state in present]
     legend(ax, [_handle(state) for state in present], labels, place="right")
     return ax
 
@@ -87,10 +88,9 @@ def _draw(ax: Axes, state: RunState, centres: Sequence[tuple[float, float]]) -> 
 
     if not centres:
         return
-    look, side = STATE_LOOKS[state], _HALF
+    look, side = LOOKS[state], _HALF
     corners = [(-side, -side), (side, -side), (side, side), (-side, side)]
-    edge = look.colour if look.colour != "#FFFFFF" else GREY
-    squares = PolyCollection(_at(centres, corners), facecolors=look.colour, edgecolors=edge, linewidths=0.8)
+    squares = PolyCollection(_at(centres, corners), facecolors=look.fill, edgecolors=look.colour, linewidths=0.8)
     squares.set_label(f"_{state.value}")
     ax.add_collection(squares)
     signs = [polygon for shape in _SIGNS[look.sign] for polygon in _at(centres, shape)]
@@ -108,10 +108,9 @@ def _handle(state: RunState) -> tuple[Line2D, ...]:
     """Return a square with its sign for the legend."""
     from matplotlib.lines import Line2D
 
-    look = STATE_LOOKS[state]
+    look = LOOKS[state]
     style: dict[str, Any] = {"linestyle": "none"}
-    edge = look.colour if look.colour != "#FFFFFF" else GREY
-    square = Line2D([], [], marker="s", markersize=10, color=look.colour, markeredgecolor=edge, **style)
+    square = Line2D([], [], marker="s", markersize=10, color=look.fill, markeredgecolor=look.colour, **style)
     if not look.sign:
         return (square,)
     size = 5 if look.sign != "_" else 6
@@ -133,4 +132,4 @@ def _label(ax: Axes, batch: Results, starts: Sequence[int], n_lines: int, width:
     else:
         ax.set_xticks([])
         ax.set_xlabel(f"runs in order, at most {_PER_LINE} in a line", fontsize=NORMAL)
-    ax.set_title(f"{drawable(batch.name)}: {number_of_runs(len(batch))}", fontsize=NORMAL, loc="left")
+    ax.set_title(f"{drawable(batch.name)}: {count(len(batch), 'run')}", fontsize=NORMAL, loc="left")

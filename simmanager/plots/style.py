@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..base.text import plain
-from ..disk.state import RunState
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,24 +42,6 @@ class Look:
     colour: str
     line: Any
     marker: str
-
-
-@dataclass(frozen=True, slots=True)
-class StateLook:
-    """How one state is drawn: colour, and a sign that tells it without the colour (a matplotlib marker, or "")."""
-
-    colour: str
-    sign: str
-    words: str
-
-
-STATE_LOOKS = {
-    RunState.FINISHED: StateLook("#009E73", "", "finished"),
-    RunState.RUNNING: StateLook("#0072B2", ">", "running"),
-    RunState.IN_QUEUE: StateLook("#FFFFFF", "", "in queue"),
-    RunState.INTERRUPTED: StateLook("#E69F00", "_", "interrupted"),
-    RunState.ERROR: StateLook("#D55E00", "x", "error"),
-}
 
 
 def look(index: int) -> Look:

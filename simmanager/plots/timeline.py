@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..base.public import public
+from ..base.text import count
 from ..disk.state import RunState
+from ..disk.state_look import LOOKS
 from ..results.source import Source, results_of
 from .lanes import Bar, Lanes, lanes_of
-from .style import GREY, NORMAL, SMALL, STATE_LOOKS, axes_of, contrasting, drawable, inches, legend, say, shade
-from .wording import number_of_runs
+from .style import GREY, NORMAL, SMALL, axes_of, contrasting, drawable, inches, legend, say, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,9 +131,9 @@ def _label(ax: Axes, lanes: Lanes, unit: str) -> None:
 
 
 def _headline(lanes: Lanes, n_runs: int) -> str:
-    slots = "1 slot" if len(lanes.slots) == 1 else f"{len(lanes.slots)} slots"
     waiting = n_runs - len(lanes.bars)
-    return f"{slots}, {lanes.busy:.0%} busy" + (f", {number_of_runs(waiting)} not started" if waiting else "")
+    rest = f", {count(waiting, 'run')} not started" if waiting else ""
+    return f"{count(len(lanes.slots), 'slot')}, {lanes.busy:.0%} busy{rest}"
 
 
 def _explain(ax: Axes, names: Mapping[int, str], states: Collection[RunState]) -> None:
@@ -147,5 +148,5 @@ def _explain(ax: Axes, names: Mapping[int, str], states: Collection[RunState]) -
     for state, hatch in _HATCHES.items():
         if state in states:
             handles.append(Patch(facecolor=GREY, edgecolor="white", hatch=hatch))
-            labels.append(STATE_LOOKS[state].words)
+            labels.append(LOOKS[state].words)
     legend(ax, [*handles, Patch(facecolor=_IDLE)], [*labels, "idle"], place="right")

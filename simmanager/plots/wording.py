@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ..base.text import count
 from ..disk.state import RunState
 from .style import drawable
 
@@ -18,11 +19,6 @@ _RECORD_FIELDS = {
     "cpu_s": "processor time (s)",
     "peak_mb": "peak memory (MB)",
 }
-
-
-def number_of_runs(number: int) -> str:
-    """Return ``1 run``, ``2 runs``."""
-    return "1 run" if number == 1 else f"{number} runs"
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -65,7 +61,7 @@ def nothing_to_draw(batch: Results, simulations: Iterable[str], what: str) -> st
     finished = sum(batch.counts(simulation)[RunState.FINISHED] for simulation in simulations)
     if not finished:
         return f"no finished runs of {names}"
-    return f"no {what} in {number_of_runs(finished)} of {names}"
+    return f"no {what} in {count(finished, 'run')} of {names}"
 
 
 def quantity(metric: str) -> str:

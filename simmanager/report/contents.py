@@ -13,17 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.clock import duration
 from ..base.errors import BatchDamaged, BatchNotFound
+from ..base.tables import Cell, Column, Table
+from ..base.text import count, memory
 from ..disk.batch_folder import BatchFolder
 from ..disk.state import RunState
+from ..disk.state_look import LOOKS, look_of
 
 if TYPE_CHECKING:
     from ..results.results import Results, RunResult
-
-#: States as the page orders them: what is done, what went wrong, what is still to come.
-STATES = tuple(
-    state.value
-    for state in (RunState.FINISHED, RunState.ERROR, RunState.INTERRUPTED, RunState.RUNNING, RunState.IN_QUEUE)
-)
 
 #: Runs in the table of the page; of more, those that did not finish come first.
 MAX_ROWS = 5000
@@ -49,40 +46,6 @@ class Tile:
     value: str
     detail: str = ""
     state: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What a table shows, and what it is sorted by if that is something else."""
-
-    text: str
-    sort: str = ""
-    kind: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table: names of the columns, and a name and a text for each column of each row."""
-
-    corner: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[str, ...]], ...]
-
-
-def count(number: int, what: str) -> str:
-    """Return a number of things: ``1 run``, ``2 runs``.
-
-    >>> count(1, "run"), count(0, "simulation")
-    ('1 run', '0 simulations')
-    """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def memory(megabytes: float | None) -> str:
-    """Return a peak memory as people say it: ``132 MB``, ``1.4 GB``."""
-    if megabytes is None:
-        return ""
-    return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB"
 
 
 def moment(iso: str) -> str:
@@ -184,8 +147,9 @@ def _instant(iso: str) -> datetime | None:
 def simulations(results: Results) -> dict[str, Any]:
     """Return the table of simulations: a row for each with its runs by state, what differs, and how long they take."""
     several = differing(results)
-    beside = several if several and several.corner == "simulation" and len(several.columns) <= MAX_COLUMNS else None
-    values = dict(beside.rows) if beside else {}
+    first, *names = several.titles if several else ("",)
+    beside = several if first == "simulation" and len(names) <= MAX_COLUMNS else None
+    values = {row[0]: row[1:] for row in beside.rows} if beside else {}
     rows = []
     for simulation_id in results.simulation_ids[:MAX_SIMULATIONS]:
         counts = results.counts(simulation_id)
@@ -202,34 +166,34 @@ def simulations(results: Results) -> dict[str, Any]:
                 "peak": memory(max(peaks)) if peaks else "",
             }
         )
-    return {"columns": beside.columns if beside else (), "rows": rows, "differing": None if beside else several}
+    return {"columns": names if beside else [], "rows": rows, "differing": None if beside else several}
 
 
-def differing(results: Results) -> Grid | None:
+def differing(results: Results) -> Table | None:
     """Return the parameters that have several values, simulation by simulation; None if there are none."""
     several = {name: values for name, values in results.varying_parameters().items() if len(_texts(name, values)) > 1}
     return _grid(several, results.simulation_ids[:MAX_SIMULATIONS])
 
 
-def partly_shared(results: Results) -> Grid | None:
+def partly_shared(results: Results) -> Table | None:
     """Return the parameters that only some simulations have, all with one value; None if there are none."""
     alike = {name: values for name, values in results.varying_parameters().items() if len(_texts(name, values)) == 1}
     return _grid(alike, results.simulation_ids[:MAX_SIMULATIONS])
 
 
-def shared(results: Results) -> Grid | None:
+def shared(results: Results) -> Table | None:
     """Return the parameters that are the same in all simulations; None if there are none."""
     varying = results.varying_parameters()
     first = results.parameters(results.simulation_ids[0]) if results.simulation_ids else {}
-    rows = tuple((name, (parameter_text(name, value),)) for name, value in first.items() if name not in varying)
-    return Grid("parameter", ("value",), rows) if rows else None
+    rows = [(name, parameter_text(name, value)) for name, value in first.items() if name not in varying]
+    return Table(("parameter", "value"), rows) if rows else None
 
 
 def _texts(name: str, values: Mapping[str, Any]) -> set[str]:
     return {parameter_text(name, value) for value in values.values()}
 
 
-def _grid(parameters: Mapping[str, Mapping[str, Any]], simulation_ids: tuple[str, ...]) -> Grid | None:
+def _grid(parameters: Mapping[str, Mapping[str, Any]], simulation_ids: tuple[str, ...]) -> Table | None:
     """Return a table of parameters by simulations; the fewer of the two are its columns."""
     if not parameters:
         return None
@@ -237,10 +201,12 @@ def _grid(parameters: Mapping[str, Mapping[str, Any]], simulation_ids: tuple[str
         name: {sim: parameter_text(name, value) for sim, value in values.items()} for name, values in parameters.items()
     }
     if len(simulation_ids) > len(table):
-        rows = tuple((sim, tuple(table[name].get(sim, "") for name in table)) for sim in simulation_ids)
-        return Grid("simulation", tuple(table), rows)
-    rows = tuple((name, tuple(values.get(sim, "") for sim in simulation_ids)) for name, values in table.items())
-    return Grid("parameter", simulation_ids, rows)
+        rows = [(sim, *(values.get(sim, "") for values in table.values())) for sim in simulation_ids]
+        return Table(("simulation", *table), rows)
+    return Table(
+        ("parameter", *simulation_ids),
+        [(name, *(values.get(sim, "") for sim in simulation_ids)) for name, values in table.items()],
+    )
 
 
 # Runs ----------------------------------------------------------------------------------------------------------
@@ -253,29 +219,26 @@ def run_table(results: Results) -> dict[str, Any]:
     if len(runs) > MAX_ROWS:
         runs = sorted(runs, key=lambda run: run.state == "finished")[:MAX_ROWS]
     metrics = results.metric_names[:MAX_METRICS]
-    columns: dict[str, Callable[[RunResult], Cell]] = {
-        "simulation": lambda run: Cell(run.simulation_id),
-        "run": lambda run: Cell(str(run.run_id), kind="number"),
-        "state": lambda run: _state(run, fractions.get((run.simulation_id, run.run_id))),
-        "duration": lambda run: _number(duration(run.duration_s), run.duration_s),
-        "processor": lambda run: _number(duration(run.cpu_s), run.cpu_s),
-        "memory": lambda run: _number(memory(run.peak_mb), run.peak_mb),
-    }
-    for metric in metrics:
-        columns[f"{metric} "] = partial(_metric, metric)  # the space: no metric takes the place of another column
+    columns: list[tuple[Column, Callable[[RunResult], Cell]]] = [
+        (Column("simulation"), lambda run: Cell(run.simulation_id)),
+        (Column("run", "number"), lambda run: Cell(str(run.run_id))),
+        (Column("state", "state"), lambda run: _state(run, fractions.get((run.simulation_id, run.run_id)))),
+        (Column("duration", "number"), lambda run: _number(duration(run.duration_s), run.duration_s)),
+        (Column("processor", "number"), lambda run: _number(duration(run.cpu_s), run.cpu_s)),
+        (Column("memory", "number"), lambda run: _number(memory(run.peak_mb), run.peak_mb)),
+        *((Column(metric, "number"), partial(_metric, metric)) for metric in metrics),
+    ]
     if any(run.attempt > 1 for run in runs):
-        columns["attempt"] = lambda run: Cell(str(run.attempt), kind="number")
+        columns.append((Column("attempt", "number"), lambda run: Cell(str(run.attempt))))
     days = {run.started[:10] for run in runs if run.started}
     day = f"{days.pop()} " if len(days) == 1 else ""
-    columns[f"started ({day}UTC)"] = lambda run: Cell(moment(run.started).removeprefix(day))
+    columns.append((Column(f"started ({day}UTC)"), lambda run: Cell(moment(run.started).removeprefix(day))))
     if any(map(_reason, runs)):
-        columns["what went wrong"] = lambda run: Cell(value_text(_reason(run)), kind="text")
-    columns["seed"] = lambda run: Cell("" if run.seed is None else str(run.seed), kind="number")
-    kinds = [cell_of(runs[0]).kind.partition(" ")[0] for cell_of in columns.values()]
-    rows = [(run.state, run.simulation_id, [cell_of(run) for cell_of in columns.values()]) for run in runs]
+        columns.append((Column("what went wrong", "text"), lambda run: Cell(value_text(_reason(run)))))
+    columns.append((Column("seed", "number"), lambda run: Cell("" if run.seed is None else str(run.seed))))
     return {
-        "columns": list(zip(columns, kinds, strict=True)),
-        "rows": rows,
+        "table": Table((column for column, _ in columns), ([cell_of(run) for _, cell_of in columns] for run in runs)),
+        "runs": runs,
         "shown": len(runs),
         "total": len(results.runs),
         "more_metrics": len(results.metric_names) - len(metrics),
@@ -283,10 +246,10 @@ def run_table(results: Results) -> dict[str, Any]:
 
 
 def _state(run: RunResult, fraction: float | None) -> Cell:
-    words = run.state.replace("_", " ")
+    words = look_of(run.state).words
     if run.state == RunState.RUNNING and fraction is not None:
         words = f"{words}, {fraction:.0%}"
-    return Cell(words, str(STATES.index(run.state)), f"state {run.state}")
+    return Cell(words, str(list(LOOKS).index(RunState(run.state))))
 
 
 def _reason(run: RunResult) -> str:
@@ -299,20 +262,20 @@ def _metric(name: str, run: RunResult) -> Cell:
 
 
 def _number(text: str, value: float | None) -> Cell:
-    return Cell(text, "" if value is None or value != value else repr(value).replace("inf", "Infinity"), "number")
+    return Cell(text, "" if value is None or value != value else repr(value).replace("inf", "Infinity"))
 
 
 # Provenance ----------------------------------------------------------------------------------------------------
 
 
-def provenance(results: Results) -> list[tuple[str, str]]:
+def provenance(results: Results) -> Table:
     """Return where the batch comes from: name and text of each fact that its files tell."""
     hosts = Counter(run.host for run in results.runs if run.host)
     facts = {"folder": str(results.path.absolute())}
     try:
         manifest = BatchFolder(results.path).read_manifest()
     except (BatchNotFound, BatchDamaged):
-        return [*facts.items(), ("runs executed on", _listing(hosts))]
+        return _facts({**facts, "runs executed on": _listing(hosts)})
     found = manifest.provenance
     commit = f"{value_text(found.get('git_commit', ''))}{', with changes' if found.get('git_dirty') else ''}"
     versions = found.get("versions")
@@ -330,7 +293,11 @@ def provenance(results: Results) -> list[tuple[str, str]]:
         if isinstance(versions, dict)
         else "",
     }
-    return [(name, text) for name, text in facts.items() if text]
+    return _facts(facts)
+
+
+def _facts(facts: Mapping[str, str]) -> Table:
+    return Table(("", Column("", "text")), [fact for fact in facts.items() if fact[1]])
 
 
 def _listing(hosts: Counter[str]) -> str:

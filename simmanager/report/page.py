@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.clock import utc_now
-from ..base.errors import BatchNotWritable, PackageMissing, ParameterError
+from ..base.errors import BatchNotWritable, ParameterError
 from ..base.public import public
-from ..base.text import plain
-from ..disk.run_folder import RunFolder
+from ..base.text import count, plain
+from ..disk.batch_folder import REPORT
+from ..disk.run_folder import SUMMARY, RunFolder
+from ..disk.state_look import LOOKS, in_words
 from ..results.source import Source, results_of
-from .contents import STATES, count, partly_shared, provenance, run_table, shared, simulations, tiles
+from .contents import partly_shared, provenance, run_table, shared, simulations, tiles
 from .problems import MAX_GROUPS, problems
 from .sections import Section, draw_sections
 
@@ -24,17 +26,11 @@ if TYPE_CHECKING:
 
     from ..results.results import Results
 
-#: Name of the page in the folder of a batch.
-FILE_NAME = "report.html"
-
 _TITLES = {
     "summary": "Summary",
     "problems": "What went wrong",
     "simulations": "Simulations",
 }
-
-#: Colour of the page's icon in the tab: the most urgent state that a run has.
-_ICONS = {"error": "#b3261e", "interrupted": "#855300", "running": "#0b5cad", "in_queue": "#595f69"}
 
 
 @public("simmanager.report")
@@ -50,8 +46,6 @@ def render_report(batch: Source, *, refresh_s: int | None = None) -> str:
 
     Raises
     ------
-    PackageMissing
-        jinja2 is not installed; says how to install it.
     BatchNotFound
         There is no batch at that path.
     """
@@ -84,8 +78,6 @@ def write_report(
 
     Raises
     ------
-    PackageMissing
-        jinja2 is not installed; says how to install it.
     BatchNotFound
         There is no batch at that path.
     ParameterError
@@ -108,10 +100,10 @@ def target_of(folder: Path, output: str | PathLike[str] | None) -> Path:
         ``output`` is neither a folder nor a name that ends in .html.
     """
     if output is None:
-        return folder / FILE_NAME
+        return folder / REPORT
     target = Path(output)
     if target.is_dir():
-        return target / FILE_NAME
+        return target / REPORT
     if target.suffix.lower() not in (".html", ".htm"):
         raise ParameterError(f"The page is an HTML file: {plain(str(target))!r} must end in .html, or be a folder.")
     return target
@@ -140,13 +132,13 @@ def _content(results: Results) -> dict[str, Any]:
 
     status, found = results.status, problems(results)
     sections = draw_sections(results)
-    css, js = _text("page.css"), _text("page.js")
+    css, js = style_sheet(), _text("page.js")
     drawn = {section.name: section.title for section in sections}
     titles = {**_TITLES, **drawn, "runs": "Runs", "provenance": "Provenance"}
     return {
         "batch": f"{results.name} {results.path.absolute()}",
         "title": results.name,
-        "headline": status.headline.replace("_", " "),
+        "headline": in_words(status.counts),
         "about": f"{count(status.total, 'run')} of {count(len(results.simulation_ids), 'simulation')}",
         "written": utc_now(),
         "version": __version__,
@@ -155,12 +147,13 @@ def _content(results: Results) -> dict[str, Any]:
         "css": _safe(css),
         "js": _safe(js),
         "count": count,
-        "states": STATES,
+        "states": [state.value for state in LOOKS],
+        "words": {state.value: look.words for state, look in LOOKS.items()},
         "counts": status.counts,
         "total": status.total,
         "sections": [(name, title) for name, title in titles.items() if name != "problems" or found],
         "tiles": tiles(results),
-        "damage": [*status.damage, *(f"summary.npz of {path.name}: {why}" for path, why in results.unreadable.items())],
+        "damage": [*status.damage, *(f"{SUMMARY} of {path.name}: {why}" for path, why in results.unreadable.items())],
         "problems": found,
         "max_problems": MAX_GROUPS,
         "folder": _shell_word(status.path),
@@ -177,11 +170,8 @@ def _content(results: Results) -> dict[str, Any]:
 
 def _template() -> Template:
     """Return the template. Whatever is put into it loses its control characters and is escaped."""
-    try:
-        from jinja2 import Environment, StrictUndefined
-        from markupsafe import Markup
-    except ImportError as error:
-        raise PackageMissing("A report needs jinja2. Install it: pip install 'simmanager[report]'") from error
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
 
     def harmless(value: Any) -> Any:
         return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
@@ -223,8 +213,21 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
+def style_sheet() -> str:
+    """Return the style sheet of the page: the colours of the states, and the file."""
+    light, dark = (
+        "".join(f" --{state.value}: {getattr(look, shade)};" for state, look in LOOKS.items())
+        for shade in ("on_light", "on_dark")
+    )
+    themes = f":root {{{light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{{dark} }} }}\n"
+    classes = "".join(f".{state.value} {{ color: var(--{state.value}); }}\n" for state in LOOKS)
+    return f"{themes}{_text('page.css')}{classes}"
+
+
 def _icon(counts: dict[str, int]) -> str:
-    colour = next((colour for state, colour in _ICONS.items() if counts[state]), "#176f43")
+    """Return the page's icon in the tab, in the colour of the most urgent state that a run has."""
+    finished, *others = LOOKS
+    colour = LOOKS[next((state for state in others if counts[state]), finished)].on_light
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4" fill="{colour}"/></svg>'
     )

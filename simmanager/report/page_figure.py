@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..base.tables import Table
 from ..base.text import plain
-from .contents import Grid
 from .inline_svg import inline_svg
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class PageFigure:
         What stands below it.
     wide : bool
         Whether it takes the whole width.
-    tables : tuple of (str, Grid)
+    tables : tuple of (str, Table)
         Its numbers, folded: title and content of each table.
     """
 
@@ -41,7 +41,7 @@ class PageFigure:
     svg: str
     caption: str = ""
     wide: bool = False
-    tables: tuple[tuple[str, Grid], ...] = ()
+    tables: tuple[tuple[str, Table], ...] = ()
 
 
 def draw(
@@ -53,7 +53,7 @@ def draw(
     *,
     caption: str = "",
     wide: bool = False,
-    tables: tuple[tuple[str, Grid], ...] = (),
+    tables: tuple[tuple[str, Table], ...] = (),
 ) -> PageFigure:
     """Draw a figure within `inline_svg.page_style`; if that fails, it says so, and the page has all the others.
 

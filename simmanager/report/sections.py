@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .contents import Grid, count
+from ..base.tables import Table
+from ..base.text import count
+from ..disk.state_look import in_words
 from .inline_svg import page_style
 from .page_figure import PageFigure, draw
 
@@ -105,20 +107,15 @@ def _without(results: Results, simulation_ids: list[str]) -> str:
     )
 
 
-def _comparison(results: Results, shown: list[str], **what: str) -> tuple[tuple[str, Grid], ...]:
+def _comparison(results: Results, shown: list[str], **what: str) -> tuple[tuple[str, Table], ...]:
     """Return the statistics of a curve or metric, and the differences between simulations, as tables."""
     from ..results.compare import compare
-    from ..results.comparison import difference_rows, heading, simulation_rows
+    from ..results.comparison import heading, tables
 
     baseline = shown[0] if len(shown) * (len(shown) - 1) / 2 > MAX_DIFFERENCES else None
     comparison = compare(results, simulations=shown, statistic="mean", baseline=baseline, **what)  # type: ignore[arg-type]
-    tables = [(heading(comparison), simulation_rows(comparison))]
-    if comparison.differences:
-        tables.append((f"Differences from {baseline}" if baseline else "Differences", difference_rows(comparison)))
-    return tuple(
-        (title, Grid(header[0], tuple(header[1:]), tuple((row[0], tuple(row[1:])) for row in rows)))
-        for title, (header, rows) in tables
-    )
+    titles = (heading(comparison), f"Differences from {baseline}" if baseline else "Differences")
+    return tuple(zip(titles, tables(comparison), strict=False))
 
 
 # Metrics -------------------------------------------------------------------------------------------------------
@@ -245,7 +242,7 @@ def _timeline(results: Results) -> Section | None:
         draw(
             "states",
             "How each run ended",
-            f"A square for each of {count(len(results.runs), 'run')}: {results.status.headline.replace('_', ' ')}",
+            f"A square for each of {count(len(results.runs), 'run')}: {in_words(results.status.counts)}",
             (_WIDE, min(1.1 + 0.24 * n_lines, 12.0)),
             lambda figure: plot_status(results, ax=figure.add_subplot()),
             wide=True,

@@ -20,7 +20,7 @@ from ..analysis.bootstrap import (
     probability_interval,
     probability_of_improvement,
 )
-from ..base.errors import ParameterError, ParameterTypeError, UnknownName, suggest
+from ..base.errors import ParameterError, ParameterTypeError, UnknownName, hint, unknown
 from ..base.metrics import RECORD_METRICS
 from ..base.public import public
 from .compared_runs import RunValues, Value, pair, values_of
@@ -135,16 +135,14 @@ def _check_statistic(statistic: Any) -> None:
     if not isinstance(statistic, str):
         raise ParameterTypeError(f"statistic must be a name ({', '.join(STATISTICS)}), not {statistic!r}.")
     if statistic not in STATISTICS:
-        hint = suggest(statistic, STATISTICS)
-        raise ParameterError(f"No statistic {statistic!r}.{hint} There are: {', '.join(STATISTICS)}.")
+        raise ParameterError(unknown("No statistic", statistic, STATISTICS))
 
 
 def _pairs(found: Sequence[RunValues], baseline: str | None) -> tuple[list[tuple[RunValues, RunValues]], list[str]]:
     """Return the pairs of simulations to compare, and why others are left out, in words."""
     ids = [runs.simulation_id for runs in found]
     if baseline is not None and baseline not in ids:
-        hint = suggest(str(baseline), ids)
-        raise UnknownName(f"No simulation {baseline!r} as baseline.{hint} There are: {', '.join(ids)}.")
+        raise UnknownName(f"No simulation {baseline!r} as baseline.{hint(baseline, ids)}")
     full = [runs for runs in found if len(runs.values)]
     empty = [runs.simulation_id for runs in found if not len(runs.values)]
     notes = [f"No differences with {name}: it has no value." for name in empty] if len(found) > 1 else []

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.learning_curves import Direction, area_under_curve, final_value, iterations_to_threshold
-from ..base.errors import ParameterError, suggest
+from ..base.errors import ParameterError, unknown
 
 if TYPE_CHECKING:
     from .results import Results
@@ -97,7 +97,7 @@ def values_of(
         There is no such key or metric.
     """
     if value not in VALUES:
-        raise ParameterError(f"No value {value!r}.{suggest(str(value), VALUES)} There are: {', '.join(VALUES)}.")
+        raise ParameterError(unknown("No value", value, VALUES))
     if metric is not None and (threshold is not None or value != "final"):
         raise ParameterError("A metric is one number: value and threshold are for a key only.")
     if value == "iterations_to_threshold" and threshold is None:

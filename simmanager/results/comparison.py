@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import PackageMissing, UnknownName, suggest
+from ..base.errors import UnknownName, unknown
 from ..base.public import public
-from ..base.text import plain
+from ..base.tables import Column, Table
+from ..base.text import count, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,7 @@ class SimulationSummary:
             (self.n_shorter, "{} shorter"),
             (self.n_unreadable, "summary of {} damaged"),
         )
-        found = (text.format(f"{n} run" if n == 1 else f"{n} runs") for n, text in counts if n)
+        found = (text.format(count(n, "run")) for n, text in counts if n)
         return (*few, *found)
 
 
@@ -194,10 +194,7 @@ class Comparison:
         for one in self.simulations:
             if one.simulation_id == simulation_id:
                 return one
-        known = [one.simulation_id for one in self.simulations]
-        raise UnknownName(
-            f"No simulation {simulation_id!r}.{suggest(str(simulation_id), known)} There are: {', '.join(known)}."
-        )
+        raise UnknownName(unknown("No simulation", simulation_id, (one.simulation_id for one in self.simulations)))
 
     def __str__(self) -> str:
         return text_of(self)
@@ -216,11 +213,11 @@ class Comparison:
         PackageMissing
             pandas is not installed; says how to install it.
         """
-        return frame_of(SimulationSummary, self.simulations, without=("run_ids", "values"))
+        return _records(SimulationSummary, self.simulations, without=("run_ids", "values")).frame()
 
     def differences_to_frame(self) -> pd.DataFrame:
         """Return a pandas DataFrame with a row for each `Difference`. Raises as `to_frame` does."""
-        return frame_of(Difference, self.differences)
+        return _records(Difference, self.differences).frame()
 
 
 #: What the statistics are called in a table.
@@ -234,44 +231,28 @@ _VALUES = {
     "iterations_to_threshold": "iterations to the threshold of {}",
 }
 
-#: Headers of columns that hold text; the others hold numbers and are aligned to the right.
-_TEXTS = ("simulation", "remarks", "difference")
-
-Rows = list[tuple[str, ...]]
-
 
 def text_of(comparison: Comparison) -> str:
     """Return a comparison as text: a heading, a table of simulations, a table of differences, what is missing."""
-    parts = [plain(heading(comparison)), _table(*simulation_rows(comparison))]
-    if comparison.differences:
-        parts.append(_table(*difference_rows(comparison)))
-    parts += [plain(line) for line in comparison.notes]
-    return "\n".join(parts)
+    parts = [plain(heading(comparison)), *(table.text() for table in tables(comparison))]
+    return "\n".join([*parts, *map(plain, comparison.notes)])
 
 
 def html_of(comparison: Comparison) -> str:
     """Return a comparison as HTML, for a notebook; whatever a name holds is shown as text."""
-    parts = [f"<p>{escape(plain(heading(comparison)))}</p>", _html_table(*simulation_rows(comparison))]
-    if comparison.differences:
-        parts.append(_html_table(*difference_rows(comparison)))
-    parts += [f"<p>{escape(plain(line))}</p>" for line in comparison.notes]
-    return f"<div>{''.join(parts)}</div>"
+    parts = [f"<p>{escape(plain(heading(comparison)))}</p>", *(table.html() for table in tables(comparison))]
+    return f"<div>{''.join([*parts, *(f'<p>{escape(plain(line))}</p>' for line in comparison.notes)])}</div>"
 
 
-def frame_of(kind: type, records: Iterable[Any], without: Sequence[str] = ()) -> pd.DataFrame:
-    """Return dataclass records as a pandas DataFrame, a row for each.
+def tables(comparison: Comparison) -> list[Table]:
+    """Return the table of simulations, and that of differences if there are any."""
+    return [simulations_table(comparison), *([differences_table(comparison)] if comparison.differences else [])]
 
-    Raises
-    ------
-    PackageMissing
-        pandas is not installed; says how to install it.
-    """
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise PackageMissing("A table needs pandas. Install it: pip install 'simmanager[frames]'") from error
+
+def _records(kind: type, records: Iterable[Any], without: Sequence[str] = ()) -> Table:
+    """Return dataclass records as a table: their fields, as they are."""
     names = [field.name for field in dataclasses.fields(kind) if field.name not in without]
-    return pd.DataFrame([{name: getattr(record, name) for name in names} for record in records], columns=names)
+    return Table(names, ([getattr(record, name) for name in names] for record in records))
 
 
 def heading(comparison: Comparison) -> str:
@@ -288,18 +269,22 @@ def heading(comparison: Comparison) -> str:
     )
 
 
-def simulation_rows(comparison: Comparison) -> tuple[tuple[str, ...], Rows]:
-    """Return the header and the rows of the table of simulations."""
+def simulations_table(comparison: Comparison) -> Table:
+    """Return a row for each simulation."""
     main = comparison.statistic
     others = [name for name in _TITLES if name != main]
-    header = ["simulation", "runs", _TITLES[main], "interval", *(_TITLES[name] for name in others), "std"]
+    header = ["runs", _TITLES[main], "interval", *(_TITLES[name] for name in others), "std"]
     if comparison.key is not None:
         header += [title for name, title in (("final", "final"), ("auc", "AUC")) if name != comparison.value]
     if comparison.threshold is not None:
         side = "<=" if comparison.direction == "below" else ">="
         header.append(f"iterations to {side} {comparison.threshold:.4g}")
     rows = [_simulation_row(comparison, one, others) for one in comparison.simulations]
-    return (*header, "remarks"), rows
+    return Table(("simulation", *_numbers(header), Column("remarks", "text")), rows)
+
+
+def _numbers(titles: Iterable[str]) -> list[Column]:
+    return [Column(title, "number") for title in titles]
 
 
 def _simulation_row(comparison: Comparison, one: SimulationSummary, others: list[str]) -> tuple[str, ...]:
@@ -320,10 +305,10 @@ def _simulation_row(comparison: Comparison, one: SimulationSummary, others: list
     return (*cells, "; ".join(one.remarks))
 
 
-def difference_rows(comparison: Comparison) -> tuple[tuple[str, ...], Rows]:
-    """Return the header and the rows of the table of differences."""
-    header = ("difference", _TITLES[comparison.statistic], "interval", "P(first > second)", "interval", "runs")
-    return header, [_difference_row(one) for one in comparison.differences]
+def differences_table(comparison: Comparison) -> Table:
+    """Return a row for each difference."""
+    header = (_TITLES[comparison.statistic], "interval", "P(first > second)", "interval", "runs")
+    return Table(("difference", *_numbers(header)), map(_difference_row, comparison.differences))
 
 
 def _difference_row(one: Difference) -> tuple[str, ...]:
@@ -345,36 +330,3 @@ def number(value: float | None) -> str:
 def interval(low: float | None, high: float | None) -> str:
     """Return the two ends; "" if there is no interval."""
     return "" if low is None or high is None else f"[{number(low)}, {number(high)}]"
-
-
-def _table(header: Sequence[str], rows: Rows) -> str:
-    """Return a table as plain text, whatever the terminal is."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for title in header:
-        table.add_column(Text(title), justify="left" if title in _TEXTS else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(plain(cell).replace("\n", " ")) for cell in row))
-    file = io.StringIO()
-    Console(file=file, width=10_000, force_terminal=False, force_jupyter=False).print(table)
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
-
-
-def _html_table(header: Sequence[str], rows: Rows) -> str:
-    head = "".join(f'<th style="{_align(title)}">{escape(title)}</th>' for title in header)
-    body = (
-        "".join(
-            f'<td style="{_align(title)}">{escape(plain(cell))}</td>' for title, cell in zip(header, row, strict=True)
-        )
-        for row in rows
-    )
-    lines = "".join(f"<tr>{cells}</tr>" for cells in body)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
-
-
-def _align(title: str) -> str:
-    return f"text-align: {'left' if title in _TEXTS else 'right'}"

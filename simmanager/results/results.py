@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from ..base.errors import BatchDamaged, BatchNotFound, PackageMissing, UnknownName, suggest
+from ..base.errors import BatchDamaged, BatchNotFound, UnknownName, unknown
 from ..base.metrics import RECORD_METRICS
 from ..base.public import public
+from ..base.tables import Table
 from ..disk.batch_folder import BatchFolder
 from ..disk.state import RunState
 from ..status.reader import read_status
@@ -128,9 +129,7 @@ class Results(Sequence[RunResult]):
         wanted = [simulations] if isinstance(simulations, str) else list(dict.fromkeys(simulations))
         for name in wanted:
             if name not in self._of:
-                raise UnknownName(
-                    f"No simulation {name!r}.{suggest(str(name), self._of)} There are: {', '.join(self._of)}."
-                )
+                raise UnknownName(unknown("No simulation", name, self._of))
         return wanted
 
     def of(self, simulation_id: str) -> tuple[RunResult, ...]:
@@ -224,10 +223,8 @@ class Results(Sequence[RunResult]):
         if not any(curves.n_runs for curves in found.values()):
             known = self.keys
             if key not in known and self._finished():
-                listing = f"There are: {', '.join(known)}." if known else "There are none."
-                if key in self.metric_names:
-                    listing = f"It is a metric (metric={key!r}). {listing}"
-                raise UnknownName(f"No curve {key!r}.{suggest(str(key), known)} {listing}")
+                metric = f"It is a metric (metric={key!r}). " if key in self.metric_names else ""
+                raise UnknownName(unknown("No curve", key, known, f"{metric}There are"))
         return found
 
     def _curves(self, key: str, simulation_id: str) -> Curves:
@@ -270,7 +267,7 @@ class Results(Sequence[RunResult]):
         """
         known = (*self.metric_names, *RECORD_METRICS)
         if name not in known:
-            raise UnknownName(f"No metric {name!r}.{suggest(str(name), known)} There are: {', '.join(known)}.")
+            raise UnknownName(unknown("No metric", name, known))
         return {simulation: self._metric(name, simulation) for simulation in self._chosen(simulations)}
 
     def _metric(self, name: str, simulation_id: str) -> MetricValues:
@@ -346,11 +343,7 @@ class Results(Sequence[RunResult]):
         PackageMissing
             pandas is not installed; says how to install it.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise PackageMissing("A DataFrame needs pandas. Install it: pip install 'simmanager[frames]'") from error
-        return pd.DataFrame(self.rows())
+        return Table.of(self.rows()).frame()
 
     def to_csv(self, path: str | Path) -> None:
         """Write `rows` as a CSV file (UTF-8, one header line; lists in it are JSON)."""

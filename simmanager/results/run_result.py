@@ -10,7 +10,7 @@ from typing import Any
 from ..base.moved_modules import described_now
 from ..base.public import public
 from ..base.text import one_line
-from ..disk.run_folder import RunFolder
+from ..disk.run_folder import RECORD, RunFolder
 from ..disk.run_record import metric_errors_of, metrics_of
 from ..disk.state import RunState
 from ..status.status import RunStatus
@@ -92,7 +92,7 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
         Flattened, of its simulation as it is now; a finished run says itself with which it was made.
     """
     finished = run.state is RunState.FINISHED
-    record = RunFolder.read_json(f"{run.path}/run.json") if finished or run.seed is None else {}
+    record = RunFolder.read_json(f"{run.path}/{RECORD}") if finished or run.seed is None else {}
     seed = record.get("seed") if run.seed is None else run.seed
     return RunResult(
         simulation_id=run.simulation_id,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.model_arrays import EXTENT, MAPS
 from ..disk.files import open_regular
+from ..disk.run_folder import RunFolder
 from ..disk.summary import ITERATIONS, MAX_POINTS, REDUCTION, RESERVED, SHAPE, STEPS, TRAJECTORY, WALLS, fits
 from .values import Map, Trajectory
 
@@ -123,7 +124,7 @@ class Summaries:
         arrays = self._kept.get(run)
         if arrays is None:
             try:
-                arrays = read_summary(run / "summary.npz")
+                arrays = read_summary(RunFolder(run).summary)
             except SummaryUnreadable as error:
                 self.unreadable[run] = str(error)
                 return {}

@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..base.clock import duration
-from ..base.text import plain
+from ..base.tables import Cell, Table
+from ..base.text import count, plain
 from ..disk.state import RunState
-from ..status.tree import console, state_text
+from ..disk.state_look import look_of
+from ..status.tree import console
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from .results import Results
     from .run_result import RunResult
 
@@ -26,11 +26,11 @@ _MAX_VALUE = 40
 def print_results(results: Results) -> None:
     """Print what the simulations are, how many of their runs are finished, and all runs with their metrics."""
     screen = console()
-    screen.print(simulations_table(results))
+    screen.print(simulations_table(results).rich())
     if left := len(results.varying_parameters()) - len(_shown_parameters(results)):
-        screen.print(f"({left} more {'parameter differs' if left == 1 else 'parameters differ'}: --csv shows all)")
+        screen.print(f"({count(left, 'more parameter differs', 'more parameters differ')}: --csv shows all)")
     screen.print()
-    screen.print(runs_table(results))
+    screen.print(runs_table(results).rich())
     for line in metric_failures(results):
         screen.print(line)
 
@@ -38,13 +38,16 @@ def print_results(results: Results) -> None:
 def simulations_table(results: Results) -> Table:
     """Return a row for each simulation: how many runs are finished, in which parameters they differ, mean metrics."""
     varying, metrics = _shown_parameters(results), results.metric_names
-    table = _table("simulation", "finished", *varying, *(f"mean {name}" for name in metrics))
-    for name in results.simulation_ids:
-        counts = results.counts(name)
-        finished = f"{counts[RunState.FINISHED]} of {results.total(name)} runs"
-        parameters = (_value(values.get(name)) for values in varying.values())
-        table.add_row(plain(name), finished, *parameters, *(_mean(results, name, metric) for metric in metrics))
-    return table
+    rows = [
+        (
+            name,
+            f"{results.counts(name)[RunState.FINISHED]} of {results.total(name)} runs",
+            *(_value(values.get(name)) for values in varying.values()),
+            *(_mean(results, name, metric) for metric in metrics),
+        )
+        for name in results.simulation_ids
+    ]
+    return Table(("simulation", "finished", *varying, *(f"mean {name}" for name in metrics)), rows)
 
 
 def _mean(results: Results, simulation_id: str, metric: str) -> str:
@@ -74,18 +77,19 @@ def _shown_parameters(results: Results) -> dict[str, dict[str, Any]]:
 def runs_table(results: Results) -> Table:
     """Return a row for each run: state, duration, memory, metrics, error."""
     metrics = results.metric_names
-    table = _table("simulation", "run", "state", "duration", "peak MB", *metrics, "error")
-    for run in results:
-        table.add_row(
-            plain(run.simulation_id),
-            str(run.run_id),
-            state_text(RunState(run.state)),
+    rows = [
+        (
+            run.simulation_id,
+            run.run_id,
+            Cell(run.state, style=look_of(run.state).terminal),
             duration(run.duration_s),
             "" if run.peak_mb is None else f"{run.peak_mb:.0f}",
             *(_metric(run, name) for name in metrics),
-            plain(run.error),
+            run.error,
         )
-    return table
+        for run in results
+    ]
+    return Table(("simulation", "run", "state", "duration", "peak MB", *metrics, "error"), rows)
 
 
 def metric_failures(results: Results) -> list[str]:
@@ -95,19 +99,9 @@ def metric_failures(results: Results) -> list[str]:
         for failure in run.metric_errors.items():
             found[failure] = found.get(failure, 0) + 1
     return [
-        plain(f"{name} failed in {number} {'run' if number == 1 else 'runs'}: {why}").replace("\n", " ")
+        plain(f"{name} failed in {count(number, 'run')}: {why}").replace("\n", " ")
         for (name, why), number in found.items()
     ]
-
-
-def _table(*columns: str) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(Text(plain(name)), overflow="fold", no_wrap=name == columns[0])
-    return table
 
 
 def _metric(run: RunResult, name: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from ..base.metrics import describe_metrics
+from ..base.text import name_of, shown
 
 #: What a simulation consists of, in the order of the constructor; NeuralPlayground's have the same.
 FIELDS = (
@@ -22,9 +22,6 @@ FIELDS = (
 
 
 PARAMS = ("agent_params", "env_params", "training_loop_params")
-
-
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 #: Bits of the longest integer that is shown in decimal digits.
@@ -54,10 +51,10 @@ def _readable(value: Any, depth: int) -> Any:
         return sorted((readable(item, depth + 1) for item in value), key=repr)
     size = getattr(value, "size", None)  # a method in torch
     if hasattr(value, "tolist") and isinstance(size, int) and size <= 100:
-        return readable(value.tolist(), depth + 1) if depth < 5 else _shown(value)
+        return readable(value.tolist(), depth + 1) if depth < 5 else shown(value)
     if isinstance(value, type) or hasattr(value, "__qualname__"):
         return name_of(value)
-    text = _shown(value)
+    text = shown(value)
     if hasattr(value, "tobytes") and not getattr(getattr(value, "dtype", None), "hasobject", True):
         return _cut(text, 200, value.tobytes())  # a large array, of which NumPy shows the corners only
     return text if len(text) <= 200 else _cut(text, 200, text)
@@ -74,23 +71,7 @@ def describe_simulation(sim: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {"simulation_id": sim.simulation_id}
     for name in FIELDS[:-1]:
         value = getattr(sim, name)
-        entry[name] = (readable(value) or {}) if name in PARAMS else name_of(value)
+        entry[name] = (readable(value) or {}) if name in PARAMS else None if value is None else name_of(value)
     if sim.metrics:
         entry["metrics"] = describe_metrics(sim.metrics)
     return entry
-
-
-def name_of(thing: Any) -> str | None:
-    """Return ``module:name`` of a class or function, else how a thing shows itself; None for None."""
-    if thing is None:
-        return None
-    name = getattr(thing, "__qualname__", None)
-    return f"{getattr(thing, '__module__', '?')}:{name}" if name else _shown(thing)
-
-
-def _shown(thing: Any) -> str:
-    """Return ``repr`` without addresses in memory: the same thing in another process must look the same."""
-    try:
-        return _ADDRESS.sub("", repr(thing))
-    except Exception:
-        return f"<{type(thing).__name__}>"

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.checks import parameter_names
 from ..base.current_run import current_run
-from ..base.errors import SimulationError, suggest
+from ..base.errors import SimulationError, unknown
 from ..base.metrics import check_metrics
 from ..base.public import public
+from ..base.text import name_of
 from ..disk.run_record import draw_seed
 from .single_sim import SingleSim
 
@@ -117,12 +118,12 @@ class OneShot(SingleSim):
             _check_params(self.function, self.params or {}, self.simulation_id)
 
     def __str__(self) -> str:
-        return f"Simulation: {self.simulation_id}\nFunction: {_name_of(self.function)}\nParams: {self.params}\n" + (
+        return f"Simulation: {self.simulation_id}\nFunction: {name_of(self.function)}\nParams: {self.params}\n" + (
             f"Metrics: {', '.join(map(str, self.metrics))}\n" if self.metrics else ""
         )
 
     def __repr__(self) -> str:
-        return f"<OneShot {self.simulation_id!r}: {_name_of(self.function)}>"
+        return f"<OneShot {self.simulation_id!r}: {name_of(self.function)}>"
 
 
 @public("simmanager")
@@ -190,7 +191,7 @@ class FunctionCall:
         returned = self.function(**params)
         if not isinstance(returned, Mapping) or not all(isinstance(name, str) for name in returned):
             raise SimulationError(
-                f"{_name_of(self.function)} returned {repr(returned)[:100]} ({type(returned).__name__}); "
+                f"{name_of(self.function)} returned {repr(returned)[:100]} ({type(returned).__name__}); "
                 "it must return a dict of name -> number, array or list."
             )
         result = FunctionResult(returned)
@@ -247,19 +248,13 @@ def _check_params(function: Any, params: Mapping[str, Any], simulation_id: str |
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return
-    owner = f"{_name_of(function)} of simulation {simulation_id!r}"
+    owner = f"{name_of(function)} of simulation {simulation_id!r}"
     known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
     for name in params:
         if name not in known and not anything:
-            takes = ", ".join(known) or "none"
-            raise SimulationError(f"{owner} has no parameter {name!r}.{suggest(name, known)} It takes: {takes}.")
+            raise SimulationError(unknown(f"{owner} has no parameter", name, known, "It takes"))
     needed = [p.name for p in parameters if p.name in known and p.default is p.empty]
     missing = [name for name in needed if name not in params and name != SEED]
     if missing:
         raise SimulationError(f"{owner} needs {', '.join(missing)}: give it in params.")
-
-
-def _name_of(function: Any) -> str:
-    name = getattr(function, "__qualname__", None)
-    return f"{getattr(function, '__module__', '?')}:{name}" if name else repr(function)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.checks import parameter_names
-from ..base.errors import ParameterTypeError, SimulationError, UnknownName, suggest
+from ..base.errors import ParameterTypeError, SimulationError, UnknownName, suggest, unknown
 from .single_sim import SingleSim
 
 #: Parameter group -> the field whose class or function takes its parameters.
@@ -45,7 +45,7 @@ class ParameterPath:
         if not names or not all(names):
             raise SimulationError(f"{text!r} is not of the form agent_params.NAME.")
         if group not in GROUPS:
-            raise UnknownName(f"No parameter group {group!r}.{suggest(group, GROUPS)} There are: {', '.join(GROUPS)}.")
+            raise UnknownName(unknown("No parameter group", group, GROUPS))
         return cls(group, tuple(names))
 
     def __str__(self) -> str:
@@ -125,12 +125,9 @@ def named_parameters(sim: SingleSim, group: str) -> list[str]:
 
 
 def takes_any(sim: SingleSim, group: str) -> bool:
-    """Return whether the class or loop of a group may take parameters that it does not name.
-
-    A class that collects the others as ``**unknown`` does so to refuse them, as our own models do.
-    """
+    """Return whether the class or loop of a group may take parameters that it does not name."""
     try:
         parameters = inspect.signature(getattr(sim, GROUPS[group])).parameters.values()
     except (TypeError, ValueError):
         return True
-    return any(p.kind is inspect.Parameter.VAR_KEYWORD and p.name != "unknown" for p in parameters)
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)

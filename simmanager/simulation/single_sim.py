@@ -8,11 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import ParameterTypeError, RecipeError, SimManagerError, SimulationError, suggest
+from ..base.equality import same
+from ..base.errors import ParameterTypeError, RecipeError, SimManagerError, SimulationError, unknown
 from ..base.metrics import check_metrics
 from ..base.public import public
+from ..base.text import name_of
+from ..disk.run_folder import PARAMS as PARAMS_FILE
 from ..disk.run_folder import RunFolder
-from .description import FIELDS, PARAMS, describe_simulation, name_of
+from .description import FIELDS, PARAMS, describe_simulation
 from .troublesome_globals import dump_with_globals, words_about
 
 #: What a recipe holds: ours have metrics, too.
@@ -127,7 +130,7 @@ class SingleSim:
 
     def __eq__(self, other: object) -> bool:
         """Two simulations are equal if all their fields are; arrays are compared by value."""
-        return _same(self.fields, other.fields) if isinstance(other, SingleSim) else NotImplemented
+        return same(self.fields, other.fields) if isinstance(other, SingleSim) else NotImplemented
 
     def copy(self, **changes: Any) -> SingleSim:
         """Return a copy that shares no parameters with this one.
@@ -144,7 +147,7 @@ class SingleSim:
         """
         for name in changes:
             if name not in _ALL_FIELDS:
-                raise ParameterTypeError(f"A simulation has no field {name!r}.{suggest(name, _ALL_FIELDS)}")
+                raise ParameterTypeError(unknown("A simulation has no field", name, _ALL_FIELDS, "It has"))
         fields = {name: value if name not in PARAMS else copy.deepcopy(value) for name, value in self.fields.items()}
         fields["metrics"] = copy.copy(self.metrics)
         return type(self)(**{**fields, **changes})
@@ -235,7 +238,7 @@ class SingleSim:
         """Save the parameters of the simulation as ``param.dict`` in a folder."""
         folder = RunFolder(save_path)
         folder.path.mkdir(parents=True, exist_ok=True)
-        folder.write_bytes("param.dict", self.recipe())
+        folder.write_bytes(PARAMS_FILE, self.recipe())
 
     def load_params(self, load_path: str | Path | None = None) -> None:
         """Set all fields from the folder of a run. This unpickles: only for your own folders.
@@ -302,18 +305,6 @@ class SingleSim:
         from ..status.logs import print_log
 
         print_log(RunFolder(path or DEFAULT_PATH), log_type)
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return type(one) is type(other) and len(one) == len(other) and all(map(_same, one, other))
-    if hasattr(one, "__array__") or hasattr(other, "__array__"):
-        import numpy as np
-
-        return type(one) is type(other) and np.array_equal(np.asarray(one), np.asarray(other))
-    return bool(one is other or one == other)
 
 
 def _unpicklable(value: Any, name: str) -> str:

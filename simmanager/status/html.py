@@ -7,23 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..base.clock import duration
-from ..base.html import MAX_ROWS, box, facts_table, html_table, text
+from ..base.html import MAX_ROWS, box, facts_table, listing, text
+from ..base.tables import Cell, Table
 from ..disk.state import RunState
-
-#: Colour of each state: of signs beside words only, so that it need not be read itself.
-_COLOURS = {
-    RunState.FINISHED: "#2e9e66",
-    RunState.ERROR: "#d5483f",
-    RunState.INTERRUPTED: "#c98a1b",
-    RunState.RUNNING: "#3d87d6",
-    RunState.IN_QUEUE: "#9aa0a8",
-}
+from ..disk.state_look import LOOKS, in_words
 
 
 def status_html(status: Any) -> str:
     """Return how a batch stands (its `BatchStatus`): a bar, a row for each simulation, the reasons of what failed."""
     parts = [
-        f"<b>{text(status.manager_id)}</b>: {text(status.headline.replace('_', ' '))}",
+        f"<b>{text(status.manager_id)}</b>: {in_words(status.counts)}",
         f" of {status.total} runs",
         f", about {duration(status.eta_s)} left" if status.eta_s else "",
         _bar(status.counts),
@@ -31,8 +24,8 @@ def status_html(status: Any) -> str:
     grouped: dict[str, list[Any]] = {}
     for run in status.runs:
         grouped.setdefault(run.simulation_id, []).append(run)
-    rows = [(simulation_id, _states(runs), _mean_duration(runs)) for simulation_id, runs in grouped.items()]
-    parts.append(html_table(("simulation", "runs", "mean duration"), rows))
+    rows = [(simulation_id, Cell(html=_states(runs)), _mean_duration(runs)) for simulation_id, runs in grouped.items()]
+    parts.append(Table(("simulation", "runs", "mean duration"), rows).html(MAX_ROWS))
     reasons = Counter(run.reason for run in status.runs if run.state is RunState.ERROR)
     for reason, number in reasons.most_common(MAX_ROWS):
         parts.append(f"<div>{_sign(RunState.ERROR)}{number} failed: <code>{text(reason)}</code></div>")
@@ -45,7 +38,7 @@ def status_html(status: Any) -> str:
 def run_html(run: Any) -> str:
     """Return the record of a run (`RunStatus` or `RunResult`): name and value of each field that is set."""
     state = RunState(run.state)
-    head = f"{_sign(state)}<b>{text(run.simulation_id)}</b> run {text(run.run_id)}: {state.value.replace('_', ' ')}"
+    head = f"{_sign(state)}<b>{text(run.simulation_id)}</b> run {text(run.run_id)}: {LOOKS[state].words}"
     skipped = ("simulation_id", "run_id", "state")
     fields = {name: getattr(run, name) for name in type(run).__annotations__ if name not in skipped}
     return box(head + facts_table({name: value for name, value in fields.items() if value not in (None, "", {})}))
@@ -54,24 +47,23 @@ def run_html(run: Any) -> str:
 def progress_html(line: str, fraction: float, failures: Sequence[str] = ()) -> str:
     """Return what ``run_all`` shows while it runs: a bar, a line, and the runs that failed."""
     bar = f'<progress value="{fraction:.4f}" max="1" style="width:60ex"></progress>'
-    failed = "".join(f"<li><code>{text(failure)}</code></li>" for failure in failures[:MAX_ROWS])
-    more = f"<li>and {len(failures) - MAX_ROWS} more</li>" if len(failures) > MAX_ROWS else ""
-    listing = f"<details open><summary>{len(failures)} failed</summary><ul>{failed}{more}</ul></details>"
-    return f"<div>{bar}<br><code>{text(line)}</code>{listing if failures else ''}</div>"
+    failed = f"<details open><summary>{len(failures)} failed</summary>{listing(failures)}</details>" if failures else ""
+    return f"<div>{bar}<br><code>{text(line)}</code>{failed}</div>"
 
 
 # Pieces --------------------------------------------------------------------------------------------------------
 
 
 def _sign(state: RunState) -> str:
-    style = f"display:inline-block;width:.7em;height:.7em;margin-right:.4em;background:{_COLOURS[state]}"
-    return f'<span style="{style}"></span>'
+    look = LOOKS[state]
+    area = f"border:1px solid {look.colour}" + ("" if look.empty else f";background:{look.colour}")
+    return f'<span style="display:inline-block;width:.6em;height:.6em;margin-right:.4em;{area}"></span>'
 
 
 def _bar(counts: Mapping[str, int]) -> str:
     pieces = "".join(
-        f'<span style="flex:{counts[state]};background:{colour}"></span>'
-        for state, colour in _COLOURS.items()
+        f'<span style="flex:{counts[state]};background:{look.colour}"></span>'
+        for state, look in LOOKS.items()
         if counts[state]
     )
     return f'<div style="display:flex;gap:1px;height:.5em;max-width:40em;margin:.3em 0">{pieces}</div>'
@@ -79,7 +71,7 @@ def _bar(counts: Mapping[str, int]) -> str:
 
 def _states(runs: Iterable[Any]) -> str:
     counts = Counter(run.state for run in runs)
-    words = (f"{_sign(state)}{counts[state]} {state.value.replace('_', ' ')}" for state in _COLOURS if counts[state])
+    words = (f"{_sign(state)}{counts[state]} {look.words}" for state, look in LOOKS.items() if counts[state])
     return "&ensp;".join(words)
 
 

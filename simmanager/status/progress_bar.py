@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ..base.clock import duration
 from ..base.text import plain
 from ..disk.state import RunState
-from .tree import COLOURS, console
+from ..disk.state_look import look_of
+from .tree import console
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -91,7 +92,7 @@ class Progress:
             self._failed += state == RunState.ERROR.value
             self._failures.append(f"{state}: {run}: {reason}")
             if self._handle is None:  # in Jupyter it is part of the one display
-                self.say(f"{state}: {run}\n       {reason}", COLOURS[RunState(state)])
+                self.say(f"{state}: {run}\n       {reason}", look_of(state).terminal)
         self._refresh()
 
     def tick(self, running: int, eta_s: float | None) -> None:

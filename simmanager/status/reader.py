@@ -17,9 +17,9 @@ from ..base.public import public
 from ..disk.batch_folder import BatchFolder
 from ..disk.locks import is_held
 from ..disk.manifest import Manifest
-from ..disk.run_folder import RunFolder
+from ..disk.run_folder import RECORD, STATE_LOCK, RunFolder
 from ..disk.run_record import number_of, run_seed
-from ..disk.state import RunState, StateHistory, parse_file, read_content, read_history
+from ..disk.state import STATE_LOG, RunState, StateHistory, parse_file, read_content, read_history
 from .status import BatchStatus, RunStatus, summarise_runs
 
 #: Age (ns) from which the time of change of a folder is trusted: a later change must get another one.
@@ -91,7 +91,7 @@ class StatusReader:
             manifest = folder.find_manifest()
         except BatchDamaged as error:
             damage.append(str(error))
-        if manifest is None and not damage and os.path.lexists(folder.path / "state.log"):
+        if manifest is None and not damage and os.path.lexists(folder.path / STATE_LOG):
             return self._read_single_run()
         alive = folder.is_held()
         self._read_starts()
@@ -166,7 +166,7 @@ class StatusReader:
     def _run(self, path: str, simulation_id: str, run_id: int | None, seed: int | None, damage: list[str]) -> RunStatus:
         if (resting := self._resting.get(path)) is not None and self._is_unchanged(path, resting[0]):
             return resting[1]
-        content = _peek(f"{path}/state.log")
+        content = _peek(f"{path}/{STATE_LOG}")
         text = content.decode("utf-8", "replace")
         if (finished := _finished_at_once(text, path, simulation_id, run_id, seed)) is not None:
             self._finished[path] = finished
@@ -177,7 +177,7 @@ class StatusReader:
             run = failed
         else:
             known_damage = len(damage)
-            content, unreadable = read_content(f"{path}/state.log")
+            content, unreadable = read_content(f"{path}/{STATE_LOG}")
             history = StateHistory((), 0, unreadable) if unreadable else parse_file(content)
             run = _describe_now(path, simulation_id, run_id, seed, history, damage)
             if len(damage) > known_damage or not content:
@@ -189,7 +189,7 @@ class StatusReader:
         return run
 
     def _is_unchanged(self, path: str, size: int) -> bool:
-        return (not self._all_again and path not in self._started) or _size_of(f"{path}/state.log") == size
+        return (not self._all_again and path not in self._started) or _size_of(f"{path}/{STATE_LOG}") == size
 
 
 @contextmanager
@@ -263,7 +263,7 @@ def _failed_at_once(text: str, path: str, simulation_id: str, run_id: int | None
     if match is None:
         return None
     started, pid, host, ended, reason = match.groups()
-    numbers = _numbers(RunFolder.read_json(f"{path}/run.json"), started, ended)
+    numbers = _numbers(RunFolder.read_json(f"{path}/{RECORD}"), started, ended)
     state = RunState.ERROR
     return RunStatus(
         simulation_id, run_id, state, path, reason, seed, 1, started, ended, *numbers, None, int(pid), host
@@ -291,9 +291,9 @@ def _describe_now(
 ) -> RunStatus:
     """Return the status of a run; one that is running with a free lock, and no move in between, has no process."""
     while (
-        history.state is RunState.RUNNING and history.last and history.last.when and not is_held(f"{path}/state.lock")
+        history.state is RunState.RUNNING and history.last and history.last.when and not is_held(f"{path}/{STATE_LOCK}")
     ):
-        again = read_history(f"{path}/state.log")
+        again = read_history(f"{path}/{STATE_LOG}")
         if again.size == history.size:
             run = _describe(path, simulation_id, run_id, seed, again)
             return run._replace(state=RunState.INTERRUPTED, reason=_GONE)
@@ -333,7 +333,7 @@ def _describe(path: str, simulation_id: str, run_id: int | None, seed: int | Non
         return RunStatus(simulation_id, run_id, last.state, path, "", seed, attempts, fraction=0.0)
     reason = "" if last.state is RunState.FINISHED else last.detail
     if "duration_s" not in facts:  # failed runs say why in state.log; the numbers are in run.json
-        facts = {**RunFolder.read_json(f"{path}/run.json"), **facts}
+        facts = {**RunFolder.read_json(f"{path}/{RECORD}"), **facts}
     fraction = 1.0 if last.state is RunState.FINISHED else None
     return RunStatus(
         simulation_id,

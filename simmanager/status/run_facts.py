@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..base.clock import duration
-from ..base.errors import BatchNotFound, SimManagerError, UnknownName, suggest
+from ..base.errors import BatchNotFound, SimManagerError, UnknownName, unknown
 from ..base.moved_modules import described_now
 from ..base.provenance import commit_text
-from ..base.text import plain
+from ..base.text import memory, plain
 from ..disk.batch_folder import BatchFolder
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import number_of
@@ -44,8 +44,7 @@ def find_run(path: Path | str, simulation_id: str | None = None, run_id: int | N
     folder = BatchFolder(path)
     simulations = folder.read_manifest().simulation_ids
     if simulation_id not in simulations:
-        near = suggest(simulation_id, simulations)
-        raise UnknownName(f"No simulation {simulation_id!r}.{near} There are: {', '.join(simulations)}.")
+        raise UnknownName(unknown("No simulation", simulation_id, simulations))
     runs = folder.run_folders(simulation_id)
     if run_id is None:
         raise UnknownName(f"Name a run of simulation {simulation_id!r}, too: {_listed(sorted(runs))}.")
@@ -116,7 +115,7 @@ def run_lines(folder: RunFolder) -> Iterator[str]:
             "ended": record.get("ended"),
             "duration": _seconds(record.get("duration_s")),
             "processor time": _seconds(record.get("cpu_s")),
-            "peak memory": f"{record['peak_mb']} MB" if record.get("peak_mb") else None,
+            "peak memory": memory(number_of(record, "peak_mb")),
             "process": record.get("pid"),
             "host": record.get("host"),
         }

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..base.errors import UnknownName, suggest
+from ..base.errors import UnknownName, unknown
 from ..base.public import public
+from ..base.text import count
 from ..disk.state import RunState
 
 
@@ -125,8 +126,8 @@ class BatchStatus:
         """What the user can do next, or ""."""
         waiting = self.counts[RunState.IN_QUEUE] + self.counts[RunState.INTERRUPTED]
         if waiting and not self.manager_alive:
-            were = "run is" if waiting == 1 else "runs are"
-            return f"no manager is running; {waiting} {were} waiting: simmanager resume {self.path}"
+            waiting_runs = count(waiting, "run is", "runs are")
+            return f"no manager is running; {waiting_runs} waiting: simmanager resume {self.path}"
         if self.counts[RunState.ERROR] and not self.manager_alive:
             return f"see why with: simmanager logs {self.path}"
         return ""
@@ -141,10 +142,8 @@ class BatchStatus:
         """
         found = tuple(run for run in self.runs if run.simulation_id == simulation_id)
         if not found:
-            known = list(dict.fromkeys(run.simulation_id for run in self.runs))
-            raise UnknownName(
-                f"No simulation {simulation_id!r}.{suggest(simulation_id, known)} There are: {', '.join(known)}."
-            )
+            known = dict.fromkeys(run.simulation_id for run in self.runs)
+            raise UnknownName(unknown("No simulation", simulation_id, known))
         return found
 
     def as_json(self) -> dict[str, Any]:

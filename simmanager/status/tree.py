@@ -10,22 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.clock import duration
-from ..base.text import plain
+from ..base.text import count, plain
 from ..disk.state import RunState
+from ..disk.state_look import LOOKS, look_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from .status import BatchStatus, RunStatus
-
-#: Colour of each state; each differs in brightness and word, too, for the colour-blind.
-COLOURS = {
-    RunState.IN_QUEUE: "bright_black",
-    RunState.RUNNING: "blue",
-    RunState.FINISHED: "green",
-    RunState.ERROR: "bold red",
-    RunState.INTERRUPTED: "yellow",
-}
 
 #: More runs than this are shown by simulation, not one by one.
 MAX_RUNS_SHOWN = 200
@@ -59,14 +51,9 @@ def text_of(spans: Spans) -> Any:
     return Text.assemble(*spans)
 
 
-def state_text(state: RunState) -> Any:
-    """Return the keyword in its colour."""
-    return text_of([(state.value, COLOURS[state])])
-
-
 def run_spans(run: RunStatus, *, name: str | None = None) -> Spans:
     """Return one line about a run: name, state, duration or progress, reason."""
-    line = [(f"{name or plain(Path(run.path).name)}: ", ""), (run.state.value, COLOURS[run.state])]
+    line = [(f"{name or plain(Path(run.path).name)}: ", ""), (run.state.value, LOOKS[run.state].terminal)]
     facts = [duration(run.duration_s)] if run.duration_s is not None else []
     if run.state is RunState.RUNNING and run.fraction is not None:
         facts.append(f"{run.fraction:.0%}")
@@ -81,11 +68,11 @@ def run_spans(run: RunStatus, *, name: str | None = None) -> Spans:
 
 def headline_spans(status: BatchStatus) -> Spans:
     """Return the counts, the fraction done and the time left, in one line."""
-    line = [(f"{status.total} {'run' if status.total == 1 else 'runs'}: ", "")]
+    line = [(f"{count(status.total, 'run')}: ", "")]
     for keyword, number in status.counts.items():
         if number:
             line.append((", " if len(line) > 1 else "", ""))
-            line.append((f"{number} {keyword}", COLOURS[RunState(keyword)]))
+            line.append((f"{number} {keyword}", look_of(keyword).terminal))
     line.append((f"   {status.fraction:.0%} done", ""))
     if status.eta_s:
         line.append((f", about {duration(status.eta_s)} left", ""))
@@ -102,7 +89,7 @@ def simulation_spans(runs: Iterable[RunStatus]) -> Spans:
     runs = list(runs)
     counts = Counter(run.state for run in runs)
     line = [("  ", "")]
-    line += [(f"{counts[state]} {state.value}  ", COLOURS[state]) for state in RunState if counts[state]]
+    line += [(f"{counts[state]} {state.value}  ", LOOKS[state].terminal) for state in RunState if counts[state]]
     known = [run.duration_s for run in runs if run.state is RunState.FINISHED and run.duration_s is not None]
     if known:
         line.append((f"mean {duration(sum(known) / len(known))}", "dim"))

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.random  # NumPy would load it in the middle of the first run
 
+from ..base.equality import same
 from ..base.errors import ParameterError, ParameterTypeError
 from ..disk.pickling import dump, load
 
@@ -60,14 +61,6 @@ class ModelState:
             )
         self.__dict__.clear()
         self.__setstate__(saved)
-
-    @classmethod
-    def _known_parameters(cls) -> list[str]:
-        """Return the parameters of the constructor and of those it passes the rest on to."""
-        from ..base.checks import parameter_names
-
-        constructors = [vars(base)["__init__"] for base in cls.__mro__[:-1] if "__init__" in vars(base)]
-        return list(dict.fromkeys(name for function in constructors for name in parameter_names(function)))
 
     def copy(self) -> Self:
         """Return an independent copy, random generator included."""
@@ -140,26 +133,3 @@ def check_pair(name: str, value: Any, *, above: float = -np.inf, increasing: boo
     if increasing and first >= second:
         raise ParameterError(f"{name} must be two increasing numbers (lower end, upper end), not {value!r}.")
     return first, second
-
-
-def same(one: Any, other: Any) -> bool:
-    """Return True if two values are equal, arrays and generators included, NaN equal to NaN."""
-    if one is other:
-        return True
-    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
-        return _same_arrays(one, other)
-    if isinstance(one, np.random.Generator) and isinstance(other, np.random.Generator):
-        return same(one.bit_generator.state, other.bit_generator.state)
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other) or bool(one != one and other != other)
-
-
-def _same_arrays(one: Any, other: Any) -> bool:
-    if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)) or one.shape != other.shape:
-        return False
-    if one.dtype == object or other.dtype == object:
-        return same(one.tolist(), other.tolist())
-    return np.array_equal(one, other, equal_nan=one.dtype.kind in "fc" and other.dtype.kind in "fc")

@@ -17,7 +17,7 @@ from ..base.metrics import Measured
 from ..base.provenance import loaded_versions
 from ..disk.batch_folder import note_start
 from ..disk.locks import LockHeld, take_lock
-from ..disk.run_folder import RESULTS, RunFolder
+from ..disk.run_folder import CHECKPOINT, PROGRESS, RECORD, RESULTS, RunFolder
 from ..disk.run_record import RunRecord, number_of
 from ..disk.state import RunState, StateHistory
 from .capture import descriptors_to_logs
@@ -122,7 +122,7 @@ def adopt(folder: RunFolder, history: StateHistory) -> StateHistory:
 
 def _complete_on_disk(folder: RunFolder, history: StateHistory) -> bool:
     # run.json is written after the results and before "finished": with it, a killed run had all but the last line.
-    record = folder.read_json(folder.record) if folder.may_hold("run.json") else {}
+    record = folder.read_json(folder.record) if folder.may_hold(RECORD) else {}
     same_attempt = not history.attempts or number_of(record, "attempt") == history.attempts
     says_so = record.get("state") == RunState.FINISHED.value and same_attempt
     return says_so and all(os.path.lexists(folder.path / name) for name in RESULTS)
@@ -153,7 +153,7 @@ def _attempt(
             error = raised
             _print_traceback(raised)
         finally:
-            folder.remove("progress")
+            folder.remove(PROGRESS)
         return _verdict(folder, task, history, error, measured, meter, started), error
 
 
@@ -194,10 +194,10 @@ def _verdict(
         folder.write_json(folder.record.name, record.as_json())
     except OSError as failure:
         if state is RunState.FINISHED:
-            state, reason = RunState.ERROR, f"could not save run.json: {failure.strerror or failure}"
+            state, reason = RunState.ERROR, f"could not save {RECORD}: {failure.strerror or failure}"
     if state is not RunState.INTERRUPTED:
         with suppress(OSError):  # after the results are in place; a run that raised would only raise again
-            folder.remove("checkpoint.pkl")
+            folder.remove(CHECKPOINT)
     facts = f"duration_s={record.duration_s} cpu_s={record.cpu_s} peak_mb={record.peak_mb}"
     try:
         folder.move(history, (state, facts if state is RunState.FINISHED else reason))

@@ -19,7 +19,7 @@ from ..base.metrics import Measured, as_number, check_metrics
 from ..base.text import one_line
 from ..disk.files import read_regular
 from ..disk.pickling import dump, loads
-from ..disk.run_folder import RESULTS, RunFolder
+from ..disk.run_folder import PARAMS, RESULTS, RunFolder
 from ..disk.summary import model_arrays, write_summary
 from .checkpoint_store import CheckpointStore
 from .process_group import end_if_forked
@@ -40,7 +40,7 @@ def simulate(folder: RunFolder, task: Task, run: CurrentRun, loaded: Callable[[b
     recipe = load_recipe(Path(task.recipe), content)
     if loaded is not None:
         loaded(content)
-    folder.write_bytes("param.dict", content)
+    folder.write_bytes(PARAMS, content)
     run.checkpoints = CheckpointStore(folder, task.checkpoint_every_s, content)
     seed_everything(task.seed)
     process = os.getpid()

@@ -6,9 +6,11 @@ import pytest
 
 import simmanager
 from simmanager.base import errors
-from simmanager.base.errors import SimManagerError, suggest
+from simmanager.base.errors import SimManagerError, hint, suggest, unknown
 from simmanager.disk import locks
-from simmanager.dispatch import executor, slots
+from simmanager.dispatch import executor, worker_process
+
+pytestmark = pytest.mark.python_versions
 
 
 def all_errors(base=SimManagerError):
@@ -43,7 +45,7 @@ each_error = pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__nam
 
 def test_every_error_that_exists_is_looked_at():
     assert {kind.__name__ for kind in ERRORS} >= set(BUILTINS)
-    assert {slots.WorkerLost, locks.LockHeld} <= set(ERRORS)
+    assert {worker_process.WorkerLost, locks.LockHeld} <= set(ERRORS)
 
 
 @each_error
@@ -104,3 +106,12 @@ def test_nothing_is_suggested_when_nothing_is_near(known):
 
 def test_the_nearest_of_many_is_suggested():
     assert suggest("run_10", ["run_1", "run_100", "walk_10"]) == " Did you mean 'run_100'?"
+
+
+def test_an_unknown_name_is_told_with_the_nearest_and_all_that_there_are():
+    wanted = "No simulation 'frist'. Did you mean 'first'? There are: first, other."
+    assert unknown("No simulation", "frist", ("first", "other")) == wanted
+    assert unknown("No simulation", 7, iter(["first"])) == "No simulation 7. There are: first."
+    assert unknown("No map", "x", []) == "No map 'x'. There are none."
+    assert unknown("f has no parameter", "b", ["a"], "It takes") == "f has no parameter 'b'. It takes: a."
+    assert hint("frist", ["first"]) == " Did you mean 'first'? There are: first."

@@ -12,6 +12,8 @@ from toys import hashes, python
 from simmanager.base import import_path
 from simmanager.cli.main import main
 
+pytestmark = pytest.mark.python_versions
+
 MODEL = """
 def double(x, seed):
     return {"y": 2 * x}

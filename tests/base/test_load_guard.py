@@ -9,6 +9,8 @@ from simmanager import SimulationManager
 from simmanager.base.errors import SimulationError
 from simmanager.base.load_guard import loading
 
+pytestmark = pytest.mark.python_versions
+
 RUNS_ITSELF = """
 from pathlib import Path
 from simmanager import OneShot, SimulationManager

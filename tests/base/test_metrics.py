@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from toys import ToyAgent, ToyArena, failing_loop, hashes, toy_loop, toy_sim
+from toys import ToyAgent, ToyArena, case_name, failing_loop, hashes, toy_loop, toy_sim
 
 from simmanager import RunFolder, SimulationManager, SingleSim
 from simmanager.base.errors import RecipeError, SimulationError
@@ -111,7 +111,7 @@ def give(value, agent, env, history):
 
 
 @pytest.mark.parametrize(
-    "value", ["3", None, [1.0], np.ones(2), np.ones(1), 1j, {}, object(), print, Decimal("1"), 10**400], ids=repr
+    "value", ["3", None, [1.0], np.ones(2), np.ones(1), 1j, {}, object(), print, Decimal("1"), 10**400], ids=case_name
 )
 def test_what_is_no_number_is_recorded_as_failed(value, tmp_path):
     record, _, outcome = execute(tmp_path, {"m": lambda agent, env, history: value})
@@ -140,7 +140,7 @@ class Dimensionless:
         (Fraction(1, 4), 0.25),
         (Dimensionless(), 2.5),
     ],
-    ids=str,
+    ids=case_name,
 )
 def test_numbers_of_all_kinds_become_floats(value, number):
     assert as_number(value) == number

@@ -7,7 +7,9 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "plots"), str(HERE.parent), str(HERE.parent.parent)]
+TESTS = next(folder for folder in HERE.parents if folder.name == "tests")
+(TEST_PLOTS,) = TESTS.rglob("test_plots.py")
+sys.path[:0] = [str(TEST_PLOTS.parent), str(TESTS), str(TESTS.parent)]
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ from simmanager.cli.main import main
 from simmanager.default_simulation import stachenfeld_in_2d
 from simmanager.disk.batch_folder import BatchFolder
 
+pytestmark = pytest.mark.python_versions
+
 MODULE = """
 class Agent:
     def __init__(self, gain=1.0, **others):

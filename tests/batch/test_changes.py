@@ -178,7 +178,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from toys import toy_sim
-from simmanager import SimulationManager, batch_change
+from simmanager import SimulationManager
+from simmanager.batch import changes
 from simmanager.disk.batch_folder import BatchFolder
 
 def killing(owner, name, *, after=False):
@@ -198,8 +199,8 @@ MOMENTS = {
     "before anything": "killing(BatchFolder, 'own_simulation')",
     "before the manifest": "killing(BatchFolder, 'write_manifest')",
     "after the manifest": "killing(BatchFolder, 'write_manifest', after=True)",
-    "before the runs": "killing(batch_change, 'make_missing_runs')",
-    "after the first runs": "killing(batch_change, 'make_missing_runs', after=True)",
+    "before the runs": "killing(changes, 'make_missing_runs')",
+    "after the first runs": "killing(changes, 'make_missing_runs', after=True)",
 }
 
 

@@ -9,6 +9,8 @@ from toys import python
 from simmanager import SimulationManager
 from simmanager.dispatch import run_batch
 
+pytestmark = pytest.mark.python_versions
+
 MODEL = """
 from simmanager import OneShot
 

@@ -29,6 +29,8 @@ from simmanager.base.errors import (
 )
 from simmanager.disk.run_record import run_seed
 
+pytestmark = pytest.mark.python_versions
+
 
 def loop_that_fails_without(agent, env, file):
     if not Path(file).exists():

@@ -20,7 +20,9 @@ import simmanager
 from simmanager import RunState, SimulationManager, read_status
 from simmanager.cli.main import main
 from simmanager.disk.batch_folder import BatchFolder
-from simmanager.status import watch
+from simmanager.status import logs
+
+pytestmark = pytest.mark.python_versions
 
 #: As a user has it: output to a pipe is buffered.
 ENVIRONMENT = {name: value for name, value in ALL.items() if name != "PYTHONUNBUFFERED"}
@@ -247,7 +249,7 @@ class Screen:
         self.descriptor = descriptor
         self.seen = ""
 
-    def read_until(self, pattern, patience_s=30.0):
+    def read_until(self, pattern, patience_s=60.0):
         deadline = time.monotonic() + patience_s
         while not re.search(pattern, self.seen):
             assert time.monotonic() < deadline, f"{pattern} did not come: {self.seen!r}"
@@ -388,10 +390,10 @@ def test_a_log_that_is_followed_is_read_on_into_the_next_attempt(tmp_path):
 
 def test_a_line_that_is_followed_is_cut_however_it_comes(tmp_path, monkeypatch):
 
-    monkeypatch.setattr(watch, "_AT_ONCE", 7)
-    monkeypatch.setattr(watch, "MAX_LINE", 10)
+    monkeypatch.setattr(logs, "_AT_ONCE", 7)
+    monkeypatch.setattr(logs, "MAX_LINE", 10)
     (tmp_path / "run.log").write_text("short\n" + "x" * 100 + "\n" + "12345678901\nend")
-    log, shown = watch._FollowedLog(tmp_path / "run.log"), ""
+    log, shown = logs._FollowedLog(tmp_path / "run.log"), ""
     while (text := log.news()) is not None:
         shown += text
     assert shown == "short\n" + "x" * 10 + "\n1234567890\nend"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import ROOT
 from toys import python, toy_sim
 
 from simmanager import PackageMissing, SimulationManager
@@ -14,6 +15,8 @@ from simmanager.cli.completion import shell_script
 from simmanager.cli.main import main
 from simmanager.cli.parser import SHELLS
 from simmanager.disk.batch_folder import BatchFolder
+
+pytestmark = pytest.mark.python_versions
 
 pytest.importorskip("argcomplete")
 
@@ -137,8 +140,7 @@ def test_bash_itself_completes(batch, tmp_path):
         'COMP_LINE="simmanager rerun batch SR__"; COMP_POINT=${#COMP_LINE}; COMP_TYPE=9\n'
         '_python_argcomplete simmanager\nprintf "%s|" "${COMPREPLY[@]}"\n'
     )
-    root = Path(__file__).parents[2]
-    environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(root)}
+    environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         ["bash", "--norc", "ask.sh"], capture_output=True, text=True, timeout=60, env=environ, check=False
     )

@@ -9,6 +9,8 @@ import pytest
 from simmanager.cli.main import VERBS, build_parser
 from simmanager.cli.verb import HELP
 
+pytestmark = pytest.mark.python_versions
+
 #: Columns of a terminal that nobody has made wider.
 WIDTH = 80
 

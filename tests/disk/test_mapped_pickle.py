@@ -17,6 +17,8 @@ from simmanager.disk.mapped_pickle import MAP_ABOVE, load
 from simmanager.disk.pickling import dump
 from simmanager.training.model_state import same
 
+pytestmark = pytest.mark.python_versions
+
 LARGE = np.arange(20_000.0).reshape(100, 200)
 READ_ONLY = LARGE.copy()
 READ_ONLY.flags.writeable = False

@@ -11,6 +11,8 @@ from toys import resident_mb
 from simmanager.disk.pickling import ALIGNMENT, dump
 from simmanager.disk.spool import Spool
 
+pytestmark = pytest.mark.python_versions
+
 LARGE = np.arange(20_000.0).reshape(100, 200)
 READ_ONLY = LARGE.copy()
 READ_ONLY.flags.writeable = False

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toys import case_name
 
 from simmanager.base.errors import ParameterError
 from simmanager.disk.summary import ITERATIONS, MAX_POINTS, RESERVED, SHAPE, model_arrays, summarise, write_summary
@@ -61,7 +62,7 @@ def test_flags_and_complex_numbers_become_floats():
 @pytest.mark.parametrize(
     "values",
     [["a", "b"], [None, 1], [[1, 2], [3]], 5, None, [{"a": 1}], {"a": 1, "b": 2}, object(), iter([1]), np.array(3.0)],
-    ids=repr,
+    ids=case_name,
 )
 def test_what_is_no_curve_is_left_out(values):
     assert list(summarise({"odd": values, "x": [1.0]})) == ["x", ITERATIONS + "x"]
@@ -143,7 +144,7 @@ def test_an_array_in_columns_is_written_so_that_it_can_be_read(tmp_path):
         ("trajectory:", np.array([[None, object()]])),
         ("trajectory:", np.ones((2, 2)) * 1j),
     ],
-    ids=str,
+    ids=case_name,
 )
 def test_an_array_of_a_wrong_shape_or_type_is_refused_by_name(name, array):
     with pytest.raises(ParameterError, match=f"^'{name}' in summary_arrays cannot be an array of"):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
-from toys import TESTS_ON_PATH, failing_loop, hashes, python, toy_loop, toy_sim, wait_for, waiting_loop
+from places import python_path
+from toys import failing_loop, hashes, python, toy_loop, toy_sim, wait_for, waiting_loop
 
 pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 
@@ -35,11 +38,9 @@ class Cluster:
     """A scheduler and workers, as a user starts them."""
 
     def __init__(self, folder: Path, n_workers: int = 2) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.folder, self.address = folder, f"tcp://127.0.0.1:{port}"
-        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", str(port))
+        self.folder, told = folder, folder / "scheduler.json"
+        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(told))
+        self.address = self._address(told)
         self.nannies = [
             self._start("worker", self.address, "--nthreads", "1", "--local-directory", str(folder / f"worker{i}"))
             for i in range(n_workers)
@@ -47,13 +48,18 @@ class Cluster:
         with self.client() as client:
             client.wait_for_workers(n_workers, timeout=60)
 
+    def _address(self, told: Path) -> str:
+        """Return the address that the scheduler writes down, once it has done so: it does not write the file whole."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            wait_for(told, patience_s=60)
+            with contextlib.suppress(json.JSONDecodeError):
+                return json.loads(told.read_text())["address"]
+        raise AssertionError(f"{told} is not complete")
+
     def _start(self, what: str, *words: str) -> subprocess.Popen[bytes]:
-        environ = {
-            **os.environ,
-            "PYTHONPATH": TESTS_ON_PATH,
-            "DASK_TEMPORARY_DIRECTORY": str(self.folder),
-            "PYTHONWARNINGS": "",
-        }
+        path = python_path(Path(__file__).resolve().parent)  # the loops of this file are imported there
+        environ = {**os.environ, "PYTHONPATH": path, "DASK_TEMPORARY_DIRECTORY": str(self.folder), "PYTHONWARNINGS": ""}
         command = [sys.executable, "-m", "dask", what, *words, "--no-dashboard"]
         with (self.folder / f"{what}.log").open("ab") as log:
             return subprocess.Popen(
@@ -70,9 +76,14 @@ class Cluster:
             return list(client.run(os.getpid).values())
 
     def close(self) -> None:
-        for process in (*self.nannies, self.scheduler):
+        for process in self.nannies:
             process.terminate()
-        for process in (*self.nannies, self.scheduler):
+        self._wait_for_the_end(*self.nannies)  # before the scheduler ends: they say goodbye to it
+        self.scheduler.terminate()
+        self._wait_for_the_end(self.scheduler)
+
+    def _wait_for_the_end(self, *processes: subprocess.Popen[bytes]) -> None:
+        for process in processes:
             try:
                 process.wait(3)
             except subprocess.TimeoutExpired:  # it waits for somebody who is gone

@@ -123,9 +123,11 @@ def test_the_command_at_the_end_finds_the_summary_in_its_environment(capfd):
     assert Path("told").read_text() == "batch|2 finished|0"
 
 
-@pytest.mark.parametrize(("command", "words"), [("exit 3", "exit code 3"), ("exec sleep 60", "timed out")])
-def test_a_command_that_fails_or_hangs_is_told_and_harms_nothing(monkeypatch, capfd, command, words):
-    monkeypatch.setattr(events, "_PATIENCE_S", 0.2)
+@pytest.mark.parametrize(
+    ("command", "patience_s", "words"), [("exit 3", 60, "exit code 3"), ("exec sleep 600", 0.2, "timed out")]
+)
+def test_a_command_that_fails_or_hangs_is_told_and_harms_nothing(monkeypatch, capfd, command, patience_s, words):
+    monkeypatch.setattr(events, "_PATIENCE_S", patience_s)
     manager = SimulationManager([toy_sim("a")], 1, "batch", seed=1)
     manager.generate_sim_paths()
     notify(command, manager.status())
@@ -133,12 +135,12 @@ def test_a_command_that_fails_or_hangs_is_told_and_harms_nothing(monkeypatch, ca
 
 
 def test_what_a_command_that_hangs_has_started_ends_with_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(events, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(events, "_PATIENCE_S", 2.0)  # enough for a shell to start
     manager = SimulationManager([toy_sim("a")], 1, "batch", seed=1)
     manager.generate_sim_paths()
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    notify(f"exec > {tmp_path / 'pipe'}; echo started; (sleep 2; echo ended); :", manager.status())
+    notify(f"exec > {tmp_path / 'pipe'}; echo started; (sleep 600; echo ended); :", manager.status())
     os.set_blocking(reader, True)
     with os.fdopen(reader, "rb") as pipe:
         assert pipe.read() == b"started\n"  # returns when no process has it open any more

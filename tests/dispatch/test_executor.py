@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from one_run import execute, make
 from toys import failing_loop, hashes, python, toy_loop, toy_sim
 
 from simmanager import RunOptions, RunState, SimulationManager
@@ -20,6 +21,8 @@ from simmanager.dispatch.slots import Slots
 from simmanager.dispatch.stop import Stop
 from simmanager.dispatch.supervision import Job, supervise
 from simmanager.dispatch.worker_process import WorkerSettings
+
+pytestmark = pytest.mark.python_versions
 
 
 def loop_that_dies(agent, env, number=int(signal.SIGKILL)):
@@ -317,8 +320,6 @@ def test_after_enough_failures_nothing_new_starts():
 
 
 def test_nothing_is_started_once_the_wish_to_stop_is_there(tmp_path):
-    from made_run import make
-
     folder, task = make(tmp_path, toy_sim())
     stop = Stop()
     stop.finish("enough")
@@ -333,8 +334,6 @@ def test_nothing_is_started_once_the_wish_to_stop_is_there(tmp_path):
 
 
 def test_supervising_a_finished_run_returns_at_once_and_is_safe_to_repeat(tmp_path):
-    from made_run import execute, make
-
     _, task = make(tmp_path, toy_sim())
     execute(task)
     slots = Slots(WorkerSettings())
@@ -347,8 +346,6 @@ def test_supervising_a_finished_run_returns_at_once_and_is_safe_to_repeat(tmp_pa
 @pytest.mark.parametrize("seen", [True, False], ids=["seen", "not seen"])
 def test_the_death_of_an_idle_worker_is_not_blamed_on_the_next_run(tmp_path, monkeypatch, seen):
     """The kernel may choose one that has nothing to do; the next run finds it dead, or meets its end."""
-    from made_run import make
-
     slots = Slots(WorkerSettings())
     assert supervise(Job(make(tmp_path, toy_sim())[1]), slots, Stop()).state == "finished"
     (worker,) = slots._idle
@@ -363,8 +360,6 @@ def test_the_death_of_an_idle_worker_is_not_blamed_on_the_next_run(tmp_path, mon
 
 
 def test_a_run_before_which_every_worker_dies_is_not_tried_for_ever(tmp_path, monkeypatch):
-    from made_run import make
-
     from simmanager.dispatch.worker_process import Worker
 
     slots, sent = Slots(WorkerSettings()), []
@@ -439,8 +434,6 @@ def test_one_of_many_short_runs_that_misbehaves_does_so_alone(tmp_path, what):
 
 
 def test_runs_handed_over_with_one_that_takes_long_come_back_unexecuted(tmp_path):
-    from made_run import make
-
     (tmp_path / "counted").mkdir()
     simulation = toy_sim("short", counting_loop, folder=str(tmp_path / "counted"), special=0, what="slow")
     made = [make(tmp_path, simulation, RunFolder.new_name(number)) for number in range(5)]

@@ -12,9 +12,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from simmanager.disk.state import RunState
+from simmanager.disk.state_look import LOOKS
 from simmanager.plots import plot_status, plot_timeline
 from simmanager.plots.lanes import lanes_of
-from simmanager.plots.style import PALETTE, STATE_LOOKS
+from simmanager.plots.style import PALETTE
 from simmanager.results.results import Results
 from simmanager.results.run_result import RunResult
 from simmanager.status.status import RunStatus, summarise_runs
@@ -103,7 +104,7 @@ def test_squares_have_the_colour_and_the_sign_of_the_state(in_all_states):
     ax = plot_status(in_all_states, ax=axes())
     for one in ax.collections:
         state, _, sign = one.get_label().removeprefix("_").partition(" ")
-        wanted = "#FFFFFF" if sign else STATE_LOOKS[RunState(state)].colour
+        wanted = "#FFFFFF" if sign else LOOKS[RunState(state)].fill
         assert to_hex(one.get_facecolor()[0]).upper() == wanted
     with_a_sign = {one.get_label().split()[0] for one in ax.collections if one.get_label().endswith("sign")}
     assert with_a_sign == {"_running", "_interrupted", "_error"}
@@ -111,7 +112,7 @@ def test_squares_have_the_colour_and_the_sign_of_the_state(in_all_states):
 
 def test_the_legend_counts_the_states_that_there_are(in_all_states):
     ax = plot_status(in_all_states, ax=axes())
-    assert legend(ax) == ["3 finished", "1 running", "1 in queue", "1 interrupted", "1 error"]
+    assert legend(ax) == ["3 finished", "1 error", "1 interrupted", "1 running", "1 in queue"]
     assert ax.get_title(loc="left") == "batch: 7 runs"
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     assert [label.get_text() for label in ax.get_xticklabels()] == list("012345") and ax.get_xlabel() == "run"

@@ -12,11 +12,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
+from places import ROOT, python_path
 from toys import python, toy_sim
 
 from simmanager import SimulationManager, read_results
 from simmanager.base.errors import BatchNotFound, ParameterError, ParameterTypeError, UnknownName
 from simmanager.disk.state import RunState
+from simmanager.disk.state_look import LOOKS
 from simmanager.plots import (
     plot_curves,
     plot_metric,
@@ -26,10 +28,10 @@ from simmanager.plots import (
     plot_timeline,
     plot_trajectories,
 )
-from simmanager.plots.style import PALETTE, STATE_LOOKS, contrasting, drawable, look, shade
+from simmanager.plots.style import PALETTE, contrasting, drawable, look, shade
 
 NAN, INF = float("nan"), float("inf")
-BASELINE = Path(__file__).parents[1] / "baseline"
+BASELINE = ROOT / "tests" / "baseline"
 
 #: Each figure of `batch` into given axes.
 IN_AXES = {
@@ -145,7 +147,7 @@ def test_pyplot_is_not_even_loaded_when_axes_are_given(batch):
         "[draw(results, Figure().subplots(2, 5)) for draw in IN_PANELS.values()]\n"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
-    done = python(program, batch)
+    done = python(program, batch, environ={"PYTHONPATH": python_path(Path(__file__).parent)})
     assert done.returncode == 0, done.stderr
 
 
@@ -191,13 +193,13 @@ def test_simulations_differ_in_colour_line_and_marker():
 
 def test_colours_are_those_of_okabe_and_ito():
     published = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
-    assert set(PALETTE) | {one.colour for one in STATE_LOOKS.values()} - {"#FFFFFF"} <= published
+    assert set(PALETTE) | {one.colour for one in LOOKS.values() if not one.empty} <= published
     assert len({shade(index) for index in range(21)}) == 21
 
 
 def test_states_are_told_apart_without_colour():
-    assert set(STATE_LOOKS) == set(RunState)
-    signs = {state: (one.sign, one.colour == "#FFFFFF") for state, one in STATE_LOOKS.items()}
+    assert set(LOOKS) == set(RunState)
+    signs = {state: (one.sign, one.fill == "#FFFFFF") for state, one in LOOKS.items()}
     assert len(set(signs.values())) == len(signs)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import re
-import sys
 import webbrowser
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from pages import EVIL, EVIL_NAME, Page, make_batch, make_hostile, many_runs
 from toys import toy_sim
 
 from simmanager import OneShot, SimulationManager
-from simmanager.base.errors import BatchNotFound, BatchNotWritable, PackageMissing, ParameterError, SimulationError
+from simmanager.base.errors import BatchNotFound, BatchNotWritable, ParameterError, SimulationError
 from simmanager.cli.main import main
 from simmanager.disk.batch_folder import BatchFolder
 from simmanager.report import page as page_module
@@ -28,7 +27,7 @@ from simmanager.report.sections import Section, draw_sections
 from simmanager.results.results import read_results
 from simmanager.status.reader import read_status
 
-CSS = Path(page_module.__file__).with_name("page.css").read_text(encoding="utf-8")
+CSS = page_module.style_sheet()
 
 
 @pytest.fixture
@@ -141,12 +140,13 @@ def test_a_long_log_is_shown_from_a_whole_line_on(page_batch, tmp_path):
 
 def test_parameters_are_told_apart_by_whether_they_differ(page_batch):
     results = read_results(page_batch)
-    assert differing(results).columns == ("agent_class", "agent_params.gain", "training_loop")
-    assert differing(results).rows[0] == ("gain=0.5", ("ToyWithMaps", "0.5", "toy_loop"))
-    assert dict(partly_shared(results).rows)["gain=1.0"] == ("12", "")
-    assert ("env_params.start", ("1.0",)) in shared(results).rows
+    assert differing(results).titles == ("simulation", "agent_class", "agent_params.gain", "training_loop")
+    assert differing(results).rows[0] == ("gain=0.5", "ToyWithMaps", "0.5", "toy_loop")
+    assert ("gain=1.0", "12", "") in partly_shared(results).rows
+    assert ("env_params.start", "1.0") in shared(results).rows
     table = simulations(results)
-    assert (table["columns"], table["differing"]) == (differing(results).columns, None), "few: beside the simulations"
+    assert ("simulation", *table["columns"]) == differing(results).titles, "few: beside the simulations"
+    assert table["differing"] is None
     assert table["rows"][1]["values"] == ("ToyWithMaps", "1.0", "toy_loop")
 
 
@@ -161,20 +161,19 @@ def test_a_value_shows_what_it_is():
 def test_few_simulations_are_the_columns_of_many_parameters():
     sims = [toy_sim(name).copy(agent_params={f"p{i}": name for i in range(9)}) for name in ("a", "b")]
     SimulationManager(sims, 1, "batch").generate_sim_paths()
-    grid = differing(read_results("batch"))
-    assert (grid.corner, grid.columns, len(grid.rows)) == ("parameter", ("a", "b"), 9)
+    found = differing(read_results("batch"))
+    assert (found.titles, len(found.rows)) == (("parameter", "a", "b"), 9)
     table = simulations(read_results("batch"))
-    assert (table["columns"], table["differing"]) == ((), grid)
+    assert (table["columns"], table["differing"].rows) == ([], found.rows)
 
 
 def test_the_table_of_runs_has_the_columns_that_say_something(page_batch):
-    table = run_table(read_results(page_batch))
-    names = [name.strip() for name, _ in table["columns"]]
-    assert names[:6] == ["simulation", "run", "state", "duration", "processor", "memory"]
+    names = run_table(read_results(page_batch))["table"].titles
+    assert names[:6] == ("simulation", "run", "state", "duration", "processor", "memory")
     assert "last_position" in names
     assert "what went wrong" in names
     assert "attempt" not in names, "no run was started twice"
-    assert "what went wrong" not in dict(run_table(many_runs(1, 3))["columns"]), "nothing did"
+    assert "what went wrong" not in run_table(many_runs(1, 3))["table"].titles, "nothing did"
 
 
 def test_of_very_many_runs_those_that_are_not_finished_come_first(monkeypatch, without_figures):
@@ -182,7 +181,7 @@ def test_of_very_many_runs_those_that_are_not_finished_come_first(monkeypatch, w
     results = many_runs(3, 100)
     table = run_table(results)
     assert (table["shown"], table["total"]) == (40, 300)
-    assert [state for state, _, _ in table["rows"][:39]].count("finished") == 0
+    assert [run.state for run in table["runs"][:39]].count("finished") == 0
     assert "40 of 300 runs, those that are not finished first" in Page(render_report(results)).text()
 
 
@@ -209,7 +208,7 @@ def test_of_many_simulations_those_that_have_a_metric_are_drawn(monkeypatch):
     manager.run_all(in_process=True, progress=False)
     figures = {figure.title: figure for section in draw_sections(manager.results()) for figure in section.figures}
     (_, table), *_ = figures["cost"].tables
-    assert [name for name, _ in table.rows] == ["first", "last"]
+    assert [row[0] for row in table.rows] == ["first", "last"]
     assert figures["cost"].caption == "2 of 4 simulations shown."
 
 
@@ -359,11 +358,14 @@ def contrast(one, other):
 @pytest.mark.parametrize("theme", ["light", "dark", "print"])
 def test_all_text_can_be_read(theme):
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    states, _, rest = CSS.partition("/*")
+    light, dark = states.split("@media")
     blocks = {
-        "light": CSS.partition("@media")[0],
-        "dark": CSS.partition("prefers-color-scheme: dark")[2].partition("* {")[0],
-        "print": CSS.partition("@media print")[2].partition("@page")[0],
+        "light": light + rest.partition("@media")[0],
+        "dark": dark + rest.partition("prefers-color-scheme: dark")[2].partition("* {")[0],
+        "print": light + rest.partition("@media print")[2].partition("@page")[0],
     }
+    assert dark.startswith(" screen and (prefers-color-scheme: dark)"), "on paper the states are those of a light page"
     found = colours(blocks[theme])
     texts = ["ink", "muted", "accent", "finished", "running", "error", "interrupted", "in_queue"]
     assert {*texts, "page", "card", "line"} == set(found)
@@ -435,15 +437,6 @@ def test_no_batch_no_page(tmp_path):
     with pytest.raises(BatchNotFound):
         SimulationManager([toy_sim()], 1, "unmade").report()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_without_jinja2_the_error_says_how_to_install_it(fresh, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(PackageMissing, match=re.escape("pip install 'simmanager[report]'")):
-        write_report(fresh)
-    assert main(["report", str(fresh)]) == 2
-    assert "simmanager[report]" in capsys.readouterr().err
-    assert not (fresh / "report.html").exists()
 
 
 # On the command line -------------------------------------------------------------------------------------------

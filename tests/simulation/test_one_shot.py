@@ -16,6 +16,8 @@ from simmanager.cli.main import main
 from simmanager.simulation.one_shot import FunctionCall
 from simmanager.simulation.parameter_path import ParameterPath
 
+pytestmark = pytest.mark.python_versions
+
 
 def anneal(rate, n_steps=4, seed=None):
     """Return one value of each kind."""

@@ -26,6 +26,8 @@ from simmanager.base.errors import (
 )
 from simmanager.simulation.description import FIELDS, describe_simulation, readable
 
+pytestmark = pytest.mark.python_versions
+
 FILES = {
     "agent",
     "arena",

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from scipy import stats
-from toys import ToyAgent, ToyArena, python, toy_sim
+from toys import ToyAgent, ToyArena, case_name, python, toy_sim
 
 import simmanager
 from simmanager import SimulationManager, SingleSim, sweep
@@ -167,7 +167,7 @@ def test_a_swept_batch_runs(tmp_path):
         ([object(), max], ["object0", "max"]),
         ([np.float32(0.5), np.int64(3), np.bool_(True)], ["0.5", "3", "True"]),
     ],
-    ids=str,
+    ids=case_name,
 )
 def test_ids_name_the_values(values, labels):
     swept = sweep(toy_sim(), {GAIN: values})
@@ -264,7 +264,7 @@ def test_parameters_that_are_no_dict_are_refused(parameters):
         ({GAIN: range(1000), STEPS: range(1000)}, {}, f"1000000 simulations; at most {MAX_SIMULATIONS}"),
         ({"env_params.room": [1], "env_params.room.width": [1]}, {}, "the second is a part of the first"),
     ],
-    ids=str,
+    ids=case_name,
 )
 def test_what_makes_no_sweep_is_refused_with_the_reason(parameters, options, words):
     with pytest.raises(ParameterError, match=words):
@@ -304,7 +304,7 @@ def test_a_parameter_that_no_simulation_has_is_refused():
         "import simmanager",
         "import simmanager, simmanager.simulation.sweep",
         "import simmanager.plots, simmanager",
-        "from simmanager import parameter_sweep; import simmanager",
+        "from simmanager.simulation import sweep; import simmanager",
     ],
 )
 def test_sweep_is_the_function_whatever_was_imported_first(imports):

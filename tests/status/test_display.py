@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from simmanager import RunFolder, RunState, RunStatus
 from simmanager.base.clock import duration
 from simmanager.base.text import plain
-from simmanager.status import logs
-from simmanager.status import logs as shown
+from simmanager.disk.state_look import LOOKS
+from simmanager.status import logs, progress_bar
 from simmanager.status.logs import print_log
 from simmanager.status.progress_bar import Progress
 from simmanager.status.status import summarise_runs
@@ -171,7 +171,7 @@ def test_a_large_batch_collapses_to_its_simulations():
 
 
 def test_each_state_has_a_colour_of_its_own():
-    assert len(set(shown.COLOURS.values())) == len(RunState)
+    assert len({look.terminal for look in LOOKS.values()}) == len(RunState)
     lines = coloured(batch_of(*(a_run(state, run_id=number) for number, state in enumerate(RunState)))).splitlines()
     codes = {line.split(": ", 1)[1].split(state)[0] for line, state in zip(lines[2:], RunState, strict=False)}
     assert len(codes) == len(RunState)
@@ -220,7 +220,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(shown, "time", clock)
+    monkeypatch.setattr(progress_bar, "time", clock)
     return clock
 
 
@@ -274,8 +274,8 @@ def test_in_jupyter_a_bar_is_updated_in_place(monkeypatch, clock):
 
     from rich.console import Console
 
-    monkeypatch.setattr(shown, "console", lambda file=None: Console(force_jupyter=True))
-    monkeypatch.setattr(shown, "_jupyter_display", Handle)
+    monkeypatch.setattr(progress_bar, "console", lambda file=None: Console(force_jupyter=True))
+    monkeypatch.setattr(progress_bar, "_jupyter_display", Handle)
     progress = Progress(2)
     with progress.shown():
         progress.ended("/run/0", "finished", "")
@@ -284,7 +284,7 @@ def test_in_jupyter_a_bar_is_updated_in_place(monkeypatch, clock):
 
 
 def test_html_of_a_notebook_is_escaped():
-    assert "&lt;script&gt;" in shown._jupyter_text("<script>", 0.5).data
+    assert "&lt;script&gt;" in progress_bar._jupyter_text("<script>", 0.5).data
 
 
 def test_of_a_huge_log_the_end_is_shown(tmp_path, monkeypatch, capsys):

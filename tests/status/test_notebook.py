@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 from pages import EVIL, Page, many_runs
+from places import HELPERS
 from toys import failing_loop, python, toy_sim
 
-import simmanager.status.tree as shown
+import simmanager.status.progress_bar as shown
 from simmanager import SimulationManager, SingleSim
 from simmanager.results.results import read_results
 from simmanager.status.html import progress_html
@@ -137,9 +137,8 @@ def test_a_cell_shows_a_bar_then_the_status_as_html(tmp_path, monkeypatch):
 
     for variable in ("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
         monkeypatch.setenv(variable, str(tmp_path / variable))
-    here = str(Path(__file__).parents[1])
     code = (
-        f"import sys; sys.path.insert(0, {here!r})\nfrom toys import failing_loop, toy_sim\n"
+        f"import sys; sys.path.insert(0, {str(HELPERS)!r})\nfrom toys import failing_loop, toy_sim\n"
         "from simmanager import SimulationManager\n"
         "sims = [toy_sim('good'), toy_sim('bad', failing_loop)]\n"
         "SimulationManager(sims, 2, 'batch', seed=1).run_all(2)"

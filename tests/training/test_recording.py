@@ -6,10 +6,10 @@ import pickle
 import numpy as np
 import pytest
 
+from simmanager.base.equality import same
 from simmanager.base.errors import ParameterError, UnknownName
 from simmanager.disk.spool import Spool
 from simmanager.training import history_columns
-from simmanager.training.model_state import same
 from simmanager.training.recording import GrowingArray, HistoryRecorder, TransitionHistory
 
 

@@ -12,6 +12,8 @@ from benchmarks import MODULES, harness, peers
 from benchmarks.__main__ import results_page
 from benchmarks.harness import Figure, Record, Settings, at_least, at_most
 
+pytestmark = pytest.mark.slow
+
 TINY = Settings("tiny", pairs=1, peers=False)
 
 

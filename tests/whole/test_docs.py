@@ -4,16 +4,16 @@ import collections
 import importlib
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
+from places import ROOT
 from toys import python
 
 import simmanager
 
 pytest.importorskip("pdoc")
 
-MAKE = Path(__file__).parents[2] / "scripts" / "reference" / "make.py"
+MAKE = ROOT / "scripts" / "reference" / "make.py"
 
 #: Packages all of whose names are public.
 PACKAGES = ["simmanager", "simmanager.agents", "simmanager.arenas", "simmanager.plots", "simmanager.report"]

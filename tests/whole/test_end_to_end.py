@@ -8,8 +8,11 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from manager_process import ENVIRONMENT
 from toys import python, wait_for
+
+pytestmark = pytest.mark.python_versions
 
 #: A state and those that may be seen at a later look.
 LATER = {
@@ -98,7 +101,7 @@ class Poller:
                     self.trouble.append(done)
                 self._news.notify_all()
 
-    def wait_until(self, seen, patience_s=30.0):
+    def wait_until(self, seen, patience_s=60.0):
         """Wait until a look has shown what is wanted."""
         with self._news:
             assert self._news.wait_for(lambda: any(map(seen, self.looks)), patience_s), self.looks[-1:]
@@ -138,7 +141,7 @@ def test_a_second_terminal_sees_a_batch_from_its_queue_to_its_end():
             Path("gate_2").touch()
             Path("gate_3").touch()
             poller.wait_until(lambda look: states(look) == ["finished"] * 4)
-            out, err = batch.communicate(timeout=30)
+            out, err = batch.communicate(timeout=60)
             poller.wait_until(lambda look: not look["manager_alive"])
     assert (out, err) == ("4 finished\n", "")
     assert poller.trouble == []

@@ -4,13 +4,12 @@ import os
 import re
 import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
 import simmanager
 
-ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
@@ -47,6 +46,8 @@ def test_classifiers_exist_and_agree_with_the_versions_of_python():
     versions = [words[-1] for words in map(str.split, PROJECT["classifiers"]) if re.fullmatch(r"3\.\d+", words[-1])]
     assert versions == ["3.11", "3.12", "3.13"]
     assert PROJECT["requires-python"] == f">={versions[0]}"
+    scripts = (ROOT / "scripts" / "environment.sh").read_text(encoding="utf-8")
+    assert f'PYTHON_VERSIONS="{" ".join(versions)}"' in scripts, "those that are tested"
 
 
 def test_how_to_cite_it_is_up_to_date():

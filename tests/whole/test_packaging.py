@@ -11,13 +11,11 @@ import sys
 import sysconfig
 import tarfile
 import zipfile
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
 import simmanager
-
-ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +103,7 @@ def test_the_wheel_tells_what_it_needs(wheel):
         for line in metadata.splitlines()
         if line.startswith("Requires-Dist") and ";" not in line
     }
-    assert needed == {"cloudpickle", "filelock", "joblib", "matplotlib", "numpy", "rich", "scipy"}
+    assert needed == {"cloudpickle", "filelock", "jinja2", "joblib", "matplotlib", "numpy", "rich", "scipy"}
     assert "Requires-Python: >=3.11" in metadata
     entry = archive.read(f"simmanager-{simmanager.__version__}.dist-info/entry_points.txt").decode()
     assert "simmanager = simmanager.cli.main:main" in entry

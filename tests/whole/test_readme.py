@@ -8,13 +8,14 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pytest
+from places import ROOT
 
 from simmanager import SimulationManager
 from simmanager.cli.main import build_parser, main
 from simmanager.dispatch.run_options import RunOptions
 from simmanager.status.reader import read_status
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 VERBS = "run status results report logs show diff reproduce resume rerun stop demo completion".split()
 
@@ -84,4 +85,4 @@ def test_every_command_is_documented_and_has_help(verb, capsys):
 
 def test_the_pictures_are_there():
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
-        assert (Path(__file__).parents[2] / picture).is_file(), picture
+        assert (ROOT / picture).is_file(), picture

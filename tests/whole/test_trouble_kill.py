@@ -5,13 +5,13 @@ One batch is killed at operation 1, 2, 3, ... until the process ends by itself; 
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 from manager_process import ENVIRONMENT, start_script
 from our_processes import workers_alive
+from places import HELPERS, python_path
 from toys import failing_loop, hashes, toy_sim
 from trouble import wait_for
 
@@ -47,7 +47,7 @@ def simulations() -> list:
 def killed_at(number: int, role: str, program: str) -> bool:
     """Run the program, killed at that operation; return whether it was, or ended by itself before."""
     Path("count.killed").unlink(missing_ok=True)
-    site = os.pathsep.join((str(Path(__file__).parents[1] / "kill_site"), ENVIRONMENT["PYTHONPATH"]))
+    site = python_path(HELPERS / "kill_site")
     environment = {
         **ENVIRONMENT,
         "PYTHONPATH": site,

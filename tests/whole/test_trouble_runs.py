@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from manager_process import ENVIRONMENT, start_cli
 from our_processes import workers_alive
+from places import python_path
 from toys import ToyAgent, failing_loop, hashes, python, toy_loop, toy_sim
 from trouble import (
     bad_sim,
@@ -52,18 +53,29 @@ def history_of(path: str) -> Any:
 # Timeouts ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("loop", [spin_loop, pause_in_c_loop, stubborn_loop, family_loop, runaway_loop, escaping_loop])
-def test_a_run_that_never_ends_is_ended_with_all_that_it_started(loop, tmp_path):
+#: Loops that never end, and a time in which each has certainly begun: one starts two interpreters first.
+ENDLESS = [
+    (spin_loop, 1),
+    (pause_in_c_loop, 1),
+    (stubborn_loop, 1),
+    (family_loop, 1),
+    (runaway_loop, 3),
+    (escaping_loop, 1),
+]
+
+
+@pytest.mark.parametrize(("loop", "timeout"), ENDLESS)
+def test_a_run_that_never_ends_is_ended_with_all_that_it_started(loop, timeout, tmp_path):
     before = workers_alive()
-    status = run([toy_sim("stuck", loop, folder=str(tmp_path)), toy_sim("good")], runs=1, timeout=1.0)
+    status = run([toy_sim("stuck", loop, folder=str(tmp_path)), toy_sim("good")], runs=1, timeout=float(timeout))
     (stuck,), (good,) = status.simulation("stuck"), status.simulation("good")
-    assert (stuck.state, stuck.reason) == (RunState.ERROR, "timed out after 1 s")
+    assert (stuck.state, stuck.reason) == (RunState.ERROR, f"timed out after {timeout} s")
     assert good.state is RunState.FINISHED
     assert not is_alive(int((tmp_path / "started").read_text()))
     assert workers_alive() <= before, "grandchildren are gone too"
     assert not strays(tmp_path)
     written = record(stuck.path)
-    assert (written["state"], written["reason"], written["attempt"]) == ("error", "timed out after 1 s", 1)
+    assert (written["state"], written["reason"], written["attempt"]) == ("error", f"timed out after {timeout} s", 1)
     assert written["duration_s"] > 0
     if loop is spin_loop:
         assert "spin_loop" in Path(stuck.path, "error.log").read_text(), "the traceback shows where it hung"
@@ -171,13 +183,14 @@ def test_peak_memory_and_cpu_time_are_those_of_the_run_and_not_of_its_workers_pa
 def test_the_memory_of_a_large_manager_is_not_that_of_a_run_that_was_killed(tmp_path):
     done = python(
         "import json, numpy\n"
-        "from test_executor import loop_that_dies\n"
+        "from test_trouble_runs import crashing_loop\n"
         "from toys import toy_sim\n"
         "from simmanager import SimulationManager\n"
         "ballast = numpy.ones(60_000_000)\n"
-        "manager = SimulationManager([toy_sim('crash', loop_that_dies)], 1, 'b', seed=1)\n"
+        "manager = SimulationManager([toy_sim('crash', crashing_loop, how='SIGKILL')], 1, 'b', seed=1)\n"
         "manager.run_all(1, progress=False)\n"
-        "print(json.dumps(json.loads((manager.runs[0].path / 'run.json').read_text())['peak_mb']))"
+        "print(json.dumps(json.loads((manager.runs[0].path / 'run.json').read_text())['peak_mb']))",
+        environ={"PYTHONPATH": python_path(Path(__file__).parent)},
     )
     peak = json.loads(done.stdout.splitlines()[-1])
     assert peak is None or peak < 300, "480 MB are the manager's"

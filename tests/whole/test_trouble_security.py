@@ -33,11 +33,18 @@ class Bomb:
         return os.mkdir, (self.path,)
 
 
-@pytest.fixture
-def batch(leaves_nothing_behind: None, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ready")
     sims = [toy_sim("good"), toy_sim("bad", failing_loop)]
-    SimulationManager(sims, 2, "b", seed=1).run_all(1, progress=False)
-    return tmp_path / "b"
+    SimulationManager(sims, 2, "b", seed=1, results_dir=folder).run_all(1, progress=False)
+    return folder / "b"
+
+
+@pytest.fixture
+def batch(ready: Path, tmp_path: Path) -> Path:
+    """A copy for each test."""
+    return Path(shutil.copytree(ready, tmp_path / "b"))
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from trouble import PHASES, BadAgent, bad_sim, probe_loop
 from simmanager import RunState, SimulationManager, SingleSim
 from simmanager.status.status import BatchStatus, RunStatus
 
+pytestmark = pytest.mark.python_versions
+
 #: manner -> (state, words) of a run that misbehaves in some phase before its end.
 MARKED = {
     "exception": (RunState.ERROR, "boom"),
@@ -108,8 +110,10 @@ def check_bad(run: RunStatus, state: RunState, words: str, phase: str) -> None:
     assert "\n" not in run.reason and "\x1b" not in run.reason
 
 
-def shared_blocks() -> set[str]:
-    return {path.name for path in Path("/dev/shm").glob("psm_*")}
+def shared_blocks(status: BatchStatus) -> list[Path]:
+    """Return the blocks of shared memory that the runs say they have made."""
+    logs = [Path(run.path, "run.log").read_text(errors="replace") for run in status.runs]
+    return [Path("/dev/shm", name) for log in logs for name in re.findall(r"^block (\S+)$", log, re.MULTILINE)]
 
 
 @pytest.mark.parametrize("manner", MARKED)
@@ -132,10 +136,11 @@ def test_a_run_that_fails_is_marked_and_the_next_run_on_its_worker_sees_nothing_
 
 @pytest.mark.parametrize("manner", HARMLESS)
 def test_what_a_run_does_to_its_process_does_not_reach_the_next_run(manner, tmp_path, monkeypatch):
-    blocks = shared_blocks()
     manager = run_table(manner, tmp_path, monkeypatch)
     status = manager.status()
-    assert manner != "shared memory" or shared_blocks() <= blocks, "the resource tracker of the run could clean up"
+    blocks = shared_blocks(status)
+    assert bool(blocks) == (manner == "shared memory")
+    assert not [block for block in blocks if block.exists()], "the resource tracker of the run could clean up"
     for phase in PHASES:
         (run,) = status.simulation(f"bad_{phase}")
         if manner == "sys" and phase in ("import", "load", "agent"):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+from places import ROOT
 
 import simmanager.default_simulation
 
-NOTEBOOK = Path(__file__).parents[2] / "scripts" / "tutorial.ipynb"
+NOTEBOOK = ROOT / "scripts" / "tutorial.ipynb"
 FILES = {"agent", "arena", "training_hist.dict", "param.dict", "run.log", "error.log", "state.log"}
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+from places import ROOT
 
 from simmanager.compat import neuralplayground as npg_backend
 
-NOTEBOOK = Path(__file__).parents[2] / "scripts" / "tutorial.ipynb"
+NOTEBOOK = ROOT / "scripts" / "tutorial.ipynb"
 
 #: From the notebook, which says simmanager everywhere, to what a script of its says after the change.
 _IMPORTS = {

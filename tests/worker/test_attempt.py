@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_run import execute, make
+from one_run import execute, make
 from toys import ToyAgent, failing_loop, listing, toy_sim
 
 from simmanager import RunFolder, RunState
@@ -18,6 +18,8 @@ from simmanager.disk.run_folder import RESULTS, SCRATCH
 from simmanager.worker import attempt
 from simmanager.worker.simulate import check_returned, describe, load_recipe
 from simmanager.worker.task import Outcome, Task, as_message, as_plain, as_tasks
+
+pytestmark = pytest.mark.python_versions
 
 
 def states(folder):

@@ -8,6 +8,8 @@ from toys import python
 from simmanager import RunFolder
 from simmanager.worker.capture import errors_to_log, prints_to_logs
 
+pytestmark = pytest.mark.python_versions
+
 #: Runs the body inside the capture of the design, in a process whose own stdout is the test's.
 PROGRAM = """
 import ctypes, os, subprocess, sys, threading, logging

@@ -23,6 +23,8 @@ from simmanager.worker.memory import Meter, peak_memory_mb
 from simmanager.worker.process_group import left_behind
 from simmanager.worker.seeding import global_bit_generator, seed_everything, use_bit_generator
 
+pytestmark = pytest.mark.python_versions
+
 
 @contextlib.contextmanager
 def put_back():
