@@ -37,7 +37,7 @@ class CleanRuns:
             gc.collect()
         self.alive = left_behind_for_good()
         leftovers = self.alive or self._fitness.why_unfit(outcome, short=short)
-        wrote = self._directory.wrote if outcome.executed else ()
+        wrote = self._directory.wrote if outcome.executed else []
         return replace(outcome, leftovers=leftovers, bound=self._baseline.changed, wrote=wrote)
 
     def _loaded(self, recipe: bytes) -> None:

@@ -23,8 +23,9 @@ class SharedDirectory:
     def __init__(self) -> None:
         self.path = working_directory()
         #: What appeared during the last run.
-        self.wrote: tuple[str, ...] = ()
-        self._changed, self._names = -1, set[str]()
+        self.wrote: list[str] = []
+        self._changed = -1
+        self._names: set[str] = set()
         self._look()
 
     def watching(
@@ -39,7 +40,7 @@ class SharedDirectory:
                 try:
                     yield
                 finally:
-                    self.wrote = tuple(sorted(filter(self._is_of_a_run, self._look())))[:_TOLD]
+                    self.wrote = sorted(filter(self._is_of_a_run, self._look()))[:_TOLD]
                     if self.wrote:
                         self._say(folder)
 

@@ -72,7 +72,7 @@ class Outcome:
         What it left in the worker, in words: the worker takes no other run.
     bound : bool
         True if the worker is fit only for recipes that import the same modules: these changed the process on import.
-    wrote : sequence of str
+    wrote : list of str
         What appeared in the shared working directory while it was executed.
     """
 
@@ -83,7 +83,7 @@ class Outcome:
     attempt: int = 0
     leftovers: str = ""
     bound: bool = False
-    wrote: Sequence[str] = ()
+    wrote: list[str] = field(default_factory=list)
 
 
 #: The answer for a run that was handed over, but not executed.
