@@ -21,7 +21,7 @@ from ..disk.run_folder import CHECKPOINT, PROGRESS, RECORD, RESULTS, RunFolder
 from ..disk.run_record import RunRecord, number_of
 from ..disk.state import RunState, StateHistory
 from .capture import descriptors_to_logs
-from .library_seeds import libraries_seeded
+from .library_seeds import LibrariesSeeded
 from .memory import MemoryLimit, Meter
 from .process_group import end_if_forked
 from .simulate import describe, simulate
@@ -145,7 +145,7 @@ def _attempt(
         meter = Meter()
         try:
             run = CurrentRun(folder.path, task.seed, attempt, _ProgressFile(folder))
-            with executing(run), libraries_seeded(task.seed), MemoryLimit(task.memory_limit_mb):
+            with executing(run), LibrariesSeeded(task.seed), MemoryLimit(task.memory_limit_mb):
                 measured = simulate(folder, task, run, loaded)
             end_if_forked(process)
         except BaseException as raised:

@@ -40,28 +40,32 @@ def seed_libraries(seed: int) -> None:
             library.seed(module, seed)
 
 
-@contextmanager
-def libraries_seeded(seed: int) -> Iterator[None]:
-    """Have libraries seeded, for the time of a run, when they get loaded; `seed_libraries` seeds those that are."""
-    hook = _ImportHook(seed)
-    for name, library in LIBRARIES.items():
-        if library.put_in is not None and (module := sys.modules.get(name)) is not None:
-            hook.put_into(module, library)
-    sys.meta_path.insert(0, hook)
-    try:
-        yield
-    finally:
-        if hook in sys.meta_path:
-            sys.meta_path.remove(hook)
-        hook.take_out()
+class LibrariesSeeded:
+    """Has libraries seeded, for the time of a run, when they get loaded; `seed_libraries` seeds those that are.
 
+    It is an import hook that finds nothing itself.
 
-class _ImportHook:
-    """Seeds a library as soon as it is imported; finds nothing itself."""
+    Parameters
+    ----------
+    seed : int
+        The seed of the run.
+    """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._undo: list[Undo] = []
+
+    def __enter__(self) -> None:
+        for name, library in LIBRARIES.items():
+            if library.put_in is not None and (module := sys.modules.get(name)) is not None:
+                self.put_into(module, library)
+        sys.meta_path.insert(0, self)
+
+    def __exit__(self, *_: object) -> None:
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        while self._undo:
+            self._undo.pop()()
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -95,11 +99,6 @@ class _ImportHook:
         """Put into a library that is loaded what it needs for the time of the run."""
         if library.put_in is not None:
             self._undo.append(library.put_in(module, self._seed))
-
-    def take_out(self) -> None:
-        """Take out of the libraries what was put in."""
-        while self._undo:
-            self._undo.pop()()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simmanager import OneShot, SimulationManager
-from simmanager.worker.library_seeds import libraries_seeded, seed_libraries
+from simmanager.worker.library_seeds import LibrariesSeeded, seed_libraries
 
 #: A library whose numbers differ in each process unless it is seeded.
 TORCH = """
@@ -72,7 +72,7 @@ def test_gymnasium_without_a_seed_draws_what_the_seed_of_the_run_says():
 
 def test_the_import_hook_is_taken_out_after_the_run(torch):
     before = list(sys.meta_path)
-    with libraries_seeded(1):
+    with LibrariesSeeded(1):
         assert sys.meta_path[1:] == before
         import torch as found
 
@@ -81,7 +81,7 @@ def test_the_import_hook_is_taken_out_after_the_run(torch):
     assert sys.meta_path == before
     found.manual_seed(1)
     assert found.rand() == drawn
-    with libraries_seeded(1):
+    with LibrariesSeeded(1):
         seed_libraries(1)
         assert found.rand() == drawn
 
@@ -89,22 +89,22 @@ def test_the_import_hook_is_taken_out_after_the_run(torch):
 def test_an_import_that_draws_leaves_the_generators_where_they_were(torch):
     (torch / "torch.py").write_text(TORCH + "import random, numpy\nrandom.random()\nnumpy.random.random()\n")
     states = random.getstate(), np.random.get_state()[1].tolist()
-    with libraries_seeded(1):
+    with LibrariesSeeded(1):
         import torch as _  # noqa: F401
     assert (random.getstate(), np.random.get_state()[1].tolist()) == states
 
 
 def test_a_library_that_cannot_be_imported_raises_what_it_raises(torch):
     (torch / "torch.py").write_text("raise RuntimeError('no GPU')")
-    with libraries_seeded(1), pytest.raises(RuntimeError, match="no GPU"):
+    with LibrariesSeeded(1), pytest.raises(RuntimeError, match="no GPU"):
         import torch as _  # noqa: F401
-    with libraries_seeded(1), pytest.raises(ModuleNotFoundError, match="brian2"):
+    with LibrariesSeeded(1), pytest.raises(ModuleNotFoundError, match="brian2"):
         import brian2  # noqa: F401
 
 
 def test_gymnasium_is_as_it_was_after_the_run():
     np_random = gymnasium.utils.seeding.np_random
-    with libraries_seeded(1):
+    with LibrariesSeeded(1):
         drawn = gymnasium.spaces.Discrete(10**6).sample()
         seed_libraries(1)  # as before a metric
         assert gymnasium.spaces.Discrete(10**6).sample() == drawn
@@ -115,6 +115,6 @@ def test_gymnasium_is_as_it_was_after_the_run():
 def test_a_seed_of_the_user_counts():
     first = []
     for seed in (1, 2):
-        with libraries_seeded(seed):
+        with LibrariesSeeded(seed):
             first.append(gymnasium.spaces.Discrete(10**6, seed=5).sample())
     assert first[0] == first[1]
