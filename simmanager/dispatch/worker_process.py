@@ -110,7 +110,7 @@ class WorkerSettings:
 
     def environment(self, token: str, seat: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a new worker."""
-        package_parent = str(Path(__file__).resolve().parent.parent)
+        package_parent = str(Path(__file__).resolve().parents[2])
         defaults = {name: str(self.threads_per_run) for name in _THREAD_VARIABLES}
         defaults["PYTHONHASHSEED"] = "0"  # the order of sets of strings must not differ between workers
         path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
