@@ -19,7 +19,7 @@ from ..base.errors import (
     unknown,
 )
 from ..disk.manifest import check_name
-from ..dispatch.run_options import OPTION_NAMES, check_options, count_jobs
+from ..dispatch.run_options import OPTIONS, check_options
 from ..simulation.parameter_path import GROUPS, ParameterPath, named_parameters, takes_any
 from ..simulation.single_sim import SingleSim
 from ..simulation.sweep import sweep
@@ -127,13 +127,11 @@ class _BatchFile:
     def _options(self, options: Any) -> dict[str, Any]:
         for name, value in options.items():
             with self._at("options", name):
-                if name == "n_jobs":
-                    count_jobs(value)
-                elif name in OPTION_NAMES:
-                    check_options({name: value})
-                else:
-                    known = ("n_jobs", *OPTION_NAMES)
-                    raise UnknownName(f"there is no such option.{hint(name, known)}")
+                if name not in OPTIONS:
+                    raise UnknownName(f"there is no such option.{hint(name, OPTIONS)}")
+                OPTIONS[name].checked(name, value)
+        with self._at("options"):
+            check_options({name: value for name, value in options.items() if name != "n_jobs"})
         return dict(options)
 
     # Simulations -----------------------------------------------------------------------------------------------

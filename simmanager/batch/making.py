@@ -9,9 +9,10 @@ from typing import Any
 
 from ..base.checks import check_integer
 from ..base.errors import BatchDamaged, BatchExists, BatchNotFound, BatchNotWritable, SimManagerError, SimulationError
-from ..disk.batch_folder import RESERVED, BatchFolder
+from ..disk.batch_folder import REMOVED, RESERVED, BatchFolder, OpenBatch
 from ..disk.manifest import Manifest, check_name
 from ..disk.run_folder import RunFolder
+from ..disk.starts import StartsLog
 from ..disk.state import STATE_LOG
 from ..simulation.single_sim import SingleSim
 from .neuralplayground_folder import PARAMETERS
@@ -68,7 +69,7 @@ def pickled(simulations: Iterable[SingleSim]) -> dict[str, bytes]:
     return {str(simulation.simulation_id): simulation.recipe() for simulation in simulations}
 
 
-def make_batch_folder(folder: BatchFolder, recipes: Mapping[str, bytes], manifest: Manifest) -> None:
+def make_batch(batch: OpenBatch, recipes: Mapping[str, bytes], manifest: Manifest) -> None:
     """Write recipes, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
 
     Raises
@@ -78,12 +79,13 @@ def make_batch_folder(folder: BatchFolder, recipes: Mapping[str, bytes], manifes
     BatchNotWritable
         A file cannot be written.
     """
-    if folder.manifest_file.exists():
+    folder = batch.folder
+    if batch.is_made:
         raise BatchExists(f"{folder.path}: another manager has just made a batch there.")
     try:
         for simulation_id, content in recipes.items():
             folder.write_recipe(simulation_id, content)
-        folder.write_manifest(manifest)
+        batch.write_manifest(manifest)
     except OSError as error:
         if isinstance(error, SimManagerError):
             raise
@@ -129,25 +131,20 @@ def claim_folder(folder: BatchFolder, *, overwrite: bool) -> None:
 
 
 def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
-    with folder.held():
+    with folder.held() as batch:
         parents = [folder.own_simulation(simulation_id) for simulation_id in manifest.simulation_ids]
         for parent in parents:
-            for run in runs_of(folder, parent.name):
+            for run in batch.runs(parent.name):
                 remove_run(run)
             folder.recipe(parent.name).unlink(missing_ok=True)
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
-        folder.starts_file.unlink(missing_ok=True)
+        StartsLog(folder.path).path.unlink(missing_ok=True)
         folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again
 
 
-def runs_of(folder: BatchFolder, simulation_id: str) -> list[RunFolder]:
-    """Return the runs of a simulation that have a folder, by run id."""
-    return [RunFolder(path) for _, path in sorted(folder.run_folders(simulation_id).items())]
-
-
-def make_missing_runs(folder: BatchFolder, simulation_id: str, number: int) -> None:
-    """Make the folder of every run of a simulation that has none; the caller holds the lock of the batch.
+def make_missing_runs(batch: OpenBatch, simulation_id: str) -> None:
+    """Make the folder of every run of a simulation that has none.
 
     Raises
     ------
@@ -156,18 +153,17 @@ def make_missing_runs(folder: BatchFolder, simulation_id: str, number: int) -> N
     BatchNotWritable
         A folder cannot be made.
     """
-    parent = folder.own_simulation(simulation_id)
+    parent = batch.folder.own_simulation(simulation_id)
     try:
         parent.mkdir(exist_ok=True)
-        there = folder.run_folders(simulation_id)
-        for run_id in range(number):
-            if run_id not in there:
-                RunFolder(parent / RunFolder.new_name(run_id)).create()
+        for run_id in range(batch.manifest.runs_per_sim):
+            if run_id not in batch.run_folders(simulation_id):
+                batch.add_run(simulation_id, run_id)
     except OSError as error:
         raise BatchNotWritable(f"{parent} cannot be written ({error.strerror or error}).") from error
 
 
-def replace_run(folder: RunFolder) -> None:
+def replace_run(batch: OpenBatch, folder: RunFolder) -> None:
     """Remove a run and make a new one with the same id, waiting in the queue.
 
     Raises
@@ -178,7 +174,7 @@ def replace_run(folder: RunFolder) -> None:
         It cannot be removed.
     """
     remove_run(folder)
-    RunFolder(folder.path.parent / RunFolder.new_name(folder.run_id or 0)).create()
+    batch.add_run(folder.simulation_id, folder.run_id or 0)
 
 
 def remove_run(folder: RunFolder) -> None:
@@ -188,7 +184,7 @@ def remove_run(folder: RunFolder) -> None:
             f"{folder.path} cannot be shown to be a run of this batch (no {STATE_LOG} in it, or a symbolic link); "
             "it is left alone. Remove it yourself."
         )
-    aside = folder.path.with_name(f".removed-{folder.path.name}")
+    aside = folder.path.with_name(f"{REMOVED}{folder.path.name}")
     try:
         folder.path.rename(aside)
     except OSError as error:

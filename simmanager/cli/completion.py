@@ -5,16 +5,48 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import PackageMissing
-from ..disk.batch_folder import BatchFolder
-from ..disk.run_folder import RunFolder
+from .verb import EXIT_OK, argument, verb
+
+if TYPE_CHECKING:
+    from ..disk.batch_folder import BatchFolder
+
+#: Shells that a script is written for.
+SHELLS = ("bash", "zsh", "fish")
 
 #: What may be offered: a folder from anyone must not put other things into a command line.
 _HARMLESS = re.compile(r"[\w.\-=,+]+", re.ASCII)
 
 _GROUPS = ("agent_params", "env_params", "training_loop_params")
+
+
+@verb(
+    argument("shell", choices=SHELLS, metavar="SHELL", help=f"one of {', '.join(SHELLS)}"),
+    examples=(
+        ('eval "$(simmanager completion bash)"', "in this shell, now"),
+        (
+            "simmanager completion fish > ~/.config/fish/completions/simmanager.fish",
+            "in every fish from now on, read when it is needed",
+        ),
+    ),
+    exits=("the script was printed",),
+)
+def completion(arguments: argparse.Namespace) -> int:
+    """Print a script that lets a shell complete what you type.
+
+    The script completes commands, options, files, and the simulations, runs and
+    parameters of a batch. It needs the extra "completion": pip install
+    'simmanager[completion]'. Put one of these lines into the file that your shell
+    reads when it starts:
+
+      ~/.bashrc                    eval "$(simmanager completion bash)"
+      ~/.zshrc, after compinit     eval "$(simmanager completion zsh)"
+      ~/.config/fish/config.fish   simmanager completion fish | source
+    """
+    print(shell_script(arguments.shell))
+    return EXIT_OK
 
 
 def shell_script(shell: str) -> str:
@@ -68,22 +100,21 @@ def add_completers(parser: argparse.ArgumentParser) -> None:
             for verb in action.choices.values():
                 add_completers(verb)
         elif action.nargs != 0 and action.choices is None:
-            action.completer = known.get(action.dest, nothing)  # type: ignore[attr-defined]
+            kind = getattr(action, "completed_by", "")
+            action.completer = known[kind] if kind else nothing  # type: ignore[attr-defined]
 
 
 def _completers() -> dict[str, Callable[..., Iterable[str]]]:
     from argcomplete.completers import DirectoriesCompleter, FilesCompleter
 
-    folder = DirectoriesCompleter()
     return {
-        **dict.fromkeys(("path", "first", "second", "dir", "to"), folder),
-        "file": FilesCompleter(("py", "toml", "yaml", "yml")),
-        "output": FilesCompleter(("html",)),
+        "folder": DirectoriesCompleter(),
+        "batch file": FilesCompleter(("py", "toml", "yaml", "yml")),
+        "page": FilesCompleter(("html",)),
         "simulation": _harmless(simulation_ids),
-        "simulations": _harmless(simulation_ids),
         "run": _harmless(run_ids),
-        "set": _harmless(assignments),
-        "key": _harmless(history_keys),
+        "assignment": _harmless(assignments),
+        "curve": _harmless(history_keys),
     }
 
 
@@ -92,27 +123,34 @@ def nothing(**_: Any) -> list[str]:
     return []
 
 
+def _batch(path: str) -> BatchFolder:
+    from ..disk.batch_folder import BatchFolder
+
+    return BatchFolder(path)
+
+
 def simulation_ids(path: str, **_: Any) -> list[str]:
     """Offer the simulations of a batch."""
-    return BatchFolder(path).read_manifest().simulation_ids
+    return _batch(path).read_manifest().simulation_ids
 
 
 def run_ids(path: str, simulation: str, **_: Any) -> list[str]:
     """Offer the runs of a simulation."""
-    return [str(run_id) for run_id in sorted(BatchFolder(path).run_folders(simulation))]
+    return [str(run_id) for run_id in sorted(_batch(path).run_folders(simulation))]
 
 
 def assignments(path: str, simulation: str, **_: Any) -> list[str]:
     """Offer the parameters that a simulation was given, ready for a value: ``agent_params.lr_td=``."""
-    given = {entry["simulation_id"]: entry for entry in BatchFolder(path).read_manifest().simulations}[simulation]
+    given = {entry["simulation_id"]: entry for entry in _batch(path).read_manifest().simulations}[simulation]
     return [f"{group}.{name}=" for group in _GROUPS for name in given.get(group) or {}]
 
 
 def history_keys(path: str, **_: Any) -> list[str]:
     """Offer the curves of the first run of each simulation that has some."""
+    from ..disk.run_folder import RunFolder
     from ..results.summary_reader import curve_keys, read_summary
 
-    folder, found = BatchFolder(path), dict[str, None]()
+    folder, found = _batch(path), dict[str, None]()
     for simulation_id in folder.read_manifest().simulation_ids:
         runs = folder.run_folders(simulation_id)
         summary = next((file for run in sorted(runs) if (file := RunFolder(runs[run]).summary).is_file()), None)

@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..batch.manager import SimulationManager
-from ..simulation.single_sim import SingleSim
-from ..status.status import BatchStatus
+from .running import option_argument, options_of
+from .verb import RAN, argument, exit_code, verb
+
+if TYPE_CHECKING:
+    from ..results.results import Results
+    from ..simulation.single_sim import SingleSim
 
 #: Folder of the demo's batch and figures.
 DEMO_ID = "simmanager_demo"
+
+#: Panels in a row of a figure.
+_MAX_PANELS = 6
+
+
+@verb(
+    argument(
+        "--dir", default=".", metavar="DIR", completed_by="folder", help=f"where {DEMO_ID}/ is made (default: here)"
+    ),
+    argument("--runs", type=int, default=5, metavar="N", help="runs of each simulation (default: %(default)s)"),
+    option_argument("n_jobs"),
+    examples=(
+        ("simmanager demo", "three simulations, five runs of each"),
+        ("simmanager demo --runs 1 --dir /tmp", "less of it, elsewhere"),
+    ),
+    exits=RAN,
+)
+def demo(arguments: argparse.Namespace) -> int:
+    """Run the default simulations, full size, and draw figures.
+
+    Runs the successor representation of Stachenfeld et al. (2017), with two sets
+    of parameters, and the plasticity model of Weber & Sprekeler (2018) in
+    DIR/simmanager_demo; prints the status and draws curves, trajectories and rate
+    maps into its folder figures/. An earlier demo there is replaced.
+    """
+    from ..batch.manager import SimulationManager
+
+    options = options_of(arguments)
+    manager = SimulationManager(demo_simulations(), arguments.runs, DEMO_ID, seed=2018, results_dir=arguments.dir)
+    manager.generate_sim_paths(overwrite=True)
+    status = manager.run_all(**options)
+    manager.check_run_status()
+    folder = Path(manager.results_path) / "figures"
+    n_figures = draw_figures(manager.results(), folder)
+    print(f"{n_figures} figures in {folder}" if n_figures else "no figures: no run has finished")
+    return exit_code(status)
 
 
 def demo_simulations() -> list[SingleSim]:
@@ -24,80 +64,51 @@ def demo_simulations() -> list[SingleSim]:
     return [custom, weber_in_2d, stachenfeld_in_2d]
 
 
-def run_demo(parent: Path, *, runs: int = 5, n_jobs: int = -1) -> BatchStatus:
-    """Run the demo in ``parent/simmanager_demo``, print its status tree and write its figures.
-
-    An earlier demo there is replaced.
-
-    Parameters
-    ----------
-    parent : Path
-        Where the folder of the batch is made.
-    runs : int
-        Runs of each simulation.
-    n_jobs : int
-        Runs at a time.
-    """
-    manager = SimulationManager(demo_simulations(), runs, DEMO_ID, seed=2018, results_dir=parent)
-    manager.generate_sim_paths(overwrite=True)
-    status = manager.run_all(n_jobs)
-    manager.check_run_status()
-    figures = draw_figures(manager, Path(manager.results_path) / "figures")
-    print(f"{len(figures)} figures in {figures[0].parent}" if figures else "no figures: no run has finished")
-    return status
-
-
-def draw_figures(manager: SimulationManager, folder: Path) -> list[Path]:
-    """Draw the first finished run of each simulation: learning curve, trajectory, rate maps.
-
-    Returns
-    -------
-    list of Path
-        The PNG files.
-    """
+def draw_figures(results: Results, folder: Path) -> int:
+    """Draw learning curves, trajectories and rate maps of each simulation that has finished runs, and count them."""
     folder.mkdir(exist_ok=True)
-    written = []
-    for simulation_id in manager.simulation_ids:
-        finished = [run for run in manager.status().simulation(simulation_id) if run.state == "finished"]
-        if finished and finished[0].run_id is not None:
-            agent, env, history = manager.load_results(simulation_id, finished[0].run_id)
-            written += _draw_run(simulation_id, agent, env, history, folder)
-    return written
+    drawings = {"learning": _draw_learning, "trajectories": _draw_trajectories, "rate_maps": _draw_rate_maps}
+    having = [name for name in results.simulation_ids if results.counts(name)["finished"]]
+    for simulation_id in having:
+        for name, drawing in drawings.items():
+            drawing(results, simulation_id).savefig(folder / f"{simulation_id}_{name}.png", dpi=110)
+    return len(having) * len(drawings)
 
 
-def _draw_run(simulation_id: str, agent: Any, env: Any, history: dict[str, Any], folder: Path) -> list[Path]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+def _draw_learning(results: Results, simulation_id: str) -> Any:
+    from ..plots import plot_curves
+
+    keys = [key for key in results.keys if results.curves(key, simulation_id)[simulation_id].n_runs]
+    figure, axes = _panels(len(keys), width=5.6, height=3.6)
+    for key, ax in zip(keys, axes[0], strict=True):
+        plot_curves(results, key, simulation_id, smooth=10, ax=ax)
+    return figure
+
+
+def _draw_trajectories(results: Results, simulation_id: str) -> Any:
+    from ..plots import plot_trajectories
+
+    runs = list(results.trajectories(simulation_id)[simulation_id])[:_MAX_PANELS]
+    figure, axes = _panels(len(runs))
+    plot_trajectories(results, simulation_id, runs, axes=axes)
+    return figure
+
+
+def _draw_rate_maps(results: Results, simulation_id: str) -> Any:
+    """Draw the one map of each run, or, where a run has several, the first of them of the first run."""
+    from ..plots import plot_rate_maps
+
+    maps = {run: next(iter(found.values())).values for run, found in results.maps(simulation_id)[simulation_id].items()}
+    runs, n_cells = list(maps)[:_MAX_PANELS], min(map(len, maps.values()))
+    if n_cells > 1:
+        runs, n_cells = runs[:1], min(n_cells, _MAX_PANELS)
+    figure, axes = _panels(len(runs) * n_cells)
+    plot_rate_maps(results, simulations=simulation_id, runs=runs, cells=range(n_cells), axes=axes)
+    return figure
+
+
+def _panels(number: int, *, width: float = 2.0, height: float = 2.4) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
-    def panel(name: str) -> tuple[Figure, Any]:
-        figure = Figure(figsize=(6, 5), layout="constrained")
-        FigureCanvasAgg(figure)
-        return figure, figure.add_subplot(title=f"{simulation_id}: {name}")
-
-    drawn = {}
-    drawn["learning"], ax = panel("learning")
-    _draw_learning(ax, history)
-    drawn["trajectory"], ax = panel("trajectory")
-    env.plot_trajectory(ax=ax, plot_every=max(len(env.history) // 20_000, 1))
-    drawn["rate_map"], ax = panel("rate map")
-    maps = {"eigen_vectors": 10} if hasattr(agent, "srmat") else {}
-    agent.plot_rate_map(ax=ax, **maps)
-    paths = []
-    for name, figure in drawn.items():
-        paths.append(folder / f"{simulation_id}_{name}.png")
-        figure.savefig(paths[-1], dpi=110)
-    return paths
-
-
-def _draw_learning(ax: Any, history: dict[str, Any]) -> None:
-    """Draw the size of the weight changes, averaged over 200 windows."""
-    import numpy as np
-
-    key = "state_td_error" if "state_td_error" in history else next(iter(history))
-    values = np.asarray(history[key])
-    sizes = np.abs(values).mean(axis=tuple(range(1, values.ndim))) if values.ndim > 1 else np.abs(values)
-    window = max(len(sizes) // 200, 1)
-    means = sizes[: len(sizes) // window * window].reshape(-1, window).mean(axis=1)
-    ax.plot(np.arange(len(means)) * window, means)
-    ax.set_xlabel("iterations")
-    ax.set_ylabel(f"mean |{key}|")
+    figure = Figure(figsize=(1.2 + width * number, height), layout="constrained")
+    return figure, figure.subplots(1, number, squeeze=False)

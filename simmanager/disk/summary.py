@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import ParameterError
 from ..base.model_arrays import EXTENT, MAPS
+from .files import write_new
+from .npz import npz_bytes
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
 #: Points of a curve that a summary keeps.
@@ -164,23 +162,7 @@ def write_summary(path: Path | str, history: Mapping[str, Any], arrays: Mapping[
     arrays : mapping, optional
         What `model_arrays` returned.
     """
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:  # as np.savez does, which refuses the keys "file" and "allow_pickle"
-        for name, array in {**summarise(history), **(arrays or {})}.items():
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), _npy_header(array.dtype, array.shape) + array.tobytes())
-    with open(path, "wb") as file:  # noqa: PTH123 - at once: a zip writes many small pieces
-        file.write(content.getbuffer())
-
-
-@functools.lru_cache(maxsize=128)
-def _npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """Return what comes before the bytes of an array, in C order, in an .npy file; many runs have arrays alike."""
-    import numpy as np
-
-    header = io.BytesIO()
-    described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(header, described)
-    return header.getvalue()
+    write_new(str(path), npz_bytes({**summarise(history), **(arrays or {})}))
 
 
 def _can_be_a_name(key: str) -> bool:

@@ -37,6 +37,14 @@ class Executor:
         self._failures = 0
         self._counting = threading.Lock()
 
+    def prepare(self, runs: int) -> None:
+        """Start the workers for so many runs ahead of `run`; whoever does so calls `close`, whatever happens."""
+        self._slots.prepare(min(self.n_jobs, runs))
+
+    def close(self) -> None:
+        """Let all workers go."""
+        self._slots.close()
+
     def run(
         self,
         queue: RunQueue,
@@ -64,7 +72,7 @@ class Executor:
             return
         with ticking(on_tick):
             try:
-                self._slots.prepare(slots)
+                self.prepare(len(queue))
                 # None is taken ahead of time: the queue learns, and a wish to stop is obeyed at once.
                 parallel = Parallel(
                     slots, backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch=slots
@@ -79,7 +87,7 @@ class Executor:
                 self.stop.now("the manager raised an error")
                 raise
             finally:
-                self._slots.close()
+                self.close()
 
     def _until_stopped(self, queue: RunQueue, *, together: bool) -> Iterator[list[Task]]:
         while not self.stop.mode and (tasks := queue.take(self.n_jobs if together else None)):

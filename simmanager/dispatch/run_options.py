@@ -1,16 +1,17 @@
-"""How runs are executed: the keywords of ``run_all``, checked."""
+"""How runs are executed: the keywords of ``run_all``, each said once, by its field."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 from ..base.errors import ParameterError, ParameterTypeError, suggest
 from ..base.public import public
+from .option import ADDRESS, ENVIRONMENTS, FAILURES, FLAG, FUNCTION, JOBS, MEMORY, TIME, Option, count, one_of, option
 
-#: Where runs can be executed.
-BACKENDS = ("local", "dask")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @public("simmanager")
@@ -18,101 +19,116 @@ BACKENDS = ("local", "dask")
 class RunOptions:
     """How runs are executed; the same for every run of a ``run_all``.
 
-    Parameters
-    ----------
-    timeout : float or None
-        Seconds from a run's own start after which it is ended; None: no limit.
-    retries : int
-        How often a run that crashed or timed out is started again.
-    retry_errors : bool
-        Retry runs that raised an exception, too.
-    memory_limit_mb : float or None
-        Memory (MB) that a run may add to its process; None: no limit.
-    fail_fast : bool or int
-        After so many failed runs (True: one) nothing new is started; False: never.
-    fresh_process : bool
-        Start a new process for each run.
-    threads_per_run : int
-        Threads that numerical libraries may use in a run.
-    checkpoint_every_s : float or None
-        Seconds between two checkpoints of a run, from which it goes on after an interruption; None: none.
-    durable : bool
-        Force results and states to the disk (fsync) before they count: after a power cut, what was ``finished`` is
-        finished and whole. Without it, the file system may lose what was written in its last seconds.
-    slot_env : sequence of dict or None
-        Environment variables of the workers of each slot, e.g. ``[{"CUDA_VISIBLE_DEVICES": "0"}, ...]``; with more
-        slots than entries they are shared out evenly. ``n_jobs=-1`` is one run at a time for each entry then.
-    on_event : callable or None
-        Called with an `Event` when a run starts, gets on or ends, and when the batch ends: in the manager's process, in
-        a thread of its own. One that raises is reported once and harms nothing.
-    backend : {"local", "dask"}
-        Where runs are executed: on this machine, or on the workers of a Dask cluster that see the same files.
-    address : str or None
-        Address of the Dask scheduler, e.g. ``"tcp://10.0.0.1:8786"``; None: the client that is active.
+    They are keywords of ``run_all``, options of ``simmanager run``, ``resume`` and ``rerun``, and ``[options]`` of a
+    batch file. Times and memories may be texts with a unit: ``timeout="10m"``, ``memory_limit_mb="3GB"``.
     """
 
-    timeout: float | None = None
-    retries: int = 0
-    retry_errors: bool = False
-    memory_limit_mb: float | None = None
-    fail_fast: bool | int = False
-    fresh_process: bool = False
-    threads_per_run: int = 1
-    checkpoint_every_s: float | None = None
-    durable: bool = False
-    slot_env: Sequence[Mapping[str, str]] | None = None
-    on_event: Callable[[Any], object] | None = None
-    backend: str = "local"
-    address: str | None = None
+    timeout: float | None = option(
+        None, TIME, "end a run so long after its own start", flag="--timeout", otherwise="no limit", alone=True
+    )
+    retries: int = option(
+        0,
+        count(0),
+        "start a run that crashed or timed out again, so many times at most",
+        flag="--retries",
+        otherwise="0",
+        alone=True,
+    )
+    retry_errors: bool = option(
+        False, FLAG, "start runs that raised an error again, too", flag="--retry-errors", alone=True
+    )
+    memory_limit_mb: float | None = option(
+        None, MEMORY, "memory that a run may add to its process", flag="--memory-limit", otherwise="no limit"
+    )
+    fail_fast: bool | int = option(
+        False,
+        FAILURES,
+        "after K failed runs (1, if not given) start nothing new",
+        flag="--fail-fast",
+        otherwise="go on",
+        doc="After so many failed runs (True: one) nothing new is started; False: never.",
+        alone=True,
+    )
+    fresh_process: bool = option(
+        False, FLAG, "start a new process for each run", flag="--fresh-process", otherwise="one for many", alone=True
+    )
+    threads_per_run: int = option(
+        1, count(1), "threads that numerical libraries may use in a run", flag="--threads-per-run", otherwise="1"
+    )
+    checkpoint_every_s: float | None = option(
+        None,
+        TIME,
+        "save a checkpoint of each run so often, from which it goes on after an interruption",
+        flag="--checkpoint-every",
+        otherwise="none",
+    )
+    durable: bool = option(
+        False,
+        FLAG,
+        "force results and states to the disk (fsync) before they count",
+        flag="--durable",
+        otherwise="no",
+        doc="Force results and states to the disk (fsync) before they count: after a power cut, what was ``finished`` "
+        "is finished and whole. Without it, the file system may lose what was written in its last seconds.",
+    )
+    slot_env: Sequence[Mapping[str, str]] | None = option(
+        None,
+        ENVIRONMENTS,
+        "GPUs that the runs share: one run at a time on each, unless --jobs says more",
+        flag="--gpus",
+        doc='Environment variables of the workers of each slot, e.g. ``[{"CUDA_VISIBLE_DEVICES": "0"}, ...]``; with '
+        "more slots than entries they are shared out evenly. ``n_jobs=-1`` is one run at a time for each entry then.",
+    )
+    on_event: Callable[[Any], object] | None = option(  # noqa: RUF009
+        None,
+        FUNCTION,
+        "called with an `Event` when a run starts, gets on or ends, and when the batch ends, in the manager's process, "
+        "in a thread of its own. One that raises is reported once and harms nothing",
+        alone=True,
+    )
+    backend: str = option(
+        "local",
+        one_of("local", "dask"),
+        'where runs are executed: on this machine ("local"), or on the workers of a Dask cluster that see the same '
+        'files ("dask")',
+    )
+    address: str | None = option(
+        None,
+        ADDRESS,
+        "run on the workers of this Dask cluster, e.g. tcp://10.0.0.1:8786",
+        flag="--dask",
+        doc="Address of the Dask scheduler, e.g. ``tcp://10.0.0.1:8786``; None: the client that is active.",
+        implies={"backend": "dask"},
+    )
 
     @property
     def allow_several(self) -> bool:
         """Whether short runs may be handed to a worker several at a time: nothing is asked that needs each alone."""
-        alone = (self.timeout, self.retries, self.retry_errors, self.fail_fast, self.fresh_process, self.on_event)
-        return not any(alone)
+        return not any(getattr(self, name) for name, option in OPTIONS.items() if option.alone)
 
     def __post_init__(self) -> None:
-        from ..base.checks import check_flag, check_integer, check_number
-
-        if self.timeout is not None:
-            check_number("timeout", self.timeout, above=0)
-        for name in ("memory_limit_mb", "checkpoint_every_s"):
-            if getattr(self, name) is not None:
-                check_number(name, getattr(self, name), above=0)
-        check_integer("retries", self.retries, minimum=0)
-        check_integer("threads_per_run", self.threads_per_run, minimum=1)
-        check_flag("retry_errors", self.retry_errors)
-        check_flag("fresh_process", self.fresh_process)
-        check_flag("durable", self.durable)
-        if not isinstance(self.fail_fast, bool):
-            check_integer("fail_fast", self.fail_fast, minimum=1)
-        _check_environments(self.slot_env)
-        if self.on_event is not None and not callable(self.on_event):
-            raise ParameterTypeError(f"on_event must be a function of one event, not {self.on_event!r}.")
-        if self.backend not in BACKENDS:
-            raise ParameterError(f"backend must be one of {', '.join(BACKENDS)}, not {self.backend!r}.")
+        for each in fields(self):
+            value = each.metadata["option"].checked(each.name, getattr(self, each.name))
+            object.__setattr__(self, each.name, value)
         if self.address is not None and self.backend != "dask":
             raise ParameterError('An address is that of a Dask scheduler: give backend="dask", too.')
 
 
-def _check_environments(slot_env: Any) -> None:
-    if slot_env is None:
-        return
-    entries = list(slot_env) if isinstance(slot_env, Sequence) and not isinstance(slot_env, str) else []
-    if not entries or not all(isinstance(entry, Mapping) for entry in entries):
-        raise ParameterTypeError(
-            f'slot_env must be a list of dicts, e.g. [{{"CUDA_VISIBLE_DEVICES": "0"}}], not {slot_env!r}.'
-        )
-    for entry in entries:
-        for name, value in entry.items():
-            if not isinstance(name, str) or not isinstance(value, str) or not name or "=" in name:
-                raise ParameterTypeError(
-                    f"slot_env holds names and values of environment variables, both texts, not {name!r}: {value!r}."
-                )
+#: What ``run_all``, a command line and a batch file may say; the number of jobs is an argument of its own.
+OPTIONS: dict[str, Option] = {
+    "n_jobs": Option(-1, JOBS, "runs at a time", flag="--jobs", otherwise="one on each core"),
+    **{each.name: each.metadata["option"] for each in fields(RunOptions)},
+}
+
+_ENTRIES = "\n".join(OPTIONS[each.name].entry(each.name, each.type) for each in fields(RunOptions))
+RunOptions.__doc__ = f"{inspect.cleandoc(RunOptions.__doc__ or '')}\n\nParameters\n----------\n{_ENTRIES}\n"
 
 
-#: Names of the options, as keywords of ``run_all`` and in a batch file.
-OPTION_NAMES = tuple(RunOptions.__dataclass_fields__)
+def lists_options(function: Function) -> Function:
+    """Write the names of the options in the place of ``{options}`` into the docstring of a function."""
+    names = ", ".join(each.name for each in fields(RunOptions))
+    function.__doc__ = (function.__doc__ or "").replace("{options}", names)
+    return function
 
 
 def check_options(options: Mapping[str, Any]) -> RunOptions:
@@ -123,11 +139,10 @@ def check_options(options: Mapping[str, Any]) -> RunOptions:
     ParameterTypeError, ParameterError
         Names an option that does not exist, or has a value that is not allowed.
     """
-    known = ("n_jobs", *OPTION_NAMES)  # the number of jobs is an argument of its own
     for name in options:
-        if name not in OPTION_NAMES:
+        if name not in RunOptions.__dataclass_fields__:
             raise ParameterTypeError(
-                f"There is no option {name!r}.{suggest(name, known)} There are: {', '.join(known)}."
+                f"There is no option {name!r}.{suggest(name, OPTIONS)} There are: {', '.join(OPTIONS)}."
             )
     return RunOptions(**options)
 
@@ -142,12 +157,9 @@ def count_jobs(n_jobs: Any, options: RunOptions | None = None) -> int:
     """
     import joblib
 
-    from ..base.checks import check_integer
-
-    if check_integer("n_jobs", n_jobs) == 0:
-        raise ParameterError("n_jobs must not be 0: 1 is one run at a time, -1 one on each core.")
+    jobs: int = OPTIONS["n_jobs"].checked("n_jobs", n_jobs)
     if options is not None and options.backend == "dask":
-        return int(n_jobs)  # counted where the cluster is known
-    if options is not None and options.slot_env and n_jobs == -1:
+        return jobs  # counted where the cluster is known
+    if options is not None and options.slot_env and jobs == -1:
         return len(options.slot_env)
-    return int(joblib.effective_n_jobs(n_jobs))
+    return int(joblib.effective_n_jobs(jobs))

@@ -10,15 +10,16 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from datetime import datetime, timedelta
 
 from ..base.current_run import CurrentRun, executing
 from ..base.errors import InvalidTransition
 from ..base.metrics import Measured
 from ..base.provenance import loaded_versions
-from ..disk.batch_folder import note_start
 from ..disk.locks import LockHeld, take_lock
 from ..disk.run_folder import CHECKPOINT, PROGRESS, RECORD, RESULTS, RunFolder
 from ..disk.run_record import RunRecord, number_of
+from ..disk.starts import note_start
 from ..disk.state import RunState, StateHistory
 from .capture import descriptors_to_logs
 from .library_seeds import LibrariesSeeded
@@ -59,7 +60,7 @@ def execute_run(
     """
     folder = RunFolder(task.folder, durable=task.durable)
     try:
-        lock = take_lock(folder.lock_file, LOCK_PATIENCE_S)
+        lock = take_lock(folder.lock_path, LOCK_PATIENCE_S)
     except LockHeld:
         return Outcome("", "another process is executing this run"), None
     except FileNotFoundError:
@@ -96,7 +97,7 @@ def enqueue(folder: RunFolder, history: StateHistory, execute: tuple[str, ...]) 
     """
     before = history.state
     if before is RunState.RUNNING or not history.attempts:
-        history = adopt(folder, history)
+        history = finish_if_complete(folder, history)
         if history.state is RunState.FINISHED:
             return history
         if before is None:
@@ -108,7 +109,7 @@ def enqueue(folder: RunFolder, history: StateHistory, execute: tuple[str, ...]) 
     return history
 
 
-def adopt(folder: RunFolder, history: StateHistory) -> StateHistory:
+def finish_if_complete(folder: RunFolder, history: StateHistory) -> StateHistory:
     """Declare a run finished that died, or whose state.log lost its last lines, when all its results were in place.
 
     The caller holds its lock. Anything else is returned as it is.
@@ -141,10 +142,9 @@ def _attempt(
         host = socket.gethostname()
         note_start(folder)
         history = folder.move(history, (RunState.RUNNING, f"attempt={attempt} pid={os.getpid()} host={host}"))
-        started = history.started
         meter = Meter()
         try:
-            run = CurrentRun(folder.path, task.seed, attempt, _ProgressFile(folder))
+            run = CurrentRun(folder.text, task.seed, attempt, _ProgressFile(folder))
             with executing(run), LibrariesSeeded(task.seed), MemoryLimit(task.memory_limit_mb):
                 measured = simulate(folder, task, run, loaded)
             end_if_forked(process)
@@ -154,18 +154,19 @@ def _attempt(
             _print_traceback(raised)
         finally:
             folder.remove(PROGRESS)
-        return _verdict(folder, task, history, error, measured, meter, started), error
+        return _verdict(folder, task, history, attempt, error, measured, meter), error
 
 
 def _verdict(
     folder: RunFolder,
     task: Task,
     history: StateHistory,
+    attempt: int,
     error: BaseException | None,
     measured: Measured,
     meter: Meter,
-    started: str,
 ) -> Outcome:
+    started = history.started
     state = RunState.FINISHED if error is None else RunState.ERROR
     reason = describe(error) if error is not None else ""
     if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -174,7 +175,7 @@ def _verdict(
         simulation_id=folder.simulation_id,
         run_id=folder.run_id,
         seed=task.seed,
-        attempt=history.attempts,
+        attempt=attempt,
         state=state.value,
         reason=reason,
         error_type=type(error).__name__ if error is not None else "",
@@ -191,7 +192,7 @@ def _verdict(
         metric_errors=measured.errors,
     )
     try:
-        folder.write_json(folder.record.name, record.as_json())
+        folder.write_record(record)
     except OSError as failure:
         if state is RunState.FINISHED:
             state, reason = RunState.ERROR, f"could not save {RECORD}: {failure.strerror or failure}"
@@ -203,13 +204,11 @@ def _verdict(
         folder.move(history, (state, facts if state is RunState.FINISHED else reason))
     except OSError as failure:  # even this line may fail on a full disk: the lock is freed, status says interrupted
         state, reason = RunState.ERROR, f"{reason or 'it ended'}; this could not be noted ({failure.strerror})"
-    return Outcome(state.value, reason, True, record.duration_s, history.attempts)
+    return Outcome(state.value, reason, True, record.duration_s, attempt)
 
 
 def _later(started: str, seconds: float) -> str:
     """Return the time so many seconds after another, so that a clock set back makes no run end before it starts."""
-    from datetime import datetime, timedelta
-
     ended = datetime.fromisoformat(started) + timedelta(seconds=seconds)
     return ended.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

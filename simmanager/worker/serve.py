@@ -48,8 +48,6 @@ class Channel:
 
     def _has_input(self) -> bool:
         """Wait for input or its end; False if the manager is dead, but a fork of it holds the pipe open."""
-        if os.name != "posix":
-            return True
         while not select.select([self._input], [], [], _ORPHAN_TICK_S)[0]:
             if os.getppid() != self._manager:
                 return False
@@ -80,8 +78,7 @@ def set_up(settings: dict[str, Any]) -> None:
     sys.argv[:] = settings["argv"]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable(file=2)
-    if hasattr(signal, "SIGTERM") and hasattr(faulthandler, "register"):
-        faulthandler.register(signal.SIGTERM, file=2, chain=True)  # a run that times out shows where it hung
+    faulthandler.register(signal.SIGTERM, file=2, chain=True)  # a run that times out shows where it hung
 
 
 def main() -> None:
@@ -123,7 +120,6 @@ def _end_leftovers() -> None:
     """End what a run left alive; an orphan has nobody else to do it."""
     from .process_group import TOKEN, end_descendants, end_members
 
-    if os.name == "posix":  # helpers (multiprocessing's resource tracker) clean up when their pipe ends
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # helpers (multiprocessing's resource tracker) end with their pipe
     end_descendants(os.getpid(), grace_s=0.5)
     end_members(os.getpid(), os.environ.get(TOKEN, ""), grace_s=0.5)

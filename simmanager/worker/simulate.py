@@ -36,8 +36,8 @@ def simulate(folder: RunFolder, task: Task, run: CurrentRun, loaded: Callable[[b
         What the metrics gave.
     """
     _say("---> Loading the simulation")
-    content = read_recipe(Path(task.recipe))
-    recipe = load_recipe(Path(task.recipe), content)
+    content = read_recipe(task.recipe)
+    recipe = load_recipe(task.recipe, content)
     if loaded is not None:
         loaded(content)
     folder.write_bytes(PARAMS, content)
@@ -64,7 +64,7 @@ def _say(text: str) -> None:
         print(text)
 
 
-def read_recipe(path: Path) -> bytes:
+def read_recipe(path: Path | str) -> bytes:
     """Return a pickled recipe.
 
     Raises
@@ -78,7 +78,7 @@ def read_recipe(path: Path) -> bytes:
         raise SimulationError(f"The recipe of the simulation cannot be read: {path} ({error.strerror}).") from None
 
 
-def load_recipe(path: Path, content: bytes | None = None) -> dict[str, Any]:
+def load_recipe(path: Path | str, content: bytes | None = None) -> dict[str, Any]:
     """Unpickle a recipe. This runs code from the file: only for your own folders.
 
     Raises

@@ -16,6 +16,7 @@ from simmanager.batch.batch_file import read_batch_file
 from simmanager.cli.main import main
 from simmanager.default_simulation import stachenfeld_in_2d
 from simmanager.disk.batch_folder import BatchFolder
+from simmanager.dispatch.run_options import check_options
 
 pytestmark = pytest.mark.python_versions
 
@@ -201,6 +202,9 @@ SWEEP = f"{ONE}[simulations.sweep]\n"
         (f"[options]\ntimeuot = 3\n{ONE}", 2, "options.timeuot: there is no such option. Did you mean 'timeout'"),
         (f"[options]\nretries = 1\ntimeout = -3\n{ONE}", 3, "timeout must be greater than 0"),
         (f"[options]\nn_jobs = 0\n{ONE}", 2, "n_jobs must not be 0"),
+        (f"[options]\nretries = 1\ntimeout = '10q'\n{ONE}", 3, "options.timeout: timeout must be a number of seconds"),
+        (f"[options]\nmemory_limit_mb = '3G'\n{ONE}", 2, "e.g. 500MB, 3GB, 2GiB; not '3G'"),
+        (f"[options]\naddress = 'tcp://x:1'\n{ONE}", 1, "options: An address is that of a Dask scheduler"),
         (
             f"{ONE}agent_clas = 'x'\n",
             4,
@@ -308,6 +312,27 @@ def test_a_batch_file_runs_from_the_command_line_and_is_resumed_without_it(name,
     assert manager.run_all(2, progress=False).all_finished
     record = json.loads((manager.runs[-1].path / "run.json").read_text())
     assert record["metrics"] == {"last": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("batch.toml", f"[options]\ntimeout = '10m'\nmemory_limit_mb = '3GB'\nfail_fast = true\n{ONE}"),
+        (
+            "batch.yaml",
+            "options: {timeout: 10m, memory_limit_mb: 3GB, fail_fast: true}\n"
+            "simulations: [{simulation_id: one, default: stachenfeld_in_2d}]\n",
+        ),
+    ],
+)
+def test_times_and_memories_of_a_file_may_have_units(name, text):
+    options = check_options(read(text, name).options)
+    assert (options.timeout, options.memory_limit_mb, options.fail_fast) == (600, 3000, True)
+
+
+def test_options_that_need_each_other_are_looked_at_together():
+    plan = read(f"[options]\naddress = 'tcp://x:1'\nbackend = 'dask'\nn_jobs = 3\n{ONE}")
+    assert plan.options == {"address": "tcp://x:1", "backend": "dask", "n_jobs": 3}
 
 
 def test_the_options_of_the_file_hold_unless_others_are_given(capsys):

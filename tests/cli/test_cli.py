@@ -136,9 +136,15 @@ def test_run_exits_with_1_if_a_run_failed(file):
         ["sims.py", "--id", "../up"],
         ["sims.py", "--seed", "-1"],
         ["sims.py", "--timeout", "0"],
+        ["sims.py", "--timeout", "10q"],
+        ["sims.py", "--jobs", "two"],
+        ["sims.py", "--retries", "1.5"],
+        ["sims.py", "--fail-fast", "0"],
+        ["sims.py", "--gpus", "0,,1"],
         ["sims.py", "--retries", "-1"],
         ["sims.py", "--threads", "0"],
         ["sims.py", "--memory-limit", "-5"],
+        ["sims.py", "--memory-limit", "3G"],
         ["sims.py", "--dir", "sims.py"],
     ],
     ids=" ".join,
@@ -154,6 +160,16 @@ def test_run_refuses_in_one_line_and_writes_nothing(words, file, tmp_path, capsy
     assert captured.err.startswith("simmanager: ")
     assert captured.err.count("\n") == 1
     assert listing(tmp_path) == before
+
+
+def test_what_is_wrong_with_an_option_is_said_before_the_file_is_executed(tmp_path, capsys):
+    Path("mine.py").write_text("open('executed', 'w').close()")
+    assert main(["run", "mine.py", "--timeout", "10q"]) == 2
+    err = capsys.readouterr().err
+    assert err == (
+        "simmanager: timeout must be a number of seconds, or one with a unit, e.g. 90s, 10m, 2h, 1d; not '10q'.\n"
+    )
+    assert not Path("executed").exists()
 
 
 def test_run_refuses_a_folder_that_holds_a_batch(file, failed):

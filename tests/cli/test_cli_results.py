@@ -8,7 +8,8 @@ import pytest
 from fake_batch import fake_batch, run_of
 from toys import python
 
-from simmanager.cli.main import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
+from simmanager.cli.main import main
+from simmanager.cli.verb import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from simmanager.results.results import read_results
 from simmanager.results.terminal import metric_failures
 

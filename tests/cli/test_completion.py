@@ -11,9 +11,8 @@ from places import ROOT
 from toys import python, toy_sim
 
 from simmanager import PackageMissing, SimulationManager
-from simmanager.cli.completion import shell_script
+from simmanager.cli.completion import SHELLS, shell_script
 from simmanager.cli.main import main
-from simmanager.cli.parser import SHELLS
 from simmanager.disk.batch_folder import BatchFolder
 
 pytestmark = pytest.mark.python_versions
@@ -55,7 +54,7 @@ def batch():
 
 
 def test_verbs_and_options_are_offered():
-    assert offered("re") == ["results", "report", "reproduce", "resume", "rerun"]
+    assert offered("re") == ["resume", "rerun", "results", "report", "reproduce"]
     assert offered("run --re") == ["--retries", "--retry-errors"]
     assert offered("logs batch --type ") == ["error", "run", "state"]
     assert set(SHELLS) <= set(offered("completion "))
@@ -69,6 +68,8 @@ def test_files_and_folders_are_offered_where_they_are_due():
     assert offered("status ") == ["models/"]
     assert offered("run mine.py --dir ") == ["models/"]
     assert offered("run mine.py --runs ") == []
+    assert offered("run mine.py --timeout ") == []
+    assert offered("reproduce batch --to ") == ["models/"]
 
 
 def test_the_simulations_runs_parameters_and_curves_of_a_batch_are_offered(batch):

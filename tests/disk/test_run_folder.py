@@ -9,7 +9,8 @@ import pytest
 
 from simmanager import RunFolder, RunState
 from simmanager.base.errors import ParameterError, ResultsMissing, SimManagerError
-from simmanager.disk.run_folder import RESULTS, SCRATCH
+from simmanager.disk.files import SCRATCH
+from simmanager.disk.run_folder import RESULTS
 from simmanager.disk.state import StateHistory
 
 NAME = "run_0_22-11-2026_14-15-33-591"

@@ -27,11 +27,15 @@ def test_the_demo_runs_in_parallel_and_writes_figures(shown):
     assert status.all_finished
     assert [run.simulation_id for run in status.runs] == [simulation.simulation_id for simulation in demo_simulations()]
     figures = folder / "simmanager_demo" / "figures"
-    names = sorted(path.name for path in figures.iterdir())
-    assert len(names) == 9
+    names = {path.name for path in figures.iterdir()}
+    assert names == {
+        f"{simulation.simulation_id}_{what}.png"
+        for simulation in demo_simulations()
+        for what in ("learning", "trajectories", "rate_maps")
+    }
     assert all((figures / name).read_bytes().startswith(b"\x89PNG") for name in names)
     assert "3 finished" in out
-    assert str(figures) in out
+    assert f"9 figures in {figures}" in out
 
 
 def test_the_demo_can_be_run_again(shown, capsys, monkeypatch):

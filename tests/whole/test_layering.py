@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "plots": "base disk analysis results",
     "report": "version base disk status results plots",
     "batch": "base disk worker status dispatch simulation results default_simulation report",
-    "cli": "version base disk status dispatch simulation results default_simulation report batch",
+    "cli": "version base disk status dispatch simulation results default_simulation plots report batch",
     "compat": "base disk status training simulation batch",
     "simmanager": "version base disk status training dispatch simulation results batch",
     "__main__": "cli",
@@ -209,6 +209,7 @@ def test_simmanager_status_loads_neither_numpy_nor_joblib_nor_matplotlib(options
         "import sys; from simmanager.cli.main import main; main(sys.argv[1:])", "status", "batch", *options
     )
     assert "simmanager.status.reader" in loaded
+    assert not {name for name in loaded if name.startswith(("simmanager.dispatch", "simmanager.batch"))}
     assert not loaded & ({"numpy", "joblib", "matplotlib", "scipy", "cloudpickle"} | ({"rich"} if options else set()))
 
 

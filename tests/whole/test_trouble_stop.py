@@ -440,7 +440,7 @@ def test_many_pollers_block_nobody_and_see_only_what_is_true():
     """Eight processes and four threads look as fast as they can, while a batch is run and its lock is taken anew."""
     SimulationManager([toy_sim("w", counted_loop, folder="trace", seconds=0.01)], 12, "b", seed=1).generate_sim_paths()
     poller = (
-        "import os, sys\nfrom simmanager.status.status import read_status\nfrom simmanager.disk.locks import is_held\n"
+        "import os, sys\nfrom simmanager.status.reader import read_status\nfrom simmanager.disk.locks import is_held\n"
         "while os.getppid() > 1 and not os.path.exists('over'):\n"
         "    for _ in range(50): is_held('b/batch.lock')\n"
         "    status = read_status('b')\n"

@@ -13,8 +13,9 @@ from toys import ToyAgent, failing_loop, listing, toy_sim
 
 from simmanager import RunFolder, RunState
 from simmanager.base.errors import SimulationError
+from simmanager.disk.files import SCRATCH
 from simmanager.disk.locks import is_held, take_lock
-from simmanager.disk.run_folder import RESULTS, SCRATCH
+from simmanager.disk.run_folder import RESULTS
 from simmanager.worker import attempt
 from simmanager.worker.simulate import check_returned, describe, load_recipe
 from simmanager.worker.task import Outcome, Task, as_message, as_plain, as_tasks

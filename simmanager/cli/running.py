@@ -1,0 +1,266 @@
+"""Verbs that run a batch: run, resume, rerun; and stop."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..base.errors import SimManagerError, UnknownName, suggest
+from .verb import EXIT_OK, EXIT_USAGE, PATH, RAN, Adder, argument, exit_code, verb
+
+if TYPE_CHECKING:
+    from ..batch.manager import SimulationManager
+    from ..status.status import BatchStatus
+
+
+def option_argument(name: str) -> Adder:
+    """Return an option of ``run_all`` as an argument: a flag alone, with a word, or with one that may be left away."""
+
+    def add(parser: Any) -> None:
+        from ..dispatch.run_options import OPTIONS
+
+        option = OPTIONS[name]
+        form: dict[str, Any] = {"metavar": option.kind.metavar}
+        if not option.kind.metavar:
+            form = {"action": "store_true", "default": None}
+        elif option.kind.metavar.startswith("["):
+            form = {"metavar": option.kind.metavar.strip("[]"), "nargs": "?", "const": True}
+        parser.add_argument(option.flag, dest=name, help=option.words, **form)
+
+    return add
+
+
+def _execution(parser: argparse.ArgumentParser) -> None:
+    """Add what every command that executes runs understands."""
+    from ..dispatch.run_options import OPTIONS
+
+    group = parser.add_argument_group("execution")
+    for name in [name for name, option in OPTIONS.items() if option.flag]:
+        option_argument(name)(group)
+    words = "shell command at the end; it finds $SIMMANAGER_SUMMARY and its like"
+    group.add_argument("--notify", metavar="COMMAND", help=words)
+
+
+def options_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that were given, checked; what was not is left to a batch file, or to the defaults."""
+    from ..dispatch.run_options import OPTIONS
+
+    options: dict[str, Any] = {}
+    for name, word in vars(arguments).items():
+        if name in OPTIONS and word is not None:
+            option = OPTIONS[name]
+            value = option.kind.read(word) if isinstance(word, str) else word
+            options |= {**(option.implies or {}), name: option.checked(name, value)}
+    return options
+
+
+def _executed(arguments: argparse.Namespace, manager: SimulationManager, run: Callable[[], BatchStatus]) -> int:
+    """Execute runs, tell the user's command that they have ended, and return the exit code."""
+    from ..dispatch.events import notify
+
+    try:
+        status = run()
+    except (KeyboardInterrupt, SystemExit):  # stopped, and all is in order
+        if arguments.notify:
+            notify(arguments.notify, manager.status())
+        raise
+    if arguments.notify:
+        notify(arguments.notify, status)
+    return exit_code(status)
+
+
+@verb(
+    argument(
+        "file",
+        metavar="FILE",
+        completed_by="batch file",
+        help="FILE.py[:NAME], NAME being a SingleSim, a list, or a function that returns one; or FILE.toml, FILE.yaml",
+    ),
+    argument("--runs", type=int, metavar="N", help="runs of each simulation (default: what the file says, or 5)"),
+    argument("--id", metavar="ID", help="name of the batch and its folder (default: what the file says, or its name)"),
+    argument("--seed", type=int, metavar="S", help="seed of the batch (default: drawn, and kept)"),
+    argument(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="GROUP.NAME=V1,V2",
+        help="one simulation for each value, e.g. agent_params.lr_td=0.001,0.01; several: every combination",
+    ),
+    argument(
+        "--extend",
+        action="store_true",
+        help="if the batch is there: add the simulations that it lacks, and runs up to N; what is finished stays",
+    ),
+    argument(
+        "--dir",
+        default=".",
+        metavar="DIR",
+        completed_by="folder",
+        help="where the folder of the batch is made (default: here)",
+    ),
+    _execution,
+    examples=(
+        ("simmanager run mine.py --runs 20 --id tonight", "20 runs of each simulation, in the folder tonight/"),
+        ("simmanager run mine.py:SR --sweep agent_params.lr_td=0.001,0.01", "SR with each of two learning rates"),
+        ("simmanager run rooms.toml --jobs 4 --timeout 1h --retries 1", "four at a time, an hour each at most"),
+        ("simmanager run rooms.toml --extend --runs 40", "add runs to the batch that is there"),
+    ),
+    exits=RAN,
+)
+def run(arguments: argparse.Namespace) -> int:
+    """Run the simulations of a Python, TOML or YAML file.
+
+    A Python file defines simulations: FILE.py takes its simulation_list,
+    FILE.py:NAME another of its names, which is a SingleSim, a list of them, or a
+    function that returns one. The batch is made in the folder DIR/ID, which must
+    not hold one yet (but see --extend), and all its runs are executed, as many at
+    a time as --jobs says.
+
+    A run that raises, crashes or hangs hurts no other; look at it with "simmanager
+    logs", correct it, and use "simmanager rerun". The first Ctrl-C starts nothing
+    new and lets the runs at hand end, a second one ends them: "simmanager resume"
+    goes on.
+
+    A batch file needs no code (YAML has the same fields); classes, loops and
+    metrics are named "module:name":
+
+      runs_per_sim = 20
+      [options]                          # the keywords of run_all
+      timeout = "1h"
+      [[simulations]]
+      simulation_id = "SR"
+      default = "stachenfeld_in_2d"      # or agent_class = "module:Class", ...
+      agent_params = { discount = 0.8 }
+      [simulations.sweep]
+      agent_params.lr_td = [0.001, 0.01]
+    """
+    from ..batch.python_file import load_plan, users_traceback
+
+    options = options_of(arguments)
+    given = {"manager_id": arguments.id, "runs_per_sim": arguments.runs, "seed": arguments.seed}
+    try:
+        plan = load_plan(arguments.file)
+    except SimManagerError:
+        raise
+    except Exception as error:  # of the user's file, whatever it is
+        print(f"{users_traceback(error)}simmanager: {arguments.file} could not be loaded.", file=sys.stderr)
+        return EXIT_USAGE
+    plan = plan.swept(arguments.sweep).with_fields(**given)
+    manager = plan.manager(arguments.dir, extend=arguments.extend)
+    return _executed(arguments, manager, lambda: manager.run_all(**{**plan.options, **options}))
+
+
+@verb(
+    PATH,
+    _execution,
+    examples=(
+        ("simmanager resume tonight", "after Ctrl-C, a kill or a power cut"),
+        ("simmanager resume tonight --jobs 2 --retry-errors", "two at a time, failed runs too"),
+    ),
+    exits=RAN,
+)
+def resume(arguments: argparse.Namespace) -> int:
+    """Go on with what is not finished.
+
+    Executes the runs that wait or were interrupted; those that failed stay as they
+    are, unless --retry-errors is given, and what is finished is never executed
+    again. This unpickles the simulations: only for folders of your own.
+    """
+    from ..batch.manager import SimulationManager
+
+    options = options_of(arguments)
+    manager = SimulationManager(existing_simulation=arguments.path)
+    return _executed(arguments, manager, lambda: manager.run_all(**options))
+
+
+@verb(
+    PATH,
+    argument("simulation", metavar="SIM", completed_by="simulation", help="simulation_id"),
+    argument("--all", action="store_true", help="replace its finished runs, too"),
+    argument(
+        "--from",
+        dest="source",
+        metavar="FILE.py",
+        completed_by="batch file",
+        help="take the simulation of this id from a file, with its code and parameters as they are now",
+    ),
+    argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="GROUP.NAME=VALUE",
+        completed_by="assignment",
+        help="e.g. agent_params.lr_td=0.001",
+    ),
+    _execution,
+    examples=(
+        ("simmanager rerun tonight SR", "what failed, after its cause is gone"),
+        ("simmanager rerun tonight SR --set agent_params.lr_td=0.001 --all", "everything, with a corrected parameter"),
+    ),
+    exits=RAN,
+)
+def rerun(arguments: argparse.Namespace) -> int:
+    """Replace the failed runs of a simulation by new ones.
+
+    Makes the failed and interrupted runs of one simulation anew, with the same run
+    ids and seeds, and executes them; --set changes parameters first. Finished runs
+    stay, unless --all is given. This unpickles the simulations: only for folders
+    of your own.
+    """
+    from ..batch.manager import SimulationManager
+    from ..simulation.assignment import set_parameter
+
+    name, options = arguments.simulation, options_of(arguments)
+    manager = SimulationManager(existing_simulation=arguments.path)
+    if name not in manager.simulation_ids:
+        manager.rerun_simulation(name)  # raises, and lists those that exist
+    index = manager.simulation_ids.index(name)
+    if arguments.source:
+        manager.simulation_list[index] = _simulation_from(arguments.source, name)
+    for assignment in arguments.set:
+        set_parameter(manager.simulation_list[index], assignment)
+    return _executed(
+        arguments, manager, lambda: manager.rerun_simulation(name, include_finished=arguments.all, **options)
+    )
+
+
+def _simulation_from(target: str, simulation_id: str) -> Any:
+    """Return a simulation of a file, with its code as it is now."""
+    from ..batch.python_file import load_simulations
+
+    _, simulations = load_simulations(target)
+    found = {str(simulation.simulation_id): simulation for simulation in simulations}
+    if simulation_id not in found:
+        near, listing = suggest(simulation_id, found), ", ".join(found)
+        raise UnknownName(f"{target} has no simulation {simulation_id!r}.{near} It has {listing}.")
+    return found[simulation_id]
+
+
+@verb(
+    PATH,
+    argument("--now", action="store_true", help="end the runs at hand, too"),
+    examples=(
+        ("simmanager stop tonight", "after the runs at hand"),
+        ("simmanager stop tonight --now", "end those, too; they will be interrupted"),
+    ),
+    exits=("it was asked, or no manager is running the batch",),
+)
+def stop(arguments: argparse.Namespace) -> int:
+    """Ask the manager of a batch to stop.
+
+    Does from another terminal what Ctrl-C does in the manager's own: nothing new
+    is started, and the runs at hand end. "simmanager resume" goes on.
+    """
+    from ..base.text import plain
+    from ..disk.batch_folder import BatchFolder
+
+    folder = BatchFolder(arguments.path)
+    folder.read_manifest()
+    if not folder.is_held():
+        print("No manager is running this batch.")
+        return EXIT_OK
+    folder.request_stop(now=arguments.now)
+    print(f"Asked {plain(folder.owner())} to stop{' now' if arguments.now else ' after the runs at hand'}.")
+    return EXIT_OK
