@@ -15,3 +15,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.is_relative_to(__file__.rpartition("/")[0]):
             item.add_marker(pytest.mark.filterwarnings("ignore"))  # theirs
+
+
+@pytest.fixture(autouse=True)
+def their_files_are_theirs(tmp_path_factory, monkeypatch):
+    """Let workers put what libraries leave (logs of Brian2, caches of PyTorch) into a folder of the test."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("theirs")))

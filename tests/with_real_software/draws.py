@@ -33,7 +33,7 @@ def numba_draws_of_python():
 def brian2_draws():
     import brian2
 
-    brian2.prefs.codegen.target = "cython"
+    brian2.prefs.codegen.target = "numpy"  # compiled code is in the recipes
     group = brian2.NeuronGroup(5, "dv/dt = xi*second**-0.5 : 1", method="euler")
     group.v = "rand()"
     brian2.Network(group).run(1 * brian2.ms)
