@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..base.checks import check_integer
 from ..base.errors import BatchDamaged, BatchExists, BatchNotFound, BatchNotWritable, SimManagerError, SimulationError
 from ..disk.batch_folder import REMOVED, RESERVED, BatchFolder, OpenBatch
+from ..disk.files import remove_entry
 from ..disk.manifest import Manifest, check_name
 from ..disk.run_folder import RunFolder
+from ..disk.shared_params import SHARED
 from ..disk.starts import StartsLog
-from ..disk.state import STATE_LOG
+from ..disk.state import STATE_LOG, RunState
 from ..simulation.single_sim import SingleSim
 from .neuralplayground_folder import PARAMETERS
 
@@ -137,6 +140,7 @@ def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
             for run in batch.runs(parent.name):
                 remove_run(run)
             folder.recipe(parent.name).unlink(missing_ok=True)
+            remove_entry(parent / SHARED)
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
         StartsLog(folder.path).path.unlink(missing_ok=True)
@@ -166,6 +170,9 @@ def make_missing_runs(batch: OpenBatch, simulation_id: str) -> None:
 def replace_run(batch: OpenBatch, folder: RunFolder) -> None:
     """Remove a run and make a new one with the same id, waiting in the queue.
 
+    Of a run that failed or was interrupted, what it wrote, its record and its curves stay: in ``attempt_<n>/`` of the
+    new one.
+
     Raises
     ------
     BatchDamaged
@@ -173,20 +180,41 @@ def replace_run(batch: OpenBatch, folder: RunFolder) -> None:
     BatchNotWritable
         It cannot be removed.
     """
-    remove_run(folder)
-    batch.add_run(folder.simulation_id, folder.run_id or 0)
+    _check_is_a_run(folder)
+    history = folder.read_history()
+    try:
+        if has_failed := history.state is not RunState.FINISHED:
+            folder.set_aside_attempt(max(history.attempts, 1))
+        aside = _take_out(folder)
+        new = batch.add_run(folder.simulation_id, folder.run_id or 0)
+        for attempt in aside.glob("attempt_*") if has_failed else ():
+            if attempt.is_dir() and not attempt.is_symlink():
+                attempt.rename(new.path / attempt.name)
+    except OSError as error:
+        if isinstance(error, SimManagerError):
+            raise
+        raise BatchNotWritable(f"{folder.path} cannot be replaced ({error.strerror or error}).") from error
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def remove_run(folder: RunFolder) -> None:
     """Remove the folder of a run, after a rename that takes it out of the batch at once."""
+    _check_is_a_run(folder)
+    shutil.rmtree(_take_out(folder), ignore_errors=True)
+
+
+def _check_is_a_run(folder: RunFolder) -> None:
     if folder.run_id is None or not folder.looks_like_a_run() or folder.path.parent.is_symlink():
         raise BatchDamaged(
             f"{folder.path} cannot be shown to be a run of this batch (no {STATE_LOG} in it, or a symbolic link); "
             "it is left alone. Remove it yourself."
         )
+
+
+def _take_out(folder: RunFolder) -> Path:
     aside = folder.path.with_name(f"{REMOVED}{folder.path.name}")
     try:
         folder.path.rename(aside)
     except OSError as error:
         raise BatchNotWritable(f"{folder.path} cannot be removed ({error.strerror or error}).") from error
-    shutil.rmtree(aside, ignore_errors=True)
+    return aside

@@ -14,6 +14,7 @@ from ..base.errors import SimulationError
 from ..base.load_guard import refuse_while_loading
 from ..base.provenance import frozen_code, provenance_of
 from ..base.public import public
+from ..base.text import describe
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.manifest import Manifest, check_name
 from ..disk.run_folder import RunFolder
@@ -25,7 +26,6 @@ from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
 from ..status.reader import StatusReader
 from ..status.status import BatchStatus
-from ..worker.simulate import describe
 from .changes import finish_changes, grow_batch, merge_simulations, more_runs, take_over, take_over_changes
 from .making import (
     check_all,

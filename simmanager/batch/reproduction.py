@@ -17,6 +17,7 @@ from ..base.provenance import changes_since, provenance_of
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder
 from ..disk.run_folder import PARAMS, RECORD, RESULTS, SUMMARY, RunFolder
+from ..disk.run_record import not_saved_of
 from ..disk.state import RunState
 from ..dispatch.run_options import RunOptions
 from ..dispatch.slots import Slots
@@ -27,8 +28,8 @@ from ..status.run_facts import find_run
 from ..worker.task import Outcome, Task
 from .same_values import same_files
 
-#: Verdicts about a result.
-SAME, SAME_VALUES, OTHER, MISSING = "same", "same values", "other", "missing"
+#: Verdicts about a result; the last: neither of the runs could save it.
+SAME, SAME_VALUES, OTHER, MISSING, NOT_SAVED = "same", "same values", "other", "missing", "not saved"
 
 #: How they are told, where that is more than the word.
 _IN_WORDS = {SAME_VALUES: "the same values; the bytes differ (as those of a class by value do)"}
@@ -52,7 +53,8 @@ class Reproduction:
         Why, if it did not finish.
     files : dict
         Name of each result -> ``"same"`` (the bytes are), ``"same values"`` (other bytes: a class that travelled by
-        value has a random name, say), ``"other"`` or ``"missing"``.
+        value has a random name, say), ``"other"``, ``"missing"``, or ``"not saved"`` where the original could not be
+        saved either.
     curves : dict
         History key -> largest absolute difference of its summaries, for keys that differ; infinity where they cannot be
         compared.
@@ -71,12 +73,12 @@ class Reproduction:
     @property
     def same(self) -> bool:
         """Whether all results hold the same values."""
-        return self.state == RunState.FINISHED.value and set(self.files.values()) <= {SAME, SAME_VALUES}
+        return self.state == RunState.FINISHED.value and set(self.files.values()) <= {SAME, SAME_VALUES, NOT_SAVED}
 
     @property
     def same_bytes(self) -> bool:
         """Whether all results are the same, byte by byte."""
-        return self.state == RunState.FINISHED.value and set(self.files.values()) == {SAME}
+        return self.state == RunState.FINISHED.value and set(self.files.values()) <= {SAME, NOT_SAVED}
 
     def __str__(self) -> str:
         lines = [f"{name}: {_IN_WORDS.get(verdict, verdict)}" for name, verdict in self.files.items()]
@@ -132,7 +134,7 @@ def reproduce(run: RunFolder | Path | str, copy: Path | str | None = None) -> Re
         threads = threads if isinstance(threads, int) and threads > 0 else 1
         now = {**provenance_of([entry], threads), "simulation": dict(entry)}
         outcome = _run_again(Task(str(folder.path), str(original.params.absolute()), seed, provenance=now), threads)
-        files = {name: _compared(original.path / name, folder.path / name) for name in RESULTS}
+        files = {name: _compared(original, folder, name) for name in RESULTS}
         curves = _curve_differences(original, folder) if files[SUMMARY] == OTHER else {}
         changes = tuple(changes_since({**before, "versions": record.get("versions")}, now))
         return Reproduction(original.path, folder.path, outcome.state, outcome.reason, files, curves, changes)
@@ -172,7 +174,10 @@ def _run_again(task: Task, threads: int) -> Outcome:
         slots.close()
 
 
-def _compared(one: Path, other: Path) -> str:
+def _compared(original: RunFolder, copy: RunFolder, name: str) -> str:
+    one, other = original.path / name, copy.path / name
+    if all(name in not_saved_of(run.read_json(run.record)) for run in (original, copy)):
+        return NOT_SAVED
     if not (one.exists() and other.exists()):
         return MISSING
     if _hashes(one) == _hashes(other):

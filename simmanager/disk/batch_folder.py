@@ -17,6 +17,7 @@ from .json_file import json_bytes, read_json
 from .locks import LockHeld, is_held, take_batch_lock
 from .manifest import _SAFE_NAME, Manifest
 from .run_folder import RunFolder
+from .shared_params import SHARED
 from .starts import STARTS
 
 #: The files in the folder of a batch.
@@ -156,7 +157,8 @@ class BatchFolder:
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False
-            if any(f.name != RECIPE and not f.name.startswith(SCRATCHES) for f in entry.iterdir()):
+            ours = (RECIPE, SHARED)
+            if any(f.name not in ours and not f.name.startswith(SCRATCHES) for f in entry.iterdir()):
                 return False
         return True
 
@@ -330,12 +332,14 @@ class OpenBatch:
         """Return the runs of a simulation that have a folder, by run id."""
         return [RunFolder(path) for _, path in sorted(self.run_folders(simulation_id).items())]
 
-    def add_run(self, simulation_id: str, run_id: int) -> None:
+    def add_run(self, simulation_id: str, run_id: int) -> RunFolder:
         """Make the folder of a run, with the run waiting in it; it takes the place of one with the same id."""
         path = f"{self.folder.path}{os.sep}{simulation_id}{os.sep}{RunFolder.new_name(run_id)}"
-        RunFolder(path).create()
+        folder = RunFolder(path)
+        folder.create()
         self.run_folders(simulation_id)[run_id] = path
         self.new_runs.add(path)
+        return folder
 
 
 def _batches_in(folder: Path) -> list[str]:

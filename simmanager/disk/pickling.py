@@ -63,7 +63,17 @@ def loads(content: bytes) -> Any:
 def _dump(module: Any, thing: Any, path: Path | str) -> None:
     with open(path, "wb") as file:  # noqa: PTH123 - a hot path
         writer = PickleWriter(file)
-        module.dump(thing, writer, protocol=5)
+        try:
+            module.dump(thing, writer, protocol=5)
+        except (RecursionError, pickle.PicklingError) as error:
+            if not isinstance(error, RecursionError) and not isinstance(error.__cause__, RecursionError):
+                raise
+            from . import deep_pickle
+
+            file.seek(0)
+            file.truncate()
+            writer = PickleWriter(file)
+            deep_pickle.dump(thing, writer)
         writer.flush()
 
 

@@ -6,12 +6,12 @@ import functools
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..base.errors import BatchExists, ResultsMissing, SimManagerError
+from ..base.errors import ResultsMissing, SimManagerError
 from ..base.public import public
 from .files import (
     SCRATCH,
@@ -24,7 +24,8 @@ from .files import (
     write_whole,
 )
 from .json_file import json_bytes, read_json
-from .run_record import RunRecord
+from .not_saved import NotSaved
+from .run_record import RunRecord, not_saved_of
 from .state import STATE_LOG, RunState, StateHistory, begin, read_history, write_moves
 
 _NAME = re.compile(r"run_(?P<run_id>\d+)_(?P<date>\d{2}-\d{2}-\d{4}_\d{2}-\d{2}-\d{2}-\d{3})", re.ASCII)
@@ -35,10 +36,10 @@ PROGRESS, CHECKPOINT, PARAMS, THEIR_PARAMS = "progress", "checkpoint.pkl", "para
 AGENT, ARENA, HISTORY, SUMMARY = "agent", "arena", "training_hist.dict", "summary.npz"
 
 #: The results of a run, in the order in which they are put in place.
-RESULTS = (AGENT, ARENA, HISTORY, SUMMARY)
+RESULTS = (HISTORY, SUMMARY, AGENT, ARENA)
 
 #: What an attempt leaves and a next one keeps in ``attempt_<n>/``.
-_KEPT_OF_ATTEMPT = (RUN_LOG, ERROR_LOG, RECORD)
+_KEPT_OF_ATTEMPT = (RUN_LOG, ERROR_LOG, RECORD, SUMMARY)
 
 
 def _is_plain(path: str) -> bool:
@@ -293,18 +294,27 @@ class RunFolder:
         self.write_bytes(RECORD, json_bytes(content, provenance=provenance))
 
     def set_aside_attempt(self, number: int) -> None:
-        """Move the logs of an earlier attempt to ``attempt_<number>/`` and remove what it left unfinished."""
-        kept = self.path / f"attempt_{number}"
-        if kept.is_symlink() or kept.is_file():
-            kept.unlink()
-        for name in _KEPT_OF_ATTEMPT:
-            file = self.path / name
-            if os.path.lexists(file):
-                kept.mkdir(exist_ok=True)
-                file.replace(kept / name)
+        """Move logs, record and curves of an earlier attempt to ``attempt_<number>/``, remove what it left unfinished.
+
+        Where the run that this one replaced has left such a folder, the next number is taken.
+        """
+        names = [name for name in _KEPT_OF_ATTEMPT if os.path.lexists(self.path / name)]
+        kept = self._attempt_folder(number, names)
+        for name in names:
+            kept.mkdir(exist_ok=True)
+            (self.path / name).replace(kept / name)
         for name in (*RESULTS, PROGRESS):
             self.remove(name)
         remove_scratch(self.text)
+
+    def _attempt_folder(self, number: int, names: Sequence[str]) -> Path:
+        while True:
+            kept = self.path / f"attempt_{number}"
+            if kept.is_symlink() or kept.is_file():
+                kept.unlink()
+            if not any(os.path.lexists(kept / name) for name in names):
+                return kept
+            number += 1
 
     def remove_logs(self) -> None:
         """Remove what is in the place of the logs, so that new ones are written to files of their own."""
@@ -345,6 +355,8 @@ class RunFolder:
     def load(self, target: Path, unpickle: Callable[[BinaryIO], Any] | None = None) -> Any:
         """Unpickle a result. This runs code from the file: only for your own folders.
 
+        One that a finished run could not save is a `NotSaved`.
+
         Parameters
         ----------
         target : Path
@@ -367,6 +379,8 @@ class RunFolder:
             with target.open("rb") as file:
                 return (unpickle or load)(file)  # trusted by contract, see the docstring
         except FileNotFoundError:
+            if why := not_saved_of(self.read_json(self.record)).get(target.name):
+                return NotSaved(target.name, why)
             raise ResultsMissing(self._why_missing(target)) from None
         except IsADirectoryError:
             raise SimManagerError(
@@ -383,18 +397,3 @@ class RunFolder:
             return f"{self.path} holds no {target.name!r}; it does not look like the folder of a run."
         reason = f" ({history.last.detail})" if history.state in (RunState.ERROR, RunState.INTERRUPTED) else ""
         return f"The run in {self.path} has no {target.name!r}: its state is {history.last.state.value}{reason}."
-
-
-def refuse_folder(path: Path) -> None:
-    """Raise if ``path`` exists and is neither empty nor a run.
-
-    Raises
-    ------
-    BatchExists
-        Says what to do.
-    """
-    if not path.is_symlink() and not path.exists():
-        return
-    if RunFolder(path).looks_like_a_run() or (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
-        return
-    raise BatchExists(f"{path} holds something else than a run; give another save_path, or move it away.")

@@ -46,6 +46,9 @@ ALLOWED_MOVES: dict[RunState | None, frozenset[RunState]] = {
     RunState.FINISHED: frozenset(),
 }
 
+#: Before the remark in the detail of a finished run, behind its facts: what could not be saved.
+REMARK = "; "
+
 _KEYWORDS: dict[str, RunState] = {state.value: state for state in RunState}
 
 

@@ -15,6 +15,7 @@ from ..base.public import public
 from ..base.text import name_of
 from ..disk.run_folder import PARAMS as PARAMS_FILE
 from ..disk.run_folder import RunFolder
+from ..disk.unpicklable import unpicklable
 from .description import FIELDS, PARAMS, describe_simulation
 from .troublesome_globals import dump_with_globals, words_about
 
@@ -188,13 +189,13 @@ class SingleSim:
         try:
             content = dump_with_globals(partial(cloudpickle.dumps, protocol=5), self.fields)
         except Exception as error:
-            where = _unpicklable(self.fields, "") or "a field"
+            where = unpicklable(self.fields, "") or ("a field", error)
             way_out = words_about(self.fields) or (
                 "Runs are executed in other processes: give plain values, or names from which the agent or environment "
                 "opens the thing itself."
             )
             raise RecipeError(
-                f"Cannot pickle {where} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). "
+                f"Cannot pickle {where[0]} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). "
                 f"{way_out}"
             ) from error
         try:
@@ -276,7 +277,8 @@ class SingleSim:
         Returns
         -------
         agent, environment, history
-            The live objects, and the dict that the training loop returned.
+            The live objects, and the dict (DataFrame, Dataset) that the training loop returned. One that could not be
+            saved is a `NotSaved`, which says why; the others are there.
 
         Raises
         ------
@@ -305,20 +307,3 @@ class SingleSim:
         from ..status.logs import print_log
 
         print_log(RunFolder(path or DEFAULT_PATH), log_type)
-
-
-def _unpicklable(value: Any, name: str) -> str:
-    """Return the name of the innermost part that cannot be pickled, e.g. ``agent_params['policy']``."""
-    import cloudpickle
-
-    try:
-        cloudpickle.dumps(value)
-    except Exception:
-        if isinstance(value, Mapping):
-            items = [(item, f"{name}[{key!r}]" if name else str(key)) for key, item in value.items()]
-        elif isinstance(value, (list, tuple)):
-            items = [(item, f"{name}[{index}]") for index, item in enumerate(value)]
-        else:
-            items = []
-        return next(filter(None, (_unpicklable(*item) for item in items)), name)
-    return ""

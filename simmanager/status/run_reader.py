@@ -12,7 +12,7 @@ from ..disk.json_file import read_json
 from ..disk.locks import is_held
 from ..disk.run_folder import RECORD, STATE_LOCK, RunFolder
 from ..disk.run_record import number_of
-from ..disk.state import STATE_LOG, RunState, StateHistory, read_history
+from ..disk.state import REMARK, STATE_LOG, RunState, StateHistory, read_history
 from .status import RunStatus
 
 #: Why a run is interrupted that says that it is running.
@@ -158,7 +158,7 @@ def describe(path: str, simulation_id: str, run_id: int | None, seed: int | None
         )
     if last.state is RunState.IN_QUEUE:
         return RunStatus(simulation_id, run_id, last.state, path, "", seed, attempts, fraction=0.0)
-    reason = "" if last.state is RunState.FINISHED else last.detail
+    reason = last.detail.partition(REMARK)[2] if last.state is RunState.FINISHED else last.detail
     if "duration_s" not in facts:  # failed runs say why in state.log; the numbers are in run.json
         facts = {**read_json(f"{path}/{RECORD}"), **facts}
     fraction = 1.0 if last.state is RunState.FINISHED else None
@@ -183,7 +183,7 @@ def _facts(history: StateHistory) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for transition in history.transitions[-2:]:
         if transition.state in (RunState.RUNNING, RunState.FINISHED):
-            for word in transition.detail.split():
+            for word in transition.detail.partition(REMARK)[0].split():
                 name, _, value = word.partition("=")
                 facts[name] = _number(value)
     return facts

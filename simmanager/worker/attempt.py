@@ -14,18 +14,19 @@ from datetime import datetime, timedelta
 
 from ..base.current_run import CurrentRun, executing
 from ..base.errors import InvalidTransition
-from ..base.metrics import Measured
 from ..base.provenance import loaded_versions
+from ..base.text import describe
 from ..disk.locks import LockHeld, take_lock
 from ..disk.run_folder import CHECKPOINT, PROGRESS, RECORD, RESULTS, RunFolder
-from ..disk.run_record import RunRecord, number_of
+from ..disk.run_record import RunRecord, not_saved_of, number_of, remark_on
 from ..disk.starts import note_start
-from ..disk.state import RunState, StateHistory
+from ..disk.state import REMARK, RunState, StateHistory
 from .capture import descriptors_to_logs
 from .library_seeds import LibrariesSeeded
 from .memory import MemoryLimit, Meter
 from .process_group import end_if_forked
-from .simulate import describe, simulate
+from .saving import Kept
+from .simulate import simulate
 from .task import Outcome, Task
 
 #: Seconds to wait for the lock of a run; pollers hold it for microseconds.
@@ -118,7 +119,9 @@ def finish_if_complete(folder: RunFolder, history: StateHistory) -> StateHistory
         return history
     lost = {None: [RunState.IN_QUEUE, RunState.RUNNING], RunState.IN_QUEUE: [RunState.RUNNING]}
     moves = lost.get(history.state, [])  # lines that state.log no longer has
-    return folder.move(history, *((state, "") for state in moves), (RunState.FINISHED, "its results were in place"))
+    remark = remark_on(not_saved_of(folder.read_json(folder.record)))
+    detail = "its results were in place" + (f"{REMARK}{remark}" if remark else "")
+    return folder.move(history, *((state, "") for state in moves), (RunState.FINISHED, detail))
 
 
 def _complete_on_disk(folder: RunFolder, history: StateHistory) -> bool:
@@ -126,7 +129,8 @@ def _complete_on_disk(folder: RunFolder, history: StateHistory) -> bool:
     record = folder.read_json(folder.record) if folder.may_hold(RECORD) else {}
     same_attempt = not history.attempts or number_of(record, "attempt") == history.attempts
     says_so = record.get("state") == RunState.FINISHED.value and same_attempt
-    return says_so and all(os.path.lexists(folder.path / name) for name in RESULTS)
+    excused = not_saved_of(record)
+    return says_so and all(name in excused or os.path.lexists(folder.path / name) for name in RESULTS)
 
 
 def _attempt(
@@ -137,7 +141,7 @@ def _attempt(
         folder.set_aside_attempt(attempt - 1)
     folder.remove_logs()
     error: BaseException | None = None
-    measured, process = Measured(), os.getpid()
+    kept, process = Kept(), os.getpid()
     with capture(folder):
         host = socket.gethostname()
         note_start(folder)
@@ -146,7 +150,7 @@ def _attempt(
         try:
             run = CurrentRun(folder.text, task.seed, attempt, _ProgressFile(folder))
             with executing(run), LibrariesSeeded(task.seed), MemoryLimit(task.memory_limit_mb):
-                measured = simulate(folder, task, run, loaded)
+                simulate(folder, task, run, kept, loaded)
             end_if_forked(process)
         except BaseException as raised:
             end_if_forked(process, raised)
@@ -154,7 +158,7 @@ def _attempt(
             _print_traceback(raised)
         finally:
             folder.remove(PROGRESS)
-        return _verdict(folder, task, history, attempt, error, measured, meter), error
+        return _verdict(folder, task, history, attempt, error, kept, meter), error
 
 
 def _verdict(
@@ -163,7 +167,7 @@ def _verdict(
     history: StateHistory,
     attempt: int,
     error: BaseException | None,
-    measured: Measured,
+    kept: Kept,
     meter: Meter,
 ) -> Outcome:
     started = history.started
@@ -188,8 +192,10 @@ def _verdict(
         host=socket.gethostname(),
         versions=loaded_versions(),
         provenance=task.provenance,
-        metrics=measured.values,
-        metric_errors=measured.errors,
+        metrics=kept.measured.values,
+        metric_errors=kept.measured.errors,
+        not_saved=kept.not_saved,
+        left_out=kept.left_out,
     )
     try:
         folder.write_record(record)
@@ -200,6 +206,9 @@ def _verdict(
         with suppress(OSError):  # after the results are in place; a run that raised would only raise again
             folder.remove(CHECKPOINT)
     facts = f"duration_s={record.duration_s} cpu_s={record.cpu_s} peak_mb={record.peak_mb}"
+    if kept.not_saved and state is RunState.FINISHED:
+        reason = remark_on(kept.not_saved)
+        facts = f"{facts}{REMARK}{reason}"
     try:
         folder.move(history, (state, facts if state is RunState.FINISHED else reason))
     except OSError as failure:  # even this line may fail on a full disk: the lock is freed, status says interrupted

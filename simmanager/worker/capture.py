@@ -19,7 +19,9 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW
 
 def _text_stream(descriptor: int) -> io.TextIOWrapper:
     buffered = io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False))
-    return io.TextIOWrapper(buffered, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    stream = io.TextIOWrapper(buffered, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    stream.mode = "w"  # type: ignore[misc]  # as open() gives it; without it cloudpickle refuses what holds sys.stdout
+    return stream
 
 
 @functools.cache

@@ -66,17 +66,9 @@ def _end_loky(reusable: Any) -> None:
                 thread.join(1.0)
 
 
-def _end_tqdm(tqdm: Any) -> None:
-    """End the thread that watches progress bars; the next bar starts another."""
-    if tqdm.tqdm.monitor is not None:
-        tqdm.tqdm.monitor.exit()
-        tqdm.tqdm.monitor = None
-
-
 #: Module -> what ends the helpers (threads, processes) that it keeps between two uses.
 _HELPERS: dict[str, Callable[[Any], None]] = {
     "joblib.externals.loky.reusable_executor": _end_loky,
-    "tqdm": _end_tqdm,
 }
 
 #: Packages with a module that watches shared memory in a process of its own.

@@ -11,6 +11,8 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from .idle_threads import MOST_IDLE, is_idle
+
 #: Environment variable that marks a worker and all that it starts.
 TOKEN = "SIMMANAGER_WORKER"
 
@@ -162,8 +164,8 @@ def left_behind() -> str:
     Children that have ended are reaped.
     """
     found = []
-    threads = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
-    if threads:
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if others and (threads := others if len(others) > MOST_IDLE else [one for one in others if not is_idle(one)]):
         found.append(f"{len(threads)} thread(s)")
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG) != (0, 0):

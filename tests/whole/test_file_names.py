@@ -24,7 +24,7 @@ OWNED = {
         run_folder.HISTORY,
         run_folder.SUMMARY,
     ),
-    "disk/batch_folder.py": (*set(batch_folder.RESERVED) - {"figures", starts.STARTS}, batch_folder.RECIPE),
+    "disk/batch_folder.py": (*sorted(set(batch_folder.RESERVED) - {"figures", starts.STARTS}), batch_folder.RECIPE),
     "disk/starts.py": (starts.STARTS,),
     "batch/neuralplayground_folder.py": (PARAMETERS,),
 }
