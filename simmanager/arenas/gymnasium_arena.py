@@ -6,7 +6,6 @@ https://arxiv.org/abs/2407.17032.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from ..base.errors import PackageMissing, ParameterError, ParameterTypeError, SimManagerError
 from ..base.public import public
+from ..disk.pickling import dumps, loads
 from ..training.parameters import another_name, flag, generator, parameter
 from ..training.recording import GrowingArray
 from .arena_core import Environment
@@ -103,7 +103,7 @@ class GymnasiumArena(Environment):
                     f"The episode of {self.environment_name} was not saved, since this environment cannot be pickled. "
                     "Call reset() to begin a new one."
                 )
-            self._env = pickle.loads(self._frozen)
+            self._env = loads(self._frozen)
         return self._env
 
     def __getstate__(self) -> dict[str, Any]:
@@ -263,10 +263,8 @@ def _make(env_id: str | Callable[..., Any], make_kwargs: dict[str, Any]) -> Any:
 
 def _pickled(env: Any) -> bytes | None:
     """Return the pickle of an environment, the same one for equal environments; None if it has none."""
-    import cloudpickle
-
     try:
         # The first pickle shows which strings are one object; in what was loaded from it that is always the same.
-        return bytes(cloudpickle.dumps(pickle.loads(cloudpickle.dumps(env, protocol=5)), protocol=5))
+        return dumps(loads(dumps(env)))
     except Exception:  # windows, sockets and handles of C libraries fail in many ways
         return None

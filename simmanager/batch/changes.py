@@ -17,6 +17,7 @@ from ..disk.manifest import Manifest
 from ..disk.state import RunState
 from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
+from ..worker.session import recorded
 from .making import as_stored, check_all, check_runs, make_missing_runs, pickled
 
 
@@ -168,7 +169,12 @@ def _commit(
             target = folder.recipe(name) if name in new else _staged(folder, name)
             write_file(target, content)
         path = import_path.joined(import_path.kept_in(manifest.provenance), import_path.own_import_path())
-        provenance = {**manifest.provenance, import_path.KEY: path, **frozen_code(new_entries, manifest.provenance)}
+        provenance = {
+            **manifest.provenance,
+            import_path.KEY: path,
+            **frozen_code(new_entries, manifest.provenance),
+            **(recorded(recipes, manifest.provenance) if recipes else {}),
+        }
         batch.write_manifest(replace(manifest, simulations=(*entries, *new.values()), provenance=provenance))
         for simulation in changed:
             name = str(simulation.simulation_id)

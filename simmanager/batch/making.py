@@ -9,10 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from ..base.checks import check_integer
-from ..base.errors import BatchDamaged, BatchExists, BatchNotFound, BatchNotWritable, SimManagerError, SimulationError
+from ..base.errors import (
+    BatchDamaged,
+    BatchExists,
+    BatchNotFound,
+    BatchNotWritable,
+    ParameterTypeError,
+    RecipeError,
+    SimManagerError,
+    SimulationError,
+)
 from ..disk.batch_folder import REMOVED, RESERVED, BatchFolder, OpenBatch
 from ..disk.files import remove_entry
 from ..disk.manifest import Manifest, check_name
+from ..disk.recipe import pickle_recipe
 from ..disk.run_folder import RunFolder
 from ..disk.shared_params import SHARED
 from ..disk.starts import StartsLog
@@ -72,7 +82,30 @@ def pickled(simulations: Iterable[SingleSim]) -> dict[str, bytes]:
     return {str(simulation.simulation_id): simulation.recipe() for simulation in simulations}
 
 
-def make_batch(batch: OpenBatch, recipes: Mapping[str, bytes], manifest: Manifest) -> None:
+def check_setup(setup: Any) -> Any:
+    """Return the set-up function of a batch, or None, if it can be called, else raise `ParameterTypeError`."""
+    if setup is not None and not callable(setup):
+        raise ParameterTypeError(f"setup must be a function without arguments, not {setup!r}.")
+    return setup
+
+
+def pickled_setup(setup: Any) -> bytes | None:
+    """Return the set-up function of a batch pickled.
+
+    Raises
+    ------
+    RecipeError
+        It cannot be pickled, or a worker could not load it.
+    """
+    if setup is None:
+        return None
+    try:
+        return pickle_recipe(setup)
+    except Exception as error:
+        raise RecipeError(f"The setup function cannot be given to the workers: {error}") from error
+
+
+def make_batch(batch: OpenBatch, recipes: Mapping[str, bytes], manifest: Manifest, setup: bytes | None = None) -> None:
     """Write recipes, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
 
     Raises
@@ -88,6 +121,7 @@ def make_batch(batch: OpenBatch, recipes: Mapping[str, bytes], manifest: Manifes
     try:
         for simulation_id, content in recipes.items():
             folder.write_recipe(simulation_id, content)
+        folder.write_setup(setup)
         batch.write_manifest(manifest)
     except OSError as error:
         if isinstance(error, SimManagerError):
@@ -143,6 +177,7 @@ def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
             remove_entry(parent / SHARED)
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
+        folder.setup_file.unlink(missing_ok=True)
         StartsLog(folder.path).path.unlink(missing_ok=True)
         folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again
 

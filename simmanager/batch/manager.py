@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,16 +26,19 @@ from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
 from ..status.reader import StatusReader
 from ..status.status import BatchStatus
+from ..worker.session import recorded
 from .changes import finish_changes, grow_batch, merge_simulations, more_runs, take_over, take_over_changes
 from .making import (
     check_all,
     check_runs,
     check_seed,
+    check_setup,
     checked_list,
     claim_folder,
     make_batch,
     make_missing_runs,
     pickled,
+    pickled_setup,
     replace_run,
 )
 from .neuralplayground_folder import open_batch
@@ -64,6 +67,9 @@ class SimulationManager(BatchView):
         Seed of the batch, 0 <= seed < 2**63; drawn if not given, and kept in manager.json.
     results_dir : path-like, default "."
         Where the folder of the batch is made.
+    setup : callable, optional
+        Called without arguments once in each worker process, before its first run: for what a worker does not take over
+        from the session by itself. It is kept with the batch. See the Notes.
 
     Raises
     ------
@@ -79,6 +85,11 @@ class SimulationManager(BatchView):
     Notes
     -----
     Nothing is written before `generate_sim_paths` or `run_all`.
+
+    No worker executes the script or notebook: its classes and functions travel by value, as they are when the batch is
+    made. Each worker imports the modules that the script imports at its top, and takes over: error handling of NumPy,
+    recursion limit, warning filters, levels and console handlers of logging, the decimal context, JAX's and PyTorch's
+    precision and determinism, the device of Brian2, and ``-O``, ``-W`` and ``-X dev``. For the rest there is ``setup``.
     """
 
     def __init__(
@@ -91,8 +102,10 @@ class SimulationManager(BatchView):
         *,
         seed: int | None = None,
         results_dir: str | Path = ".",
+        setup: Callable[[], object] | None = None,
     ) -> None:
         self.verbose = verbose
+        self._setup = check_setup(setup)
         self._simulation_list: list[Any] | None = None
         if existing_simulation is not None:
             self._folder, self._simulation_list = open_batch(Path(existing_simulation).absolute())
@@ -157,7 +170,7 @@ class SimulationManager(BatchView):
         """Make the batch, with every run in the queue, and hold it."""
         refuse_while_loading()
         simulations = [SingleSim.from_object(simulation) for simulation in self.simulation_list]
-        recipes = pickled(simulations)
+        recipes, setup = pickled(simulations), pickled_setup(self._setup)
         self._batch_id = uuid.uuid4().hex
         entries = tuple(describe_simulation(simulation) for simulation in simulations)
         manifest = Manifest(
@@ -171,11 +184,12 @@ class SimulationManager(BatchView):
                 **provenance_of(entries),
                 import_path.KEY: import_path.own_import_path(),
                 **frozen_code(entries),
+                **recorded(recipes),
             },
         )
         claim_folder(self._folder, overwrite=overwrite)
         with self._folder.held() as batch:
-            make_batch(batch, recipes, manifest)
+            make_batch(batch, recipes, manifest, setup)
             self._made = True
             for simulation_id in recipes:
                 make_missing_runs(batch, simulation_id)

@@ -25,6 +25,7 @@ from ..dispatch.stop import Stop
 from ..dispatch.supervision import Job, supervise
 from ..dispatch.worker_process import WorkerSettings
 from ..status.run_facts import find_run
+from ..worker.session import session_of
 from ..worker.task import Outcome, Task
 from .same_values import same_files
 
@@ -118,26 +119,30 @@ def reproduce(run: RunFolder | Path | str, copy: Path | str | None = None) -> Re
         The folder for the copy is there already.
     """
     original = run if isinstance(run, RunFolder) else find_run(run)
+    folder, session = BatchFolder(original.path.absolute().parent.parent), dict[str, Any]()
     with suppress(BatchDamaged):
-        batch = BatchFolder(original.path.absolute().parent.parent).find_manifest()
-        import_path.adopt(batch.provenance if batch is not None else {})
+        batch = folder.find_manifest()
+        kept = batch.provenance if batch is not None else {}
+        import_path.adopt(kept)
+        session = session_of(folder, kept, original.simulation_id)
     record = original.read_json(original.record)
     seed = record.get("seed")
     if original.read_history().state is not RunState.FINISHED:
         raise ResultsMissing(f"The run in {original.path} is not finished: there is nothing to compare with.")
     if not isinstance(seed, int) or isinstance(seed, bool) or not original.params.is_file():
         raise ResultsMissing(f"{original.path} lacks its seed ({RECORD}) or its parameters ({PARAMS}).")
-    with _folder_for(copy) as folder:
+    with _folder_for(copy) as target:
         before = _dict(record, "provenance")
         entry = _dict(before, "simulation")
         threads = before.get("threads_per_run")
         threads = threads if isinstance(threads, int) and threads > 0 else 1
         now = {**provenance_of([entry], threads), "simulation": dict(entry)}
-        outcome = _run_again(Task(str(folder.path), str(original.params.absolute()), seed, provenance=now), threads)
-        files = {name: _compared(original, folder, name) for name in RESULTS}
-        curves = _curve_differences(original, folder) if files[SUMMARY] == OTHER else {}
+        task = Task(str(target.path), str(original.params.absolute()), seed, provenance=now, session=session)
+        outcome = _run_again(task, threads)
+        files = {name: _compared(original, target, name) for name in RESULTS}
+        curves = _curve_differences(original, target) if files[SUMMARY] == OTHER else {}
         changes = tuple(changes_since({**before, "versions": record.get("versions")}, now))
-        return Reproduction(original.path, folder.path, outcome.state, outcome.reason, files, curves, changes)
+        return Reproduction(original.path, target.path, outcome.state, outcome.reason, files, curves, changes)
 
 
 def _dict(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -167,7 +172,7 @@ def _folder_for(copy: Path | str | None) -> Iterator[RunFolder]:
 
 
 def _run_again(task: Task, threads: int) -> Outcome:
-    slots = Slots(WorkerSettings(threads_per_run=threads))
+    slots = Slots(WorkerSettings(threads_per_run=threads, flags=tuple(task.session.get("flags", ()))))
     try:
         return supervise(Job(task, RunOptions()), slots, Stop())
     finally:

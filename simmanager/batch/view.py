@@ -178,6 +178,8 @@ class BatchView:
     ) -> tuple[Any, Any, dict[str, Any]]:
         """Load the results of a run as live objects. This unpickles: only for your own folders.
 
+        No class of this process is changed by it; whose classes the objects are: see `SingleSim.load_results`.
+
         Parameters
         ----------
         simulation_index : int or str

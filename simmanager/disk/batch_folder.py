@@ -26,8 +26,11 @@ MANIFEST, LOCK, STOP_REQUEST, REPORT = "manager.json", "batch.lock", "stop.reque
 #: The file in the folder of a simulation.
 RECIPE = "simulation.pkl"
 
+#: The pickled function that each worker calls before its first run.
+SETUP = "setup.pkl"
+
 #: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
-RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, "figures")
+RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SETUP, "figures")
 
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 28
@@ -150,10 +153,22 @@ class BatchFolder:
         folder.mkdir(exist_ok=True)
         write_file(self.recipe(simulation_id), content)
 
+    @property
+    def setup_file(self) -> Path:
+        """The pickled function that each worker calls before its first run, if there is one."""
+        return self.path / SETUP
+
+    def write_setup(self, content: bytes | None) -> None:
+        """Write the pickled set-up function, or remove that of an earlier batch."""
+        if content is None:
+            self.setup_file.unlink(missing_ok=True)
+        else:
+            RunFolder(self.path).write_bytes(self.setup_file.name, content)
+
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
-            if entry.name == self.lock_file.name or entry.name.startswith(SCRATCHES):
+            if entry.name in (self.lock_file.name, self.setup_file.name) or entry.name.startswith(SCRATCHES):
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False

@@ -19,11 +19,13 @@ _LEVEL = 1 << 11
 #: What cloudpickle adds to a pickler so that classes and functions travel by value.
 _BY_VALUE = (
     "dispatch_table",
-    "reducer_override",
     "_function_reduce",
     "_dynamic_function_reduce",
     "_function_getnewargs",
 )
+
+#: What our own pickler adds to that.
+_OURS = ("reducer_override", "_of_function", "_with_label")
 
 
 def dump(thing: Any, file: Any) -> None:
@@ -77,11 +79,14 @@ def _start(work: Callable[[], None]) -> threading.Thread:
 def _pickler() -> Any:
     import cloudpickle
 
+    from .by_value import Pickler
+
     by_value = {name: vars(cloudpickle.Pickler)[name] for name in _BY_VALUE}
+    by_value |= {name: vars(Pickler)[name] for name in _OURS}
     standard: Any = pickle._Pickler
 
     def init(self: Any, file: Any, protocol: int) -> None:
         standard.__init__(self, file, protocol=protocol)
-        self.globals_ref = {}
+        self.globals_ref, self.classes, self._recipe = {}, {}, False
 
     return type("DeepPickler", (standard,), {**by_value, "__init__": init})

@@ -76,10 +76,10 @@ def unpicklable(
 
 def _error_of(value: Any) -> Exception | None:
     """Try to pickle a value; arrays are not copied for that."""
-    import cloudpickle
+    from .by_value import Pickler
 
     try:
-        cloudpickle.Pickler(_Nowhere(), protocol=5, buffer_callback=lambda buffer: False).dump(value)
+        Pickler(_Nowhere(), protocol=5, buffer_callback=lambda buffer: False).dump(value)
     except Exception as error:
         return error
     return None

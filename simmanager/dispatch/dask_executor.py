@@ -291,7 +291,11 @@ def execute_there(batch: _Batch, job: Job, manager: _ManagerProcess) -> dict[str
     if seen := _why_not_seen(batch):
         return as_plain(Outcome("", seen))
     settings = WorkerSettings(
-        job.options.threads_per_run, sys_path=tuple(manager.sys_path), cwd=manager.cwd, argv=tuple(manager.argv)
+        job.options.threads_per_run,
+        sys_path=tuple(manager.sys_path),
+        cwd=manager.cwd,
+        argv=tuple(manager.argv),
+        flags=tuple(job.task.session.get("flags", ())),
     )
     with _slots(settings, job.options.slot_env or ()) as slots:
         return as_plain(supervise(job, slots, _StopRequest(batch.path)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ..disk.state import RunState
@@ -27,13 +27,18 @@ class Executor:
         How they are executed.
     environ : dict, optional
         Further environment variables of the workers.
+    flags : sequence of str
+        Flags of their interpreter.
     """
 
-    def __init__(self, n_jobs: int, options: RunOptions, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, n_jobs: int, options: RunOptions, environ: dict[str, str] | None = None, flags: Sequence[str] = ()
+    ) -> None:
         self.n_jobs = n_jobs
         self.options = options
         self.stop = Stop()
-        self._slots = Slots(WorkerSettings(options.threads_per_run, environ or {}), options.slot_env or ())
+        settings = WorkerSettings(options.threads_per_run, environ or {}, flags=tuple(flags))
+        self._slots = Slots(settings, options.slot_env or ())
         self._failures = 0
         self._counting = threading.Lock()
 

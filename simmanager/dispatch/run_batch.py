@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import SimManagerError
@@ -26,6 +27,8 @@ from ..status.status import BatchStatus, RunStatus, mean_durations
 from ..status.tree import console, headline
 from ..worker.attempt import execute_run
 from ..worker.capture import errors_to_log
+from ..worker.preparation import call_setup
+from ..worker.session import session_of
 from ..worker.shared_directory import advice
 from ..worker.task import EXECUTABLE, Outcome, Task
 from .events import Announcer, Event
@@ -119,6 +122,8 @@ def _run_due(
         if executor is not None and tasks:
             _run_on_slots(reader, folder, _queue(tasks, before), executor, progress, announcer)
         else:
+            if tasks and (setup := tasks[0].session.get("setup")):
+                call_setup(Path(setup))
             for task in tasks:
                 _run_here(task, progress, announcer)
     finally:
@@ -140,7 +145,14 @@ def _executor(batch: OpenBatch, n_jobs: int, options: RunOptions) -> Executor | 
 
         if (client := active_client()) is not None:
             return DaskExecutor(batch, n_jobs, options, client)
-    return Executor(n_jobs, options)
+    return Executor(n_jobs, options, flags=_flags(batch))
+
+
+def _flags(batch: OpenBatch) -> list[str]:
+    """Return the flags of the interpreter with which the batch was made."""
+    sessions = (session_of(batch.folder, batch.manifest.provenance, name) for name in batch.simulation_ids)
+    flags: list[str] = next(sessions, {}).get("flags", [])
+    return flags
 
 
 def make_tasks(batch: OpenBatch, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]) -> list[Task]:
@@ -152,6 +164,7 @@ def make_tasks(batch: OpenBatch, due: list[RunStatus], options: RunOptions, exec
         for entry in manifest.simulations
     }
     recipes = {name: str(batch.folder.recipe(name)) for name in provenance}
+    sessions = {name: session_of(batch.folder, manifest.provenance, name) for name in provenance}
     tasks = []
     for run in due:
         seed = run.seed if run.seed is not None else 0
@@ -165,6 +178,7 @@ def make_tasks(batch: OpenBatch, due: list[RunStatus], options: RunOptions, exec
                 checkpoint_every_s=options.checkpoint_every_s,
                 durable=options.durable,
                 provenance=provenance[run.simulation_id],
+                session=sessions[run.simulation_id],
             )
         )
     return tasks

@@ -88,6 +88,8 @@ class WorkerSettings:
         Further environment variables.
     sys_path, cwd, argv
         Import path, working directory and arguments; those of this process if None.
+    flags : tuple of str
+        Flags of the interpreter, as ``-O``.
     """
 
     threads_per_run: int = 1
@@ -95,6 +97,7 @@ class WorkerSettings:
     sys_path: tuple[str, ...] | None = None
     cwd: str | None = None
     argv: tuple[str, ...] | None = None
+    flags: tuple[str, ...] = ()
 
     def first_message(self) -> dict[str, Any]:
         """Return the first message to a new worker."""
@@ -131,7 +134,7 @@ class Worker:
         self._said = tempfile.TemporaryFile()
         self._buffer = bytearray()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "simmanager.worker"],
+            [sys.executable, *settings.flags, "-P", "-m", "simmanager.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,

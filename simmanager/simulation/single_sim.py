@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.equality import same
 from ..base.errors import ParameterTypeError, RecipeError, SimManagerError, SimulationError, unknown
@@ -18,6 +18,9 @@ from ..disk.run_folder import RunFolder
 from ..disk.unpicklable import unpicklable
 from .description import FIELDS, PARAMS, describe_simulation
 from .troublesome_globals import dump_with_globals, words_about
+
+if TYPE_CHECKING:
+    from ..disk.travelling import Classes
 
 #: What a recipe holds: ours have metrics, too.
 _ALL_FIELDS = (*FIELDS, "metrics")
@@ -184,10 +187,12 @@ class SingleSim:
         RecipeError
             Names the part that cannot be pickled.
         """
-        import cloudpickle
+        from ..disk.recipe import UnusableRecipe, pickle_recipe
 
         try:
-            content = dump_with_globals(partial(cloudpickle.dumps, protocol=5), self.fields)
+            return dump_with_globals(pickle_recipe, self.fields)
+        except UnusableRecipe as error:
+            raise RecipeError(f"Simulation {self.simulation_id!r} {error}") from error
         except Exception as error:
             where = unpicklable(self.fields, "") or ("a field", error)
             way_out = words_about(self.fields) or (
@@ -198,13 +203,6 @@ class SingleSim:
                 f"Cannot pickle {where[0]} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). "
                 f"{way_out}"
             ) from error
-        try:
-            cloudpickle.loads(content)
-        except Exception as error:
-            raise RecipeError(
-                f"Simulation {self.simulation_id!r} can be pickled but not loaded: {type(error).__name__}: {error}"
-            ) from error
-        return bytes(content)
 
     # Running ---------------------------------------------------------------------------------------------------
 
@@ -257,7 +255,10 @@ class SingleSim:
             The file is damaged.
         """
         folder = RunFolder(load_path or DEFAULT_PATH)
-        content = folder.load(folder.params)
+        from ..disk import pickling
+        from ..disk.travelling import load_together
+
+        (content,) = load_together([partial(_load_one, folder, folder.params, pickling.load)])
         if not isinstance(content, Mapping) or not any(name in content for name in FIELDS):
             raise SimManagerError(f"{folder.params} does not hold the parameters of a simulation.")
         for name in _ALL_FIELDS:
@@ -284,15 +285,27 @@ class SingleSim:
         ------
         ResultsMissing
             The run has no results; says in which state it is.
-        """
-        folder = RunFolder(path or DEFAULT_PATH)
-        from ..disk import mapped_pickle
 
-        unpickle = mapped_pickle.load if mmap else None
-        results = (folder.load(folder.agent), folder.load(folder.arena), folder.load(folder.history, unpickle))
+        Notes
+        -----
+        No class of this process is changed by it. Classes of a script or notebook, which travelled by value, are those
+        of this process (``isinstance`` works, enum members are the same) where these have the same code, and what they
+        read beside it, globals and class attributes, is equal. Otherwise they are made anew, as they were in the run:
+        the same ones for agent, arena and history. Objects that have no equality of their own, such as
+        ``MISSING = object()``, count as different. Classes of modules are those of the module as it is now.
+        """
+        from ..disk import mapped_pickle, pickling
+        from ..disk.travelling import load_together
+
+        folder = RunFolder(path or DEFAULT_PATH)
+        files = (folder.agent, pickling.load), (folder.arena, pickling.load)
+        history = (folder.history, mapped_pickle.load if mmap else pickling.load)
+        agent, arena, recorded = load_together(
+            [partial(_load_one, folder, target, unpickle) for target, unpickle in (*files, history)]
+        )
         if all(value is None for value in self.fields.values()):
             self.load_params(folder.path)
-        return results
+        return agent, arena, recorded
 
     def show_logs(self, path: str | Path | None = None, log_type: str = "error") -> None:
         """Print a log of a run.
@@ -307,3 +320,7 @@ class SingleSim:
         from ..status.logs import print_log
 
         print_log(RunFolder(path or DEFAULT_PATH), log_type)
+
+
+def _load_one(folder: RunFolder, target: Path, unpickle: Callable[..., Any], classes: Classes) -> Any:
+    return folder.load(target, partial(unpickle, classes=classes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import copy
 import sys
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -89,7 +89,7 @@ class ModelState:
         """
         with Path(restore_path).open("rb") as file:
             saved = load(file)
-        if isinstance(saved, type(self)):
+        if isinstance(saved, ModelState) and any(_same_name(kind, type(self)) for kind in type(saved).__mro__):
             saved = saved.__getstate__()
         if not isinstance(saved, dict):
             raise ParameterTypeError(
@@ -101,8 +101,12 @@ class ModelState:
 
     def copy(self) -> Self:
         """Return an independent copy, random generator included."""
-        copied: Self = pickle.loads(pickle.dumps(self))
-        return copied
+        return copy.deepcopy(self)
+
+
+def _same_name(one: type, other: type) -> bool:
+    """Return whether two classes have one name: a class of a script that was saved by value is loaded as a new one."""
+    return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
 
 
 def own_generator(rng: np.random.Generator | None) -> np.random.Generator:

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from ..base.current_run import CurrentRun, executing
 from ..base.errors import InvalidTransition
@@ -39,7 +40,11 @@ Capture = Callable[[RunFolder], AbstractContextManager[None]]
 
 
 def execute_run(
-    task: Task, *, capture: Capture = descriptors_to_logs, loaded: Callable[[bytes], None] | None = None
+    task: Task,
+    *,
+    capture: Capture = descriptors_to_logs,
+    loaded: Callable[[bytes], None] | None = None,
+    prepare: Callable[[], object] | None = None,
 ) -> tuple[Outcome, BaseException | None]:
     """Execute a run and write how it ended; never raises for what the run does.
 
@@ -53,6 +58,8 @@ def execute_run(
         Context that sends the output to the logs.
     loaded : callable, optional
         Called with the pickled recipe when it is loaded, before anything is made from it.
+    prepare : callable, optional
+        Called before the recipe is loaded; what it says goes to the logs of this run, and what it raises ends it.
 
     Returns
     -------
@@ -74,7 +81,7 @@ def execute_run(
         if history.state is not RunState.IN_QUEUE:
             reason = history.last.detail if history.last and history.state is not RunState.FINISHED else ""
             return Outcome(history.state or "", reason, attempt=history.attempts), None
-        return _attempt(folder, task, history, capture, loaded)
+        return _attempt(folder, task, history, capture, partial(simulate, loaded=loaded, prepare=prepare))
     except OSError as error:
         return _refused(folder, f"cannot write to the folder of the run ({error.strerror or error})"), None
     finally:
@@ -134,7 +141,7 @@ def _complete_on_disk(folder: RunFolder, history: StateHistory) -> bool:
 
 
 def _attempt(
-    folder: RunFolder, task: Task, history: StateHistory, capture: Capture, loaded: Callable[[bytes], None] | None
+    folder: RunFolder, task: Task, history: StateHistory, capture: Capture, run_it: Callable[..., None]
 ) -> tuple[Outcome, BaseException | None]:
     attempt = history.attempts + 1
     if attempt > 1:
@@ -150,7 +157,7 @@ def _attempt(
         try:
             run = CurrentRun(folder.text, task.seed, attempt, _ProgressFile(folder))
             with executing(run), LibrariesSeeded(task.seed), MemoryLimit(task.memory_limit_mb):
-                simulate(folder, task, run, kept, loaded)
+                run_it(folder, task, run, kept)
             end_if_forked(process)
         except BaseException as raised:
             end_if_forked(process, raised)

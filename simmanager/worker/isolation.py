@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .session_settings import library_settings, use_settings
+
 #: Signals whose handlers a run may change.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGCHLD)
 
@@ -73,6 +75,7 @@ class Snapshot:
         self.limits = _limits()
         self.decimal = _decimal_context()
         self.floating_point, self.printing = self._numpy_errors(), self._numpy_printing()
+        self.libraries = library_settings()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Snapshot) and vars(self) == vars(other)
@@ -149,6 +152,8 @@ class Snapshot:
                 numpy.seterr(**self.floating_point)
             if numpy.get_printoptions() != self.printing:
                 numpy.set_printoptions(**self.printing)
+        if self.libraries and library_settings() != self.libraries:
+            use_settings(self.libraries)
         if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
             pyplot.close("all")
 
@@ -166,6 +171,10 @@ class Baseline:
         #: Whether modules of recipes changed the process: this worker is fit for recipes that import the same, then.
         self.changed = False
         self._n_modules = 0
+
+    def prepared(self) -> None:
+        """Take over what the worker has set up before its first run, for all runs."""
+        self._snapshot = Snapshot()
 
     def loaded(self, recipe: bytes) -> None:
         """Take over what loading a recipe has changed, if it imported modules: that happens only once."""

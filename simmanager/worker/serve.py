@@ -15,7 +15,11 @@ import os
 import select
 import signal
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .clean_runs import CleanRuns
+    from .task import Task
 
 #: Starts each line of the protocol, so that noise on stdout (a chatty sitecustomize) is not taken for an answer.
 MARK = b"simmanager:"
@@ -91,10 +95,10 @@ def main() -> None:
     import cloudpickle  # noqa: F401 - loaded before the first run, so that no run pays for it
     import numpy  # noqa: F401
 
-    from .clean_runs import SHORT_S, CleanRuns
+    from .clean_runs import CleanRuns
     from .memory import memory_at_start
     from .process_group import become_subreaper
-    from .task import NOT_STARTED, as_plain, as_tasks
+    from .task import as_tasks
 
     become_subreaper()
     runs = CleanRuns()
@@ -102,18 +106,30 @@ def main() -> None:
     if not channel.send({"ready": os.getpid(), **memory_at_start()}):
         return
     while (message := channel.receive()) is not None:
-        tasks = as_tasks(message)
-        while tasks:
-            outcome = runs.execute(tasks.pop(0))
-            manager_lives = channel.send(as_plain(outcome))
-            if runs.alive:
-                _end_leftovers()
-            if not manager_lives or outcome.leftovers:
-                return  # the manager is gone, or this process is no longer clean: a new worker takes the next run
-            if (outcome.duration_s or 0) > SHORT_S:  # a slot that is free can take the others
-                for _ in tasks:
-                    channel.send(as_plain(NOT_STARTED))
-                break
+        if not _serve(channel, as_tasks(message), runs):
+            return
+
+
+def _serve(channel: Channel, tasks: list[Task], runs: CleanRuns) -> bool:
+    """Execute runs of one simulation; return False if this process must not take others."""
+    from .clean_runs import SHORT_S
+    from .task import NOT_STARTED, as_plain
+
+    if not runs.fits(tasks[0]):
+        channel.send({**as_plain(NOT_STARTED), "leftovers": "what another session had set up"})
+        return False
+    while tasks:
+        outcome = runs.execute(tasks.pop(0))
+        manager_lives = channel.send(as_plain(outcome))
+        if runs.alive:
+            _end_leftovers()
+        if not manager_lives or outcome.leftovers:
+            return False  # the manager is gone, or this process is no longer clean: a new worker takes the next run
+        if (outcome.duration_s or 0) > SHORT_S:  # a slot that is free can take the others
+            for _ in tasks:
+                channel.send(as_plain(NOT_STARTED))
+            break
+    return True
 
 
 def _end_leftovers() -> None:

@@ -20,7 +20,9 @@ from ..disk.history import HistoryRefused, as_history
 from ..disk.pickling import loads
 from ..disk.run_folder import RunFolder
 from ..disk.shared_params import write_params
+from ..disk.travelling import Classes
 from .checkpoint_store import CheckpointStore
+from .child_pickling import code_reaches_children
 from .process_group import end_if_forked
 from .saving import Kept, complain, save_results, save_what_was_refused, warnings_before
 from .seeding import seed_everything
@@ -28,7 +30,13 @@ from .task import Task
 
 
 def simulate(
-    folder: RunFolder, task: Task, run: CurrentRun, kept: Kept, loaded: Callable[[bytes], None] | None = None
+    folder: RunFolder,
+    task: Task,
+    run: CurrentRun,
+    kept: Kept,
+    *,
+    loaded: Callable[[bytes], None] | None = None,
+    prepare: Callable[[], object] | None = None,
 ) -> None:
     """Load the recipe, build agent and arena, train, save, measure. Raises whatever goes wrong.
 
@@ -40,14 +48,23 @@ def simulate(
         Takes what the metrics gave, and what could not be saved.
     loaded : callable, optional
         Called with the pickled recipe when it is loaded.
+    prepare : callable, optional
+        Called before that.
     """
     _say("---> Loading the simulation")
-    content = read_recipe(task.recipe)
-    recipe = load_recipe(task.recipe, content)
+    if prepare is not None:
+        prepare()
+    content, classes = read_recipe(task.recipe), Classes()
+    recipe = load_recipe(task.recipe, content, classes)
     if loaded is not None:
         loaded(content)
     write_params(folder, content, Path(task.recipe))
-    run.checkpoints = CheckpointStore(folder, task.checkpoint_every_s, content)
+    run.checkpoints = CheckpointStore(folder, task.checkpoint_every_s, content, classes)
+    with code_reaches_children():
+        _simulate(folder, task, recipe, content, kept)
+
+
+def _simulate(folder: RunFolder, task: Task, recipe: dict[str, Any], content: bytes, kept: Kept) -> None:
     seed_everything(task.seed)
     process = os.getpid()
     _say("---> Initializing models")
@@ -92,8 +109,10 @@ def read_recipe(path: Path | str) -> bytes:
         raise SimulationError(f"The recipe of the simulation cannot be read: {path} ({error.strerror}).") from None
 
 
-def load_recipe(path: Path | str, content: bytes | None = None) -> dict[str, Any]:
+def load_recipe(path: Path | str, content: bytes | None = None, classes: Classes | None = None) -> dict[str, Any]:
     """Unpickle a recipe. This runs code from the file: only for your own folders.
+
+    Its code is made anew: what one run does to it, another does not see, nor does the session that wrote it.
 
     Raises
     ------
@@ -102,7 +121,7 @@ def load_recipe(path: Path | str, content: bytes | None = None) -> dict[str, Any
     """
     try:
         with loading("A module of this simulation"):
-            recipe = loads(read_recipe(path) if content is None else content)
+            recipe = loads(read_recipe(path) if content is None else content, classes)
     except SimulationError:
         raise
     except (ImportError, AttributeError):
