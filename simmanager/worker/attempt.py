@@ -23,6 +23,7 @@ from ..disk.run_record import RunRecord, not_saved_of, number_of, remark_on
 from ..disk.starts import note_start
 from ..disk.state import REMARK, RunState, StateHistory
 from .capture import descriptors_to_logs
+from .library_seeds import LibrariesSeeded
 from .memory import MemoryLimit, Meter
 from .process_group import end_if_forked
 from .saving import Kept
@@ -155,7 +156,7 @@ def _attempt(
         meter = Meter()
         try:
             run = CurrentRun(folder.text, task.seed, attempt, _ProgressFile(folder))
-            with executing(run), MemoryLimit(task.memory_limit_mb):
+            with executing(run), LibrariesSeeded(task.seed), MemoryLimit(task.memory_limit_mb):
                 run_it(folder, task, run, kept)
             end_if_forked(process)
         except BaseException as raised:
