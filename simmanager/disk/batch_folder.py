@@ -15,7 +15,7 @@ from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritab
 from .files import SCRATCHES, FileIn, read_regular, write_file
 from .json_file import json_bytes, read_json
 from .locks import LockHeld, is_held, take_batch_lock
-from .manifest import _SAFE_NAME, Manifest
+from .manifest import SAFE_NAME, Manifest
 from .run_folder import RunFolder
 from .shared_params import SHARED
 from .starts import STARTS
@@ -290,4 +290,4 @@ def _batches_in(folder: Path) -> list[str]:
             names = [entry.name for entry in islice(entries, _LOOKED_AT)]
     except OSError:
         return []
-    return sorted(name for name in names if _SAFE_NAME.fullmatch(name) and (folder / name / MANIFEST).is_file())
+    return sorted(name for name in names if SAFE_NAME.fullmatch(name) and (folder / name / MANIFEST).is_file())

@@ -17,12 +17,12 @@ from cloudpickle import cloudpickle
 
 from .travelling import label_of
 
-#: Makers of things that pickle knows by their names only.
+#: Classes whose objects pickle knows by their names only.
 _NAMED = tuple(
     getattr(typing, name) for name in ("NewType", "ParamSpec", "TypeVarTuple", "TypeAliasType") if hasattr(typing, name)
 )
 
-#: What makes a class that travels.
+#: Functions of cloudpickle that make a class that was pickled by value.
 _MAKERS = (cloudpickle._make_skeleton_class, cloudpickle._make_skeleton_enum)
 
 #: Forms of ``__slots__`` that can be read twice.
@@ -47,35 +47,35 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def __init__(self, file: Writable, protocol: int = 5, *, recipe: bool = False, buffer_callback: Any = None) -> None:
         super().__init__(file, protocol=protocol, buffer_callback=buffer_callback)
         self._recipe = recipe
-        #: The classes that were taken along, by their labels.
+        #: The classes that were pickled by value, by their labels.
         self.classes: dict[str, type] = {}
 
     def reducer_override(self, thing: Any) -> Any:
         """Return how a thing is taken apart, or NotImplemented: as it says itself."""
         if isinstance(thing, type):
             reduced = cloudpickle.Pickler.reducer_override(self, thing)
-            if reduced is NotImplemented and is_gone(thing.__module__):
+            if reduced is NotImplemented and exists_only_here(thing.__module__):
                 reduced = cloudpickle._dynamic_class_reduce(thing)
             return self._with_label(thing, reduced)
         if isinstance(thing, types.FunctionType):
             return self._of_function(thing)
-        if isinstance(thing, functools._lru_cache_wrapper) and travels(thing):
+        if isinstance(thing, functools._lru_cache_wrapper) and goes_by_value(thing):
             state = {name: value for name, value in vars(thing).items() if name != "cache_parameters"}
             return _lru_cache, (thing.__wrapped__, *thing.cache_parameters().values()), state
         if type(thing) is functools.cached_property:  # before Python 3.12 it holds a lock
             state = {name: value for name, value in vars(thing).items() if name not in ("func", "lock")}
             return functools.cached_property, (thing.func,), state
-        if isinstance(thing, (typing.TypeVar, *_NAMED)) and travels(thing):
+        if isinstance(thing, (typing.TypeVar, *_NAMED)) and goes_by_value(thing):
             return _taken_apart(thing)
         if _may_be_a_sentinel(thing) and (place := _place_of(thing)) is not None:
             return getattr, place
         return cloudpickle.Pickler.reducer_override(self, thing)
 
     def _of_function(self, function: Any) -> Any:
-        if _dispatches(function) and travels(function):
+        if _dispatches(function) and goes_by_value(function):
             return _singledispatch, (function.__wrapped__, list(function.registry.items()))
         reduced = cloudpickle.Pickler.reducer_override(self, function)
-        if reduced is NotImplemented and is_gone(function.__module__):
+        if reduced is NotImplemented and exists_only_here(function.__module__):
             return self._dynamic_function_reduce(function)
         return reduced
 
@@ -95,19 +95,19 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
 
 def has_a_name(thing: Any) -> bool:
-    """Return whether pickle knows a thing by its module and name, unless it is taken along by value."""
+    """Return whether pickle knows a thing by its module and name, unless it is pickled by value."""
     if isinstance(thing, (type, types.FunctionType, functools._lru_cache_wrapper, typing.TypeVar, *_NAMED)):
         return getattr(thing, "__module__", None) != "builtins"
     return False
 
 
-def travels(thing: Any) -> bool:
-    """Return whether a class, function or other thing with a name must be taken along by value."""
+def goes_by_value(thing: Any) -> bool:
+    """Return whether a class, function or other thing with a name must be pickled by value."""
     found = cloudpickle._lookup_module_and_qualname(thing)
-    return found is None or cloudpickle._is_registered_pickle_by_value(found[0]) or is_gone(found[0].__name__)
+    return found is None or cloudpickle._is_registered_pickle_by_value(found[0]) or exists_only_here(found[0].__name__)
 
 
-def is_gone(name: Any) -> bool:
+def exists_only_here(name: Any) -> bool:
     """Return whether a module exists in this process only, as that of ``runpy.run_path``."""
     module = sys.modules.get(name)
     if module is None or getattr(module, "__spec__", None) is not None or "." in name:
@@ -121,13 +121,9 @@ def _may_be_a_sentinel(thing: Any) -> bool:
     if any(getattr(kind, name) is not getattr(object, name) for name in ("__reduce_ex__", "__reduce__", "__eq__")):
         return False
     try:
-        return not getattr(thing, "__dict__", None) and not _slots_of(kind)
-    except Exception:  # something that stands for another thing, and looks for it when it is asked
+        return not getattr(thing, "__dict__", None) and not any(vars(base).get("__slots__") for base in kind.__mro__)
+    except Exception:  # a proxy, which looks for its object when an attribute is read
         return False
-
-
-def _slots_of(kind: type) -> bool:
-    return any(vars(base).get("__slots__") for base in kind.__mro__)
 
 
 #: Number of modules when this was filled; sentinel by its id -> module and name.
@@ -150,9 +146,9 @@ def _place_of(thing: Any) -> tuple[types.ModuleType, str] | None:
 
 
 def _is_the_users(module: types.ModuleType) -> bool:
-    """Return whether a module is one whose code travels by value."""
-    name = module.__name__
-    return name in ("__main__", "__mp_main__") or cloudpickle._is_registered_pickle_by_value(module) or is_gone(name)
+    """Return whether the code of a module is pickled by value."""
+    registered = cloudpickle._is_registered_pickle_by_value(module)
+    return registered or module.__name__ in ("__main__", "__mp_main__") or exists_only_here(module.__name__)
 
 
 def _dispatches(function: Any) -> bool:

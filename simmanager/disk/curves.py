@@ -51,7 +51,7 @@ def curve_of(values: Any) -> Sampled:
     held = _held(values)
     length = len(held)
     rows: Array
-    picked = np.arange(length) if length <= MAX_POINTS else _evenly(length)
+    picked = evenly_spaced(length)
     if isinstance(held, np.ma.MaskedArray):
         rows = held[picked]
     elif isinstance(held, np.ndarray) and held.dtype != object:
@@ -61,10 +61,11 @@ def curve_of(values: Any) -> Sampled:
     return _reduced(rows, picked)
 
 
-def _evenly(length: int) -> Array:
+def evenly_spaced(length: int) -> Array:
+    """Return at most 1,000 evenly spaced positions, the first and the last among them."""
     import numpy as np
 
-    return np.linspace(0, length - 1, MAX_POINTS).round().astype(int)
+    return np.arange(length) if length <= MAX_POINTS else np.linspace(0, length - 1, MAX_POINTS).round().astype(int)
 
 
 def _held(values: Any) -> Any:
@@ -95,9 +96,7 @@ def _as_array(value: Any) -> Array | None:
         value = value.cpu() if callable(getattr(value, "cpu", None)) else value
     elif callable(to_numpy := getattr(value, "to_numpy", None)):  # pandas, polars: by position, without the index
         return np.asarray(to_numpy())
-    if not hasattr(value, "__array__"):
-        return None
-    return np.asarray(value)
+    return np.asarray(value) if hasattr(value, "__array__") else None
 
 
 def _stacked(elements: list[Any]) -> Array:
@@ -138,7 +137,7 @@ def _floats_if_objects(array: Array) -> Array:
 
 
 def _converted(elements: Iterable[Any]) -> Array:
-    """Return things that are numbers by their own word as floats; raise `NoCurve` for others."""
+    """Return things that have a ``__float__`` as floats, missing ones as NaN; raise `NoCurve` for others."""
     import numpy as np
 
     numbers = []

@@ -16,7 +16,7 @@ _STACKS = (512 << 20, 64 << 20)
 #: Bytes of stack for each level of recursion: several times what one takes.
 _LEVEL = 1 << 11
 
-#: What cloudpickle adds to a pickler so that classes and functions travel by value.
+#: What cloudpickle adds to a pickler so that classes and functions are pickled by value.
 _BY_VALUE = (
     "dispatch_table",
     "_function_reduce",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import SimManagerError
 
-#: Files are written under a name with this prefix first; what bears it is never a result. It does not begin with a dot:
-#: PyTorch takes the name for an empty one, then, and saves nothing.
+#: Files are written under a name with this prefix first; a name that begins so is never a result. It does not begin
+#: with a dot: PyTorch takes the name for an empty one, then, and saves nothing.
 SCRATCH = "~part-"
 
 #: What scratch files may begin with: earlier versions wrote under the other.

@@ -35,7 +35,7 @@ _held: set[int] = set()
 
 
 def _close_in_child() -> None:
-    """Let go of all locks: a fork must not keep a run locked whose process is dead."""
+    """Release all locks: a fork must not keep a run locked whose process is dead."""
     while _held:
         os.close(_held.pop())
 
@@ -68,7 +68,7 @@ def take_lock(path: Path | str, timeout: float) -> KernelLock:
     The file is made if missing and never deleted. Whoever holds it is waited for, ``timeout`` seconds, before
     `LockHeld` is raised; pollers, who hold it for microseconds, are waited for in any case.
     """
-    descriptor = _out_of_reach(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644))
+    descriptor = _with_high_number(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644))
     deadline = time.monotonic() + timeout
     try:
         while True:
@@ -102,7 +102,7 @@ def take_batch_lock(path: Path | str, timeout: float) -> FileLock:
                 raise LockHeld(f"{path} is held by another process.") from None
 
 
-def _out_of_reach(descriptor: int) -> int:
+def _with_high_number(descriptor: int) -> int:
     """Give a descriptor a high number: programs that become daemons close the first few hundred."""
     try:
         high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_DESCRIPTOR)

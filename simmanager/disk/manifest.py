@@ -10,7 +10,8 @@ from ..base.errors import UnsafeName
 from ..base.moved_modules import described_now
 from .run_record import FORMAT
 
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_=,+][A-Za-z0-9._\-=,+]*")
+#: A name that can be that of a folder on every system.
+SAFE_NAME = re.compile(r"[A-Za-z0-9_=,+][A-Za-z0-9._\-=,+]*")
 
 #: Runs of a batch, at most.
 _MOST_RUNS = 10_000_000
@@ -22,7 +23,7 @@ def check_name(what: str, name: Any) -> str:
         raise UnsafeName(f"{what} must be a text with at least one character, not {name!r}.")
     if len(name.encode("utf-8", "replace")) > 150:
         raise UnsafeName(f"{what} is longer than 150 bytes: {name[:40]!r}…")
-    if not _SAFE_NAME.fullmatch(name):
+    if not SAFE_NAME.fullmatch(name):
         raise UnsafeName(
             f"{what} becomes a folder name: letters, digits and . _ - = , + are allowed, "
             f"not starting with '.' or '-'; {name!r} does not fit."

@@ -6,6 +6,7 @@ import mmap
 import os
 import pickle
 import struct
+from functools import partial
 from typing import Any, BinaryIO, ClassVar
 
 from . import pickling
@@ -34,7 +35,7 @@ def load(file: BinaryIO, classes: Classes | None = None) -> Any:
     classes = classes or Classes()
     try:
         return _Unpickler(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY), classes).load()
-    except Exception:  # whatever it is, the plain way is the measure of what is an error
+    except Exception:  # the usual unpickler decides whether it is an error
         return pickling.load(file, classes)
 
 
@@ -56,15 +57,6 @@ class _Unpickler(_PythonUnpickler):  # type: ignore[misc]
         if self._n_plain > _MAX_PLAIN:
             raise pickle.UnpicklingError("this takes long in Python")
         self._unframer.load_frame(size)
-
-    def load_bytearray8(self) -> None:
-        self._load_bytes("<Q", changeable=True)
-
-    def load_binbytes8(self) -> None:
-        self._load_bytes("<Q", changeable=False)
-
-    def load_binbytes(self) -> None:
-        self._load_bytes("<I", changeable=False)
 
     def _load_bytes(self, size_format: str, *, changeable: bool) -> None:
         (size,) = struct.unpack(size_format, self.read(struct.calcsize(size_format)))
@@ -88,7 +80,7 @@ class _Unpickler(_PythonUnpickler):  # type: ignore[misc]
     dispatch: ClassVar[dict[int, Any]] = {
         **_PythonUnpickler.dispatch,
         pickle.FRAME[0]: load_frame,
-        pickle.BYTEARRAY8[0]: load_bytearray8,
-        pickle.BINBYTES8[0]: load_binbytes8,
-        pickle.BINBYTES[0]: load_binbytes,
+        pickle.BYTEARRAY8[0]: partial(_load_bytes, size_format="<Q", changeable=True),
+        pickle.BINBYTES8[0]: partial(_load_bytes, size_format="<Q", changeable=False),
+        pickle.BINBYTES[0]: partial(_load_bytes, size_format="<I", changeable=False),
     }

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from ..base.moved_modules import module_now
 from .spool import release
-from .travelling import Classes, something_travelled
+from .travelling import Classes, loaded_code_by_value
 
 #: Large arrays begin at a multiple of so many bytes in the file, as arrays in memory do.
 ALIGNMENT = 64
@@ -26,12 +26,12 @@ def dump(thing: Any, path: Path | str) -> None:
     """Pickle ``thing`` to a new file.
 
     Plain pickle is several times faster for small objects; it refuses classes and functions of a notebook or a main
-    script, which travel by value. In a process that has loaded such code everything is pickled by value from the start:
+    script, which are pickled by value. A process that has loaded such code pickles everything so from the start:
     plain pickle would import the user's file by its name, and thereby execute it. Both are read by `load`. Contiguous
     arrays are written from where they are, without a copy; those of 64 KiB and more such that `mapped_pickle.load` can
     map them.
     """
-    if not something_travelled():
+    if not loaded_code_by_value():
         try:
             _dump(pickle.Pickler, thing, path)
             return
@@ -54,7 +54,7 @@ def dumps(thing: Any) -> bytes:
 class Unpickler(pickle.Unpickler):
     """Unpickles what this or an earlier version wrote. This runs code from the file: only for your own folders.
 
-    Classes that travelled by value are made by ``classes``; without it, all of them are made anew.
+    Classes that were pickled by value are made by ``classes``; without it, all of them are made anew.
     """
 
     def __init__(self, file: BinaryIO, classes: Classes | None = None) -> None:

@@ -63,12 +63,12 @@ def _is_of_a_script(module: str) -> bool:
     """Return whether a module is the script, notebook or FILE of the user, or one that exists in this process only."""
     from cloudpickle import list_registry_pickle_by_value
 
-    from .by_value import is_gone
+    from .by_value import exists_only_here
 
     parts = module.split(".")
     by_value = list_registry_pickle_by_value()
-    travels = module == "__main__" or any(".".join(parts[: i + 1]) in by_value for i in range(len(parts)))
-    return travels or is_gone(module) or _is_the_script_again(module)
+    registered = any(".".join(parts[: i + 1]) in by_value for i in range(len(parts)))
+    return module == "__main__" or registered or exists_only_here(module) or _is_the_script_again(module)
 
 
 def _is_the_script_again(module: str) -> bool:

@@ -66,7 +66,7 @@ class _Comparison:
 
     def of_class(self, content: Mapping[str, Any], live: type) -> bool:
         try:
-            return self.of_mappings(_named(content), _named(_content_of(live)))
+            return self.of_mappings(_comparable(content), _comparable(_attributes_of(live)))
         except Exception:
             return False
 
@@ -85,7 +85,7 @@ class _Comparison:
                 one.co_consts, other.co_consts
             )
         if isinstance(one, types.CellType):
-            return self.of(_content(one), _content(other))
+            return self.of(_cell_value(one), _cell_value(other))
         if isinstance(one, type):
             return self._of_classes(one, other)
         if isinstance(one, _TupleGetter):
@@ -110,7 +110,7 @@ class _Comparison:
     def _of_classes(self, one: type, other: type) -> bool:
         names = ("__name__", "__module__", "__bases__")
         same_names = all(self.of(getattr(one, name), getattr(other, name)) for name in names)
-        return same_names and self.of_class(_content_of(one), other)
+        return same_names and self.of_class(_attributes_of(one), other)
 
     def _of_values(self, one: Any, other: Any) -> bool:
         if isinstance(one, dict):
@@ -131,7 +131,7 @@ class _Comparison:
             return False
 
 
-def _content_of(kind: type) -> Mapping[str, Any]:
+def _attributes_of(kind: type) -> Mapping[str, Any]:
     """Return the attributes of a class that cloudpickle takes along."""
     from cloudpickle import cloudpickle
 
@@ -140,11 +140,11 @@ def _content_of(kind: type) -> Mapping[str, Any]:
     return content
 
 
-def _named(content: Mapping[str, Any]) -> dict[str, Any]:
+def _comparable(content: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name not in _NO_CONTENT}
 
 
-def _content(cell: types.CellType) -> Any:
+def _cell_value(cell: types.CellType) -> Any:
     try:
         return cell.cell_contents
     except ValueError:

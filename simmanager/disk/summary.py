@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..base.errors import ParameterError
 from ..base.model_arrays import EXTENT, MAPS
 from ..base.text import describe, one_line
-from .curves import MAX_POINTS, NoCurve, curve_of
+from .curves import MAX_POINTS, NoCurve, curve_of, evenly_spaced
 from .files import write_new
 from .history import columns_of, curve_name
 from .npz import npz_bytes
@@ -129,22 +129,17 @@ def model_arrays(given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if not (isinstance(name, str) and _names_a_model_array(name)):
             raise ParameterError(f"summary_arrays gave {name!r}; it may give {', '.join(_MODEL_ARRAYS)}.")
-        array = np.ma.filled(value.astype(float), np.nan) if _is_masked(value) else np.asarray(value)
+        masked = isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "biuf"
+        array = np.ma.filled(value.astype(float), np.nan) if masked else np.asarray(value)
         if name.startswith(MAPS):
             array = array[:MAX_MAPS].astype(np.float32)
         if name == TRAJECTORY and array.ndim and len(array) > MAX_POINTS:
-            arrays[STEPS] = np.linspace(0, len(array) - 1, MAX_POINTS).round().astype(int)
+            arrays[STEPS] = evenly_spaced(len(array))
             array = array[arrays[STEPS]]
         if not fits(name, array):
             raise ParameterError(f"{name!r} in summary_arrays cannot be an array of {array.dtype} {array.shape}.")
         arrays[name] = np.ascontiguousarray(array)
     return arrays
-
-
-def _is_masked(value: Any) -> bool:
-    import numpy as np
-
-    return isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "biuf"
 
 
 def _names_a_model_array(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Classes that travelled by value in a pickle: made anew on loading, or the live one is taken where it is the same."""
+"""Classes that were pickled by value: made anew on loading, or the live one is taken where it is the same."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 #: How often results are loaded until each class is either live or made anew; then all are made anew.
 _PASSES = 5
 
-#: Class that came out of a pickle -> the name under which it travels on.
+#: Class that came out of a pickle -> the name under which it is pickled again.
 _labels: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
 
-_something_travelled = False
+_loaded_code_by_value = False
 
 
-def something_travelled() -> bool:
+def loaded_code_by_value() -> bool:
     """Return whether this process has loaded code by value: such things must not be pickled by their names."""
-    return _something_travelled
+    return _loaded_code_by_value
 
 
 def label_of(kind: type, taken: Mapping[str, type], *, unique: bool) -> str:
-    """Return the name under which a class travels: the one it came with, else a new one that is not ``taken``.
+    """Return the label under which a class is pickled by value: the one it came with, else one not ``taken``.
 
     If ``unique``, a new one is also none that a class has with which this process has loaded something.
     """
@@ -65,7 +65,7 @@ class Classes:
 
     @property
     def by_label(self) -> dict[str, type]:
-        """All classes so far, by the names under which they travel."""
+        """All classes so far, by their labels."""
         return dict(self._classes)
 
     def know(self, classes: Mapping[str, type]) -> None:
@@ -74,8 +74,8 @@ class Classes:
 
     def function(self, name: str) -> Any:
         """Return what is called instead of a function of cloudpickle, or None."""
-        global _something_travelled
-        _something_travelled = True
+        global _loaded_code_by_value
+        _loaded_code_by_value = True
         functions: dict[str, Any] = {
             "_make_skeleton_class": self._class,
             "_make_skeleton_enum": self._enum,

@@ -6,6 +6,7 @@ import functools
 import pickle
 import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, cast
 
@@ -14,19 +15,22 @@ from ..base.text import describe
 #: Parts in parts that are looked at, and parts of one object.
 _DEPTH, _PARTS = 8, 1000
 
-#: Methods by which a class says itself how it is pickled, or does something when it is asked for one it lacks.
-_OWN_WAYS = ("__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__", "__getattr__")
+#: Methods by which a class decides how it is pickled, or what happens when it is asked for one it lacks.
+_OWN_METHODS = ("__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__", "__getattr__")
 
 #: What is pickled by name or by value, and has no state of its own.
-_CALLED = (FunctionType, BuiltinFunctionType, MethodType, ModuleType)
+_STATELESS = (FunctionType, BuiltinFunctionType, MethodType, ModuleType)
 
-#: A first look ends after so many objects or bytes: it must not cost a run anything that it could feel.
+#: A first look ends after so many objects or bytes: it must not make a run noticeably slower.
 _LOOKED_AT, _LOOKED_THROUGH = 2000, 1 << 20
 
 
 def why_not(value: Any, name: str) -> str:
     """Return why a value cannot be pickled, ``Agent.writer cannot be pickled (TypeError: ...)``; "" if it can."""
-    where = unpicklable(value, name)
+    return _in_words(unpicklable(value, name))
+
+
+def _in_words(where: tuple[str, Exception] | None) -> str:
     return f"{where[0]} cannot be pickled ({describe(where[1])})" if where is not None else ""
 
 
@@ -53,7 +57,7 @@ def _error_of(value: Any) -> Exception | None:
     from .by_value import Pickler
 
     try:
-        Pickler(_Nowhere(), protocol=5, buffer_callback=lambda buffer: False).dump(value)
+        Pickler(_Discarded(), protocol=5, buffer_callback=lambda buffer: False).dump(value)
     except Exception as error:
         return error
     return None
@@ -67,10 +71,7 @@ def _parts(value: Any, name: str) -> Iterator[tuple[Any, str]]:
         named = ((item, f"{name}[{index}]") for index, item in enumerate(value))
     else:
         named = ((item, f"{name}.{attribute}") for attribute, item in _state_of(value).items())
-    for number, part in enumerate(named):
-        if number == _PARTS:
-            return
-        yield part
+    return islice(named, _PARTS)
 
 
 def _state_of(value: Any) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def _state_of(value: Any) -> dict[str, Any]:
     return {name: item for one in states if isinstance(one, dict) for name, item in one.items() if type(name) is str}
 
 
-class _Nowhere:
+class _Discarded:
     """A file that keeps nothing."""
 
     def write(self, content: Any) -> int:
@@ -95,24 +96,23 @@ class _Nowhere:
 # The first look ------------------------------------------------------------------------------------------------
 
 
-class _SeenEnough(Exception):
+class _LimitReached(Exception):
     """As much of an object was looked at as may be."""
 
 
 def first_look(value: Any, name: str) -> str:
     """Return what in a small object cannot be pickled, as `why_not` does, without executing any code of the user.
 
-    Objects that say themselves how they are pickled are passed over, so are arrays, classes and functions; of a large
+    Objects with pickling methods of their own are passed over, so are arrays, classes and functions; of a large
     object only the beginning is looked at.
     """
-    where = unpicklable(value, name, attempt=_look)
-    return f"{where[0]} cannot be pickled ({describe(where[1])})" if where is not None else ""
+    return _in_words(unpicklable(value, name, attempt=_look))
 
 
 def _look(value: Any) -> Exception | None:
     try:
-        _looker()(_Room()).dump(value)
-    except _SeenEnough:
+        _looker()(_LimitedFile()).dump(value)
+    except _LimitReached:
         pass
     except Exception as error:
         return error
@@ -134,7 +134,7 @@ def _looker() -> Any:
             """Return a number for what is passed over, None for what is looked at."""
             self.n_seen += 1
             if self.n_seen > _LOOKED_AT or (type(thing) in (str, bytes, bytearray) and len(thing) > _LOOKED_THROUGH):
-                raise _SeenEnough
+                raise _LimitReached
             return 0 if _is_passed_over(cast("Hashable", type(thing))) else None
 
     return Looker
@@ -143,14 +143,14 @@ def _looker() -> Any:
 @functools.lru_cache(maxsize=256)
 def _is_passed_over(kind: Any) -> bool:
     """Return whether a first look takes instances of a class for granted."""
-    if issubclass(kind, (type, *_CALLED)) or kind.__module__.partition(".")[0] == "numpy":
+    if issubclass(kind, (type, *_STATELESS)) or kind.__module__.partition(".")[0] == "numpy":
         return True
     if kind.__module__.partition(".")[0] in sys.stdlib_module_names:
         return False
-    return any(isinstance(getattr(kind, name, None), FunctionType) for name in _OWN_WAYS)
+    return any(isinstance(getattr(kind, name, None), FunctionType) for name in _OWN_METHODS)
 
 
-class _Room:
+class _LimitedFile:
     """A file that is full soon."""
 
     def __init__(self) -> None:
@@ -159,5 +159,5 @@ class _Room:
     def write(self, content: Any) -> int:
         self._left -= len(content)
         if self._left < 0:
-            raise _SeenEnough
+            raise _LimitReached
         return len(content)

@@ -9,6 +9,7 @@ import sys
 import threading
 import uuid
 from asyncio import CancelledError as AsyncCancelledError
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
@@ -152,10 +153,15 @@ class DaskExecutor:
             at_hand += 1
 
     def _submit(self, task: Task) -> Any:
-        job, manager = Job(task, self.options), _ManagerProcess(sys.path, working_directory(), sys.argv)
-        return self._client.submit(
-            execute_there, self._batch, job, manager, pure=False, key=f"simmanager-{uuid.uuid4().hex}"
+        settings = WorkerSettings(
+            self.options.threads_per_run,
+            sys_path=tuple(sys.path),
+            cwd=working_directory(),
+            argv=tuple(sys.argv),
+            flags=tuple(task.session.get("flags", ())),
         )
+        job, key = Job(task, self.options), f"simmanager-{uuid.uuid4().hex}"
+        return self._client.submit(execute_there, self._batch, job, settings, pure=False, key=key)
 
     def _ended(self, futures: list[Any]) -> list[Any]:
         from distributed import wait
@@ -197,7 +203,7 @@ class DaskExecutor:
                 self._folder.request_stop(now=self.stop.is_now())
 
     def close(self) -> None:
-        """Let go of the workers of the cluster, and of the connection, if it was made here."""
+        """Free the workers of the cluster, and close the connection if it was made here."""
         with suppress(Exception):
             if self._client.status == "running" and not self._lost:
                 self._client.run(close_idle, on_error="ignore")
@@ -230,15 +236,6 @@ class _Batch:
     batch_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class _ManagerProcess:
-    """Import path, working directory and arguments of the manager; the same for the runs."""
-
-    sys_path: list[str]
-    cwd: str
-    argv: list[str]
-
-
 class _StopRequest(Stop):
     """The wish to stop as the folder of the batch tells it."""
 
@@ -266,29 +263,17 @@ def _why_not_seen(batch: _Batch) -> str:
     return ""
 
 
-def execute_there(batch: _Batch, job: Job, manager: _ManagerProcess) -> dict[str, Any]:
+def execute_there(batch: _Batch, job: Job, settings: WorkerSettings) -> dict[str, Any]:
     """Supervise a run on this machine; returns its `Outcome` as plain data. Never raises, and safe to repeat."""
     if seen := _why_not_seen(batch):
         return as_plain(Outcome("", seen))
-    settings = WorkerSettings(
-        job.options.threads_per_run,
-        sys_path=tuple(manager.sys_path),
-        cwd=manager.cwd,
-        argv=tuple(manager.argv),
-        flags=tuple(job.task.session.get("flags", ())),
-    )
     with _slots(settings, job.options.slot_env or ()) as slots:
         return as_plain(supervise(job, slots, _StopRequest(batch.path)))
 
 
-class _Pool:
-    """Slots of one kind in this process, and how many runs use them."""
-
-    def __init__(self, slots: Slots) -> None:
-        self.slots, self.users = slots, 0
-
-
-_pools: dict[str, _Pool] = {}
+#: The slots of this process by what their workers are started with, and how many runs use them.
+_pools: dict[str, Slots] = {}
+_users: Counter[str] = Counter()
 _pools_lock = threading.Lock()
 
 
@@ -297,14 +282,14 @@ def _slots(settings: WorkerSettings, slot_environs: Any) -> Iterator[Slots]:
     """Lend the slots of this process; idle ones end when nobody has used them for a while."""
     key = json.dumps([repr(settings), [dict(environ) for environ in slot_environs], os.getpid()])
     with _pools_lock:
-        pool = _pools.setdefault(key, _Pool(Slots(settings, slot_environs)))
-        pool.users += 1
+        slots = _pools.setdefault(key, Slots(settings, slot_environs))
+        _users[key] += 1
     try:
-        yield pool.slots
+        yield slots
     finally:
         with _pools_lock:
-            pool.users -= 1
-            idle = pool.users == 0
+            _users[key] -= 1
+            idle = _users[key] == 0
         if idle:
             timer = threading.Timer(_IDLE_S, close_idle)
             timer.daemon = True
@@ -314,7 +299,6 @@ def _slots(settings: WorkerSettings, slot_environs: Any) -> Iterator[Slots]:
 def close_idle() -> None:
     """End the processes of this machine that execute no run."""
     with _pools_lock:
-        idle = [key for key, pool in _pools.items() if pool.users == 0]
-        pools = [_pools.pop(key) for key in idle]
-    for pool in pools:
-        pool.slots.close()
+        idle = [_pools.pop(key) for key in list(_pools) if _users[key] == 0]
+    for slots in idle:
+        slots.close()

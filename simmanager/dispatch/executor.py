@@ -32,7 +32,7 @@ class Executor:
         self._slots.prepare(min(self.n_jobs, runs))
 
     def close(self) -> None:
-        """Let all workers go."""
+        """End all workers."""
         self._slots.close()
 
     def run(

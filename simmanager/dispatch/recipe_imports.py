@@ -43,23 +43,10 @@ class _Nothing:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take anything."""
 
+    __setstate__ = __setitem__ = append = extend = add = __init__
+
     def __call__(self, *args: Any) -> _Nothing:
         return _Nothing()
-
-    def __setstate__(self, state: Any) -> None:
-        """Take anything."""
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        """Take anything."""
-
-    def append(self, item: Any) -> None:
-        """Take anything."""
-
-    def extend(self, items: Any) -> None:
-        """Take anything."""
-
-    def add(self, item: Any) -> None:
-        """Take anything."""
 
 
 class _Reader(pickle.Unpickler):

@@ -229,7 +229,7 @@ class _Supervision:
         self._executor, self._stop = executor, executor.stop
         self._durations: list[float] = []
         self._done, self._last_end = 0, time.monotonic()
-        self._said, self._told_of_files = "", False
+        self._announced_stop, self._told_of_files = "", False
 
     def run(self, reader: StatusReader) -> None:
         """Execute the queue; tell what ended it early, and raise that again."""
@@ -282,8 +282,8 @@ class _Supervision:
             self._stop.finish("simmanager stop")
         if request == "now" and not self._stop.is_now():
             self._stop.now("simmanager stop --now")
-        if self._stop.mode != self._said:
-            self._said = self._stop.mode
+        if self._stop.mode != self._announced_stop:
+            self._announced_stop = self._stop.mode
             self._say_stopping(self._stop.reason)
         left = self._total - self._done
         mean = sum(self._durations) / len(self._durations) if self._durations else None

@@ -14,12 +14,7 @@ from .worker_process import Worker, WorkerSettings
 class Slots:
     """The workers of a batch: as many as there are runs at a time.
 
-    Parameters
-    ----------
-    settings : WorkerSettings
-        What each is started with.
-    slot_environs : sequence of dict, optional
-        Further environment variables of each slot; shared out evenly if there are more slots.
+    ``slot_environs`` are further environment variables of each slot, shared out evenly if there are more slots.
     """
 
     def __init__(self, settings: WorkerSettings, slot_environs: Sequence[Mapping[str, str]] = ()) -> None:
@@ -79,13 +74,16 @@ class Slots:
         with self._lock:
             self._taken.discard(slot)
 
-    def give_back(self, worker: Worker) -> None:
-        """Return a clean worker for the next run."""
+    def give_back(self, worker: Worker, *, usable: bool = True) -> None:
+        """Return a clean worker for the next run; one that is not usable any more is ended."""
+        if not usable:
+            self.retire(worker)
+            return
         with self._lock:
             self._idle.append(worker)
 
     def retire(self, worker: Worker, patience_s: float = 0.5) -> None:
-        """Let a worker go that is not to take another run; its slot is free then."""
+        """End a worker that is not to take another run; its slot is free then."""
         try:
             worker.retire(patience_s)
         finally:
@@ -97,7 +95,7 @@ class Slots:
             self.give_back(self._start())
 
     def close(self) -> None:
-        """Let all idle workers go."""
+        """End all idle workers."""
         with self._lock:
             workers, self._idle = self._idle, []
         for worker in workers:

@@ -20,7 +20,7 @@ from ..worker.task import EXECUTABLE, NOT_STARTED, Outcome, Task
 from .run_options import RunOptions
 from .slots import Slots
 from .stop import Stop
-from .worker_process import Death, Worker, WorkerLost
+from .worker_process import Death, WorkerLost
 
 #: Seconds between two looks at a run that another process executes.
 _HELD_TICK_S = 0.05
@@ -47,7 +47,7 @@ def supervise_together(tasks: Sequence[Task], slots: Slots, stop: Stop) -> dict[
     be supervised each for itself.
     """
     ended: dict[str, Outcome] = {}
-    with suppress(Exception):  # whatever it is, `supervise` meets it again and tells it
+    with suppress(Exception):  # `supervise` meets the same error again and reports it
         if not any(is_held(RunFolder(task.folder).lock_path) for task in tasks):
             _execute_together(tasks, slots, stop, ended)
     return ended
@@ -55,9 +55,9 @@ def supervise_together(tasks: Sequence[Task], slots: Slots, stop: Stop) -> dict[
 
 def _execute_together(tasks: Sequence[Task], slots: Slots, stop: Stop, ended: dict[str, Outcome]) -> None:
     worker, keep = slots.take(tasks[0].recipe), False
+    result: Outcome | Death | None = None
     try:
         for task, result in zip(tasks, worker.execute(tasks, None, stop.is_now), strict=False):
-            keep = isinstance(result, Outcome) and not result.leftovers
             if isinstance(result, Outcome):
                 if result.bound:
                     slots.bind(worker, task.recipe)
@@ -67,11 +67,9 @@ def _execute_together(tasks: Sequence[Task], slots: Slots, stop: Stop, ended: di
             folder = RunFolder(task.folder, durable=task.durable)
             if folder.read_history().state is RunState.RUNNING:  # else it died between two runs
                 ended[task.folder] = write_verdict(folder, task, result)
-    except BaseException:
-        keep = False
-        raise
+        keep = isinstance(result, Outcome) and not result.leftovers
     finally:
-        _give_back_or_retire(worker, slots, keep=keep)
+        slots.give_back(worker, usable=keep)
 
 
 def supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
@@ -129,19 +127,12 @@ def _execute_once(
         if isinstance(result, Outcome) and result.bound:
             slots.bind(worker, task.recipe)
     finally:
-        _give_back_or_retire(worker, slots, keep=keep)
+        slots.give_back(worker, usable=keep)
     if isinstance(result, Death):
         if may_try_again and not result.stopped and folder.read_history().state is RunState.IN_QUEUE:
             raise WorkerLost(f"{result.reason} before the run began")
         return write_verdict(folder, task, result), not result.stopped
     return result, False
-
-
-def _give_back_or_retire(worker: Worker, slots: Slots, *, keep: bool) -> None:
-    if keep:
-        slots.give_back(worker)
-    else:
-        slots.retire(worker)
 
 
 def write_verdict(folder: RunFolder, task: Task, death: Death) -> Outcome:

@@ -98,13 +98,13 @@ class Worker:
         #: Number of the slot that it works on.
         self.slot = slot
         self._token = uuid.uuid4().hex
-        self._said = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()
         self._buffer = bytearray()
         self._process = subprocess.Popen(
             [sys.executable, *settings.flags, "-P", "-m", "simmanager.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=self._stderr,
             env=settings.environment(self._token, environ or {}),
             start_new_session=True,
             bufsize=0,
@@ -121,18 +121,14 @@ class Worker:
         self._own_mb = 0.0
         self._cpu_before = 0.0
         self._usage: Any = None
-        self._pidfd = self._open_pidfd()
         self._poller = select.poll()
         self._poller.register(self._output, select.POLLIN)
-        if self._pidfd is not None:
+        self._pidfd: int | None = None
+        with suppress(AttributeError, OSError):  # systems without it are asked every `TICK_S`
+            self._pidfd = os.pidfd_open(self.pid)
             self._poller.register(self._pidfd, select.POLLIN)
         self._send(settings.first_message())
         self._ready = False
-
-    def _open_pidfd(self) -> int | None:
-        with suppress(AttributeError, OSError):
-            return os.pidfd_open(self.pid)
-        return None
 
     def _wait_until_ready(self) -> None:
         if self._ready:
@@ -140,8 +136,8 @@ class Worker:
         deadline = time.monotonic() + _START_PATIENCE_S
         if (message := self._receive(lambda: time.monotonic() > deadline)) is None:
             code = self._exit_code
-            self._said.seek(0)  # before it is closed
-            said = self._said.read()[-2000:].decode("utf-8", "replace").strip()
+            self._stderr.seek(0)  # before it is closed
+            said = self._stderr.read()[-2000:].decode("utf-8", "replace").strip()
             self.kill(grace_s=0)
             raise WorkerLost(f"A worker process could not be started (exit code {code}): {said or 'it said nothing'}")
         self._own_mb, self._inherited_mb = message["own_mb"], message["inherited_mb"]
@@ -282,7 +278,7 @@ class Worker:
         self._close()
 
     def retire(self, patience_s: float = 2.0) -> None:
-        """Let an idle worker go: it ends by itself when its input ends; what it left is ended too."""
+        """End an idle worker: it ends by itself when its input ends; what it left is ended too."""
         with suppress(OSError):
             self._input.close()
         self._wait_for_end(patience_s)
@@ -304,7 +300,7 @@ class Worker:
             peak = usage_peak_mb(self._usage)
             self._peak_mb = max(peak if peak > self._inherited_mb else self._own_mb, self._peak_mb or 0.0)
         self._process.poll()
-        for file in (self._input, self._output, self._said):
+        for file in (self._input, self._output, self._stderr):
             with suppress(OSError):
                 file.close()
         if self._pidfd is not None:

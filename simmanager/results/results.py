@@ -231,17 +231,14 @@ class Results(Sequence[RunResult]):
 
     def _curves(self, key: str, simulation_id: str) -> Curves:
         finished = self._finished(simulation_id)
-        found = [(run, curve_of(self._summaries.of(run.path), key)) for run in finished]
-        sampled = [
-            (run.run_id, curve.iterations * _stride(run.parameters), curve.values)
-            for run, curve in found
-            if curve is not None
-        ]
+        curves = ((run, curve_of(self._summaries.of(run.path), key)) for run in finished)
+        found = [(run, curve) for run, curve in curves if curve is not None]
+        sampled = [(run.run_id, curve.iterations * _stride(run.parameters), curve.values) for run, curve in found]
         return together(
             key,
             simulation_id,
             sampled,
-            reduction=next((curve.reduction for _, curve in found if curve is not None), ""),
+            reduction=next((curve.reduction for _, curve in found), ""),
             n_total=len(self._of[simulation_id]),
             n_unreadable=sum(run.path in self._summaries.unreadable for run in finished),
             n_other_parameters=self._made_otherwise(simulation_id, [run_id for run_id, _, _ in sampled]),
@@ -379,8 +376,8 @@ def read_results(path: Path | str) -> Results:
     found = dict.fromkeys([*entries, *(run.simulation_id for run in status.runs)])
     parameters = {name: flatten(entries.get(name, {})) for name in found}
     runs = [result_of(run, parameters[run.simulation_id]) for run in status.runs]
-    declared = (name for entry in entries.values() for name in _declared_metrics(entry))
-    return Results(status, runs, parameters, dict.fromkeys(declared))
+    declared = (entry["metrics"] for entry in entries.values() if isinstance(entry.get("metrics"), dict))
+    return Results(status, runs, parameters, dict.fromkeys(name for metrics in declared for name in metrics))
 
 
 def _described_simulations(path: Path) -> dict[str, dict[str, Any]]:
@@ -389,11 +386,6 @@ def _described_simulations(path: Path) -> dict[str, dict[str, Any]]:
     except (BatchNotFound, BatchDamaged):
         return {}
     return {entry["simulation_id"]: entry for entry in manifest.simulations}
-
-
-def _declared_metrics(entry: dict[str, Any]) -> list[str]:
-    metrics = entry.get("metrics")
-    return list(metrics) if isinstance(metrics, dict) else []
 
 
 def _stride(parameters: Mapping[str, Any]) -> int:

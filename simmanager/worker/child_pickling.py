@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..disk.pickling import loads
-from ..disk.travelling import Classes, something_travelled
+from ..disk.travelling import Classes, loaded_code_by_value
 
 #: Classes that went to children or came back from them.
 _classes = Classes()
@@ -21,7 +21,7 @@ def code_reaches_children() -> Iterator[None]:
     In a plain script the child finds such a function or class in its copy of the script.
     """
     global _classes
-    if not something_travelled():
+    if not loaded_code_by_value():
         yield
         return
     from multiprocessing import reduction
@@ -41,9 +41,9 @@ def code_reaches_children() -> Iterator[None]:
 
 
 def _reduce(pickler: Any, thing: Any) -> Any:
-    from ..disk.by_value import Pickler, has_a_name, travels
+    from ..disk.by_value import Pickler, goes_by_value, has_a_name
 
-    if not has_a_name(thing) or not travels(thing):
+    if not has_a_name(thing) or not goes_by_value(thing):
         return NotImplemented
     file = io.BytesIO()
     by_value = Pickler(file)

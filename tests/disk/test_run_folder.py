@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import pydoc
 from pathlib import Path
 
 import pytest
@@ -259,6 +260,19 @@ def test_moves_of_a_folder_are_lines_of_its_log(folder):
     assert [move.state for move in history.transitions] == ["in_queue", "running", "finished"]
     assert folder.read_history() == history
     assert isinstance(history, StateHistory)
+
+
+def test_help_says_what_is_in_each_file(folder):
+    shown = pydoc.render_doc(RunFolder, renderer=pydoc.plaintext)
+    assert "agent\n |      The trained agent." in shown
+    assert "state_log\n |      The life of the run, one line a transition." in shown
+    assert RunFolder.run_log.__doc__ == "What the run wrote to stdout."
+
+
+def test_the_path_of_a_file_cannot_be_changed(folder):
+    with pytest.raises(AttributeError):
+        folder.agent = folder.arena
+    assert folder.agent == folder.path / "agent"
 
 
 def test_results_are_readable_by_others_as_the_umask_says(folder):
