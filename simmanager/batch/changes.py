@@ -14,6 +14,7 @@ from ..base.provenance import frozen_code
 from ..disk.batch_folder import BatchFolder
 from ..disk.manifest import Manifest
 from ..disk.run_folder import SCRATCH, RunFolder
+from ..disk.sources import keep_sources
 from ..disk.state import RunState
 from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
@@ -162,6 +163,7 @@ def _commit(
     new_entries = list(new.values())
     entries = [new.pop(entry["simulation_id"], entry) for entry in manifest.simulations]
     try:
+        keep_sources(folder.path, recipes)
         for name, content in recipes.items():
             parent = folder.own_simulation(name)
             parent.mkdir(exist_ok=True)

@@ -9,9 +9,10 @@ from typing import Any
 
 from ..base.checks import check_integer
 from ..base.errors import BatchDamaged, BatchExists, BatchNotFound, BatchNotWritable, SimManagerError, SimulationError
-from ..disk.batch_folder import RESERVED, BatchFolder
+from ..disk.batch_folder import RESERVED, SOURCES, BatchFolder
 from ..disk.manifest import Manifest, check_name
 from ..disk.run_folder import RunFolder
+from ..disk.sources import keep_sources
 from ..disk.state import STATE_LOG
 from ..simulation.single_sim import SingleSim
 from .neuralplayground_folder import PARAMETERS
@@ -81,6 +82,7 @@ def make_batch_folder(folder: BatchFolder, recipes: Mapping[str, bytes], manifes
     if folder.manifest_file.exists():
         raise BatchExists(f"{folder.path}: another manager has just made a batch there.")
     try:
+        keep_sources(folder.path, recipes)
         for simulation_id, content in recipes.items():
             folder.write_recipe(simulation_id, content)
         folder.write_manifest(manifest)
@@ -138,6 +140,7 @@ def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
         folder.starts_file.unlink(missing_ok=True)
+        (folder.path / SOURCES).unlink(missing_ok=True)
         folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again
 
 

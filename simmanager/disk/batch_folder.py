@@ -26,8 +26,11 @@ MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT = "manager.json", "batch.lock", "st
 #: The file in the folder of a simulation.
 RECIPE = "simulation.pkl"
 
+#: The file in the folder of a batch with the sources of code that travels in its recipes.
+SOURCES = "sources.json"
+
 #: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
-RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, "figures")
+RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SOURCES, "figures")
 
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 28
@@ -138,7 +141,7 @@ class BatchFolder:
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
-            if entry.name == self.lock_file.name or entry.name.startswith(SCRATCH):
+            if entry.name in (LOCK, SOURCES) or entry.name.startswith(SCRATCH):
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False

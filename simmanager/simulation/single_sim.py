@@ -183,8 +183,10 @@ class SingleSim:
         """
         import cloudpickle
 
+        from ..disk.code_files import dumps
+
         try:
-            content = cloudpickle.dumps(self.fields, protocol=5)
+            content = dumps(self.fields)
         except Exception as error:
             where = _unpicklable(self.fields, "") or "a field"
             raise RecipeError(
@@ -198,7 +200,7 @@ class SingleSim:
             raise RecipeError(
                 f"Simulation {self.simulation_id!r} can be pickled but not loaded: {type(error).__name__}: {error}"
             ) from error
-        return bytes(content)
+        return content
 
     # Running ---------------------------------------------------------------------------------------------------
 

@@ -7,18 +7,21 @@ import signal
 import socket
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from pathlib import Path
 
 from ..base.current_run import CurrentRun, executing
 from ..base.errors import InvalidTransition
 from ..base.metrics import Measured
 from ..base.provenance import loaded_versions
+from ..base.text import memory
+from ..base.user_frames import KeptSources, lines_known, location, traceback_text
 from ..disk.batch_folder import note_start
 from ..disk.locks import LockHeld, take_lock
 from ..disk.run_folder import CHECKPOINT, PROGRESS, RECORD, RESULTS, RunFolder
 from ..disk.run_record import RunRecord, number_of
+from ..disk.sources import kept_sources
 from ..disk.state import RunState, StateHistory
 from .capture import descriptors_to_logs
 from .memory import MemoryLimit, Meter
@@ -135,8 +138,10 @@ def _attempt(
         folder.set_aside_attempt(attempt - 1)
     folder.remove_logs()
     error: BaseException | None = None
+    reason = ""
     measured, process = Measured(), os.getpid()
-    with capture(folder):
+    sources = kept_sources(Path(task.recipe))
+    with capture(folder), lines_known(sources):
         host = socket.gethostname()
         note_start(folder)
         history = folder.move(history, (RunState.RUNNING, f"attempt={attempt} pid={os.getpid()} host={host}"))
@@ -150,10 +155,11 @@ def _attempt(
         except BaseException as raised:
             end_if_forked(process, raised)
             error = raised
-            _print_traceback(raised)
+            reason = reason_of(raised, sources, task.memory_limit_mb)
+            _print_traceback(raised, sources)
         finally:
             folder.remove(PROGRESS)
-        return _verdict(folder, task, history, error, measured, meter, started), error
+        return _verdict(folder, task, history, error, reason, measured, meter, started), error
 
 
 def _verdict(
@@ -161,12 +167,12 @@ def _verdict(
     task: Task,
     history: StateHistory,
     error: BaseException | None,
+    reason: str,
     measured: Measured,
     meter: Meter,
     started: str,
 ) -> Outcome:
     state = RunState.FINISHED if error is None else RunState.ERROR
-    reason = describe(error) if error is not None else ""
     if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         state, reason = RunState.INTERRUPTED, "stopped by the user"  # Ctrl-C; workers ignore it
     record = RunRecord(
@@ -233,12 +239,21 @@ class _ProgressFile:
                 self._writing.release()
 
 
-def _print_traceback(error: BaseException) -> None:
+def reason_of(error: BaseException, sources: KeptSources, memory_limit_mb: float | None = None) -> str:
+    """Return why a run failed, in one line: where in the user's code, which error, and under which limit of memory."""
+    where = location(error, sources)
+    why = describe(error)
+    if isinstance(error, MemoryError) and memory_limit_mb is not None:
+        why = f"{why} (the run may add {memory(memory_limit_mb)}: memory_limit_mb, --memory-limit)"
+    return f"{where}: {why}" if where else why
+
+
+def _print_traceback(error: BaseException, sources: KeptSources) -> None:
     import sys
 
     for stream in (sys.stderr, sys.__stderr__):
         try:
-            traceback.print_exception(error, file=stream)
+            print(traceback_text(error, sources), end="", file=stream)
             if stream is not None:
                 stream.flush()
             return

@@ -1,0 +1,126 @@
+"""The sources of code that travels in recipes: kept beside them, for tracebacks that show what was run.
+
+A worker executes such code without its file, which may have changed since, and cells of a notebook have none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import linecache
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ..base.user_frames import KeptSource, KeptSources, is_users
+from .batch_folder import SOURCES
+from .files import read_regular
+from .run_folder import RunFolder
+
+#: Characters of a source that is kept at most.
+_LONGEST = 1_000_000
+
+#: Bytes of the kept sources that are read.
+_LONGEST_FILE = 1 << 27
+
+#: Where a text may begin in a pickle: a sign, and its length in one byte, or in four. (Such bytes may be in data, too.)
+_TEXT = re.compile(rb"\x8c(?=(.))|X(?=(....))", re.DOTALL)
+
+#: Bytes of a path at most.
+_LONGEST_PATH = 4096
+
+#: What was read last: which file at what time, and its content.
+_last: tuple[tuple[str, int, int], dict[str, Any]] = (("", 0, 0), {})
+
+
+def keep_sources(batch: Path, recipes: Mapping[str, bytes]) -> None:
+    """Keep the sources of the code in these recipes; those of other simulations of the batch stay.
+
+    Parameters
+    ----------
+    batch : Path
+        The folder of the batch.
+    recipes : mapping
+        simulation_id -> pickled recipe.
+
+    Raises
+    ------
+    OSError
+        They cannot be written.
+    """
+    found = {name: _sources_in(content) for name, content in recipes.items()}
+    path = batch / SOURCES
+    if not any(found.values()) and not path.is_file():
+        return
+    before = _read(path)
+    texts, simulations = dict(before.get("texts") or {}), dict(before.get("simulations") or {})
+    for simulation_id, sources in found.items():
+        simulations[simulation_id] = {}
+        for filename, source in sources.items():
+            sha = hashlib.sha256(source.text.encode(errors="surrogatepass")).hexdigest()
+            texts[sha] = source.text
+            simulations[simulation_id][filename] = {"sha256": sha, "label": source.label}
+    used = {file["sha256"] for files in simulations.values() for file in files.values()}
+    content = {"texts": {sha: text for sha, text in texts.items() if sha in used}, "simulations": simulations}
+    RunFolder(batch).write_json(SOURCES, content)
+
+
+def kept_sources(recipe: Path) -> KeptSources:
+    """Return the sources of the code in a recipe, or in the parameters that a run keeps; {} if there are none."""
+    for simulation in (recipe.parent, recipe.parent.parent):
+        content = _read(simulation.parent / SOURCES)
+        with suppress(AttributeError, KeyError, TypeError):  # damaged: a traceback without source is one, too
+            if files := content["simulations"].get(simulation.name):
+                texts = content["texts"]
+                return {name: KeptSource(str(texts[f["sha256"]]), str(f["label"])) for name, f in files.items()}
+    return {}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    global _last
+    try:
+        found = os.stat(path)  # noqa: PTH116 - for each run
+        key = (str(path), found.st_mtime_ns, found.st_size)
+        if _last[0] != key:
+            _last = (key, json.loads(read_regular(path, _LONGEST_FILE)))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return _last[1]
+
+
+def _sources_in(recipe: bytes) -> dict[str, KeptSource]:
+    """Return the sources of the user's code in a pickle, by the file names that the code has."""
+    found = {}
+    for name in _file_names(recipe):
+        if not (name.startswith("<") or is_users(name, {})):
+            continue
+        linecache.checkcache(name)
+        text = "".join(linecache.getlines(name))
+        if text and len(text) <= _LONGEST:
+            found[name] = KeptSource(text, _label(name))
+    return found
+
+
+def _file_names(recipe: bytes) -> Iterable[str]:
+    """Return the texts in a pickle that may be the file name of code."""
+    names: dict[str, None] = {}
+    for match in _TEXT.finditer(recipe):
+        size = match[1] or match[2]
+        begin, length = match.end() + len(size), int.from_bytes(size, "little")
+        name = recipe[begin : begin + length] if length <= _LONGEST_PATH else b""
+        if name.endswith(b".py") or (name.startswith(b"<") and name.endswith(b">")):  # a file, or a cell
+            names[name.decode("utf-8", "replace")] = None
+    return names
+
+
+def _label(name: str) -> str:
+    """Return what a cell of a notebook is called, ``In[3]``; "" for a file."""
+    ipython = sys.modules.get("IPython")
+    with suppress(Exception):  # of another version
+        number = ipython.get_ipython().compile._filename_map[name]  # type: ignore[union-attr]
+        return f"In[{number}]"
+    return ""
