@@ -27,7 +27,7 @@ class CurrentRun:
 
     Parameters
     ----------
-    folder : Path
+    folder : path-like
         Its folder.
     seed : int
         With which the random generators were seeded.
@@ -39,7 +39,7 @@ class CurrentRun:
         Where its training loop keeps its state.
     """
 
-    folder: Path
+    folder: Path | str
     seed: int
     attempt: int = 1
     tell_progress: Callable[[float, float], None] | None = None

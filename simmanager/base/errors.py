@@ -78,6 +78,10 @@ class ResultsMissing(SimManagerError, FileNotFoundError):
     """A run has no results to load; the message says in which state it is and what to do."""
 
 
+class PartNotSaved(SimManagerError, AttributeError):
+    """A result of a finished run could not be saved, and is used; the message says what kept it from being saved."""
+
+
 class PackageMissing(SimManagerError, ImportError):
     """A package that only some functions need is not installed; the message says how to install it."""
 

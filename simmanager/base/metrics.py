@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Real
@@ -85,6 +86,8 @@ def differ_only_in_new_metrics(one: Mapping[str, Any], other: Mapping[str, Any])
 def as_number(value: Any) -> float:
     """Return what a metric gave as a float; NumPy's numbers, arrays of no dimension and the like are numbers, too.
 
+    What is masked is no value: NaN.
+
     Raises
     ------
     TypeError
@@ -92,6 +95,8 @@ def as_number(value: Any) -> float:
     OverflowError
         It is too large for a float.
     """
+    if type(value).__name__ in ("MaskedConstant", "MaskedArray") and not value.shape and bool(value.mask):
+        return math.nan
     item = getattr(value, "item", None)
     plain = item() if callable(item) and not getattr(value, "shape", ()) else value
     if not isinstance(plain, Real):

@@ -25,6 +25,31 @@ def plain(text: str) -> str:
     )
 
 
+# What moves the cursor of a terminal so that something is written over: carriage returns, lines up, lines erased.
+_MOVES = re.compile(r"(\r\n|\r|\n|\x1b\[\d*[AK])")
+
+
+def as_last_seen(text: str) -> str:
+    """Return text as it stood on a terminal at last: of a progress bar its last state, not the thousands before it."""
+    if "\r" not in text and "\x1b[" not in text:
+        return text
+    lines, row, at_start = [""], 0, True
+    for piece in _MOVES.split(text):
+        if piece in ("\n", "\r\n"):
+            row, at_start = row + 1, True
+            if row == len(lines):
+                lines.append("")
+        elif piece == "\r":
+            at_start = True
+        elif piece.startswith("\x1b[") and piece.endswith("A"):
+            row = max(row - int(piece[2:-1][:6] or 1), 0)
+        elif piece.startswith("\x1b[") and piece.endswith("K"):
+            lines[row], at_start = "", True
+        elif piece:
+            lines[row], at_start = piece if at_start else lines[row] + piece, False
+    return "\n".join(lines)
+
+
 #: Characters of a reason that a line of state.log keeps.
 DETAIL_LENGTH = 500
 
@@ -36,6 +61,19 @@ def one_line(text: str, length: int = DETAIL_LENGTH) -> str:
     """Return ``text`` as one line without control characters, cut to ``length`` characters."""
     flat = _BREAKS.sub(" ", text.encode("utf-8", "replace").decode()).strip()  # no lone surrogates
     return flat if len(flat) <= length else flat[: length - 1] + "…"
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception in one line, ``"ValueError: text"``; also one whose ``__str__`` raises."""
+    try:
+        text = str(error)
+    except BaseException as second:
+        text = f"(its text cannot be shown: __str__ raised {type(second).__name__})"
+    if isinstance(error, SystemExit):
+        return one_line(f"the simulation's code called sys.exit({text or ''})", 300)
+    if isinstance(error, KeyboardInterrupt):
+        return one_line(f"the simulation's code raised KeyboardInterrupt {text}", 300)
+    return one_line(f"{type(error).__name__}: {text}" if text else type(error).__name__, 300)
 
 
 def count(number: int, what: str, several: str = "") -> str:

@@ -11,14 +11,15 @@ from ..base import import_path
 from ..base.errors import BatchNotWritable, ParameterError, SimManagerError, SimulationError
 from ..base.metrics import differ_only_in_new_metrics
 from ..base.provenance import frozen_code
-from ..disk.batch_folder import BatchFolder
+from ..disk.batch_folder import BatchFolder, OpenBatch
+from ..disk.files import SCRATCH, write_file
 from ..disk.manifest import Manifest
-from ..disk.run_folder import SCRATCH, RunFolder
 from ..disk.sources import keep_sources
 from ..disk.state import RunState
 from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
-from .making import as_stored, check_all, check_runs, make_missing_runs, pickled, runs_of
+from ..worker.session import recorded
+from .making import as_stored, check_all, check_runs, make_missing_runs, pickled
 
 
 def more_runs(now: int, wanted: Any) -> int:
@@ -45,7 +46,7 @@ def merge_simulations(ours: Iterable[Any], given: Sequence[Any]) -> list[Any]:
     return [*(rest.pop(simulation.simulation_id, simulation) for simulation in ours), *rest.values()]
 
 
-def take_over_changes(folder: BatchFolder, simulations: Sequence[SingleSim]) -> None:
+def take_over_changes(batch: OpenBatch, simulations: Sequence[SingleSim]) -> None:
     """Write changed parameters of simulations that have not run yet; refuse to mix them with finished runs.
 
     Raises
@@ -53,28 +54,27 @@ def take_over_changes(folder: BatchFolder, simulations: Sequence[SingleSim]) -> 
     SimulationError
         A simulation is not in the batch, or was changed but has finished runs.
     """
-    manifest = folder.read_manifest()
     check_all(list(simulations))
-    known = manifest.simulation_ids
+    known = batch.simulation_ids
     for name in {str(simulation.simulation_id) for simulation in simulations}.difference(known):
         raise SimulationError(
             f"Simulation {name!r} is not in this batch, which has {', '.join(known)}. Add it: manager.add([sim])."
         )
-    _commit(folder, manifest, _changed(folder, manifest, simulations))
+    _commit(batch, batch.manifest, _changed(batch, simulations))
 
 
-def take_over(folder: BatchFolder, simulation: SingleSim) -> None:
+def take_over(batch: OpenBatch, simulation: SingleSim) -> None:
     """Make the parameters of a simulation those of its coming runs, whatever has finished."""
     simulation.check()
-    _commit(folder, folder.read_manifest(), [simulation])
+    _commit(batch, batch.manifest, [simulation])
 
 
-def grow_batch(folder: BatchFolder, simulations: Sequence[SingleSim], runs_per_sim: int | None = None) -> list[str]:
+def grow_batch(batch: OpenBatch, simulations: Sequence[SingleSim], runs_per_sim: int | None = None) -> list[str]:
     """Add simulations and runs to a batch; what is there stays.
 
     Parameters
     ----------
-    folder : BatchFolder
+    batch : OpenBatch
         The batch.
     simulations : list of SingleSim
         Those that the batch has with the same parameters are left alone.
@@ -95,15 +95,15 @@ def grow_batch(folder: BatchFolder, simulations: Sequence[SingleSim], runs_per_s
     RecipeError
         A simulation cannot be pickled.
     """
-    manifest = folder.read_manifest()
+    manifest = batch.manifest
     number = more_runs(manifest.runs_per_sim, runs_per_sim)
     _check_together(manifest, simulations)
     known = set(manifest.simulation_ids)
     added = [simulation for simulation in simulations if simulation.simulation_id not in known]
-    changed = _changed(folder, manifest, simulations)
-    _commit(folder, replace(manifest, runs_per_sim=number), changed, added, always=number != manifest.runs_per_sim)
-    for simulation_id in folder.read_manifest().simulation_ids:
-        make_missing_runs(folder, simulation_id, number)
+    changed = _changed(batch, simulations)
+    _commit(batch, replace(manifest, runs_per_sim=number), changed, added, always=number != manifest.runs_per_sim)
+    for simulation_id in batch.simulation_ids:
+        make_missing_runs(batch, simulation_id)
     return [str(simulation.simulation_id) for simulation in added]
 
 
@@ -118,12 +118,12 @@ def _check_together(manifest: Manifest, simulations: Sequence[SingleSim]) -> Non
             raise SimulationError(f"{name!r} and {twin!r}, which is in the batch, differ in upper and lower case only.")
 
 
-def _changed(folder: BatchFolder, manifest: Manifest, simulations: Sequence[SingleSim]) -> list[SingleSim]:
+def _changed(batch: OpenBatch, simulations: Sequence[SingleSim]) -> list[SingleSim]:
     """Return those whose parameters are not those in the batch; one that has finished runs is refused.
 
     Other metrics are no other parameters: finished runs stay, and lack the new ones.
     """
-    entries = {entry["simulation_id"]: entry for entry in manifest.simulations}
+    entries = {entry["simulation_id"]: entry for entry in batch.manifest.simulations}
     changed = []
     for simulation in simulations:
         name = str(simulation.simulation_id)
@@ -131,7 +131,7 @@ def _changed(folder: BatchFolder, manifest: Manifest, simulations: Sequence[Sing
         if name not in entries or entry == entries[name]:
             continue
         mixable = differ_only_in_new_metrics(entries[name], entry)
-        if not mixable and any(run.read_history().state is RunState.FINISHED for run in runs_of(folder, name)):
+        if not mixable and any(run.read_history().state is RunState.FINISHED for run in batch.runs(name)):
             raise SimulationError(
                 f"The parameters of simulation {name!r} were changed, but it has finished runs. Rerun it with "
                 f"rerun_simulation({name!r}, include_finished=True), or give the changed one another simulation_id."
@@ -144,7 +144,7 @@ def _changed(folder: BatchFolder, manifest: Manifest, simulations: Sequence[Sing
 
 
 def _commit(
-    folder: BatchFolder,
+    batch: OpenBatch,
     manifest: Manifest,
     changed: Sequence[SingleSim],
     added: Sequence[SingleSim] = (),
@@ -158,6 +158,7 @@ def _commit(
     """
     if not (changed or added or always):
         return
+    folder = batch.folder
     recipes = pickled((*changed, *added))
     new = {str(simulation.simulation_id): describe_simulation(simulation) for simulation in (*changed, *added)}
     new_entries = list(new.values())
@@ -168,10 +169,15 @@ def _commit(
             parent = folder.own_simulation(name)
             parent.mkdir(exist_ok=True)
             target = folder.recipe(name) if name in new else _staged(folder, name)
-            RunFolder(parent).write_bytes(target.name, content)
+            write_file(target, content)
         path = import_path.joined(import_path.kept_in(manifest.provenance), import_path.own_import_path())
-        provenance = {**manifest.provenance, import_path.KEY: path, **frozen_code(new_entries, manifest.provenance)}
-        folder.write_manifest(replace(manifest, simulations=(*entries, *new.values()), provenance=provenance))
+        provenance = {
+            **manifest.provenance,
+            import_path.KEY: path,
+            **frozen_code(new_entries, manifest.provenance),
+            **(recorded(recipes, manifest.provenance) if recipes else {}),
+        }
+        batch.write_manifest(replace(manifest, simulations=(*entries, *new.values()), provenance=provenance))
         for simulation in changed:
             name = str(simulation.simulation_id)
             _staged(folder, name).replace(folder.recipe(name))
@@ -181,9 +187,10 @@ def _commit(
         raise BatchNotWritable(f"{folder.path} cannot be written ({error.strerror or error}).") from error
 
 
-def finish_changes(folder: BatchFolder) -> None:
+def finish_changes(batch: OpenBatch) -> None:
     """Finish what a killed manager had begun: recipes that manager.json speaks of are put in place, others dropped."""
-    for entry in folder.read_manifest().simulations:
+    folder = batch.folder
+    for entry in batch.manifest.simulations:
         name = entry["simulation_id"]
         staged = _staged(folder, name)
         if not staged.is_file():

@@ -17,6 +17,7 @@ from ..base.provenance import changes_since, provenance_of
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder
 from ..disk.run_folder import PARAMS, RECORD, RESULTS, SUMMARY, RunFolder
+from ..disk.run_record import not_saved_of
 from ..disk.state import RunState
 from ..dispatch.run_options import RunOptions
 from ..dispatch.slots import Slots
@@ -24,7 +25,11 @@ from ..dispatch.stop import Stop
 from ..dispatch.supervision import Job, supervise
 from ..dispatch.worker_process import WorkerSettings
 from ..status.run_facts import find_run
+from ..worker.session import session_of
 from ..worker.task import Outcome, Task
+
+#: What is said of a result that neither of the runs could save.
+NOT_SAVED = "not saved"
 
 #: Bytes hashed at a time.
 _CHUNK = 1 << 20
@@ -44,7 +49,8 @@ class Reproduction:
     reason : str
         Why, if it did not finish.
     files : dict
-        Name of each result -> ``"same"``, ``"other"`` or ``"missing"``.
+        Name of each result -> ``"same"``, ``"other"``, ``"missing"``, or ``"not saved"`` where the original could not
+        be saved either.
     curves : dict
         History key -> largest absolute difference of its summaries, for keys that differ; infinity where they cannot be
         compared.
@@ -63,7 +69,7 @@ class Reproduction:
     @property
     def same(self) -> bool:
         """Whether all results are the same, byte by byte."""
-        return self.state == RunState.FINISHED.value and set(self.files.values()) == {"same"}
+        return self.state == RunState.FINISHED.value and set(self.files.values()) <= {"same", NOT_SAVED}
 
     def __str__(self) -> str:
         lines = [f"{name}: {verdict}" for name, verdict in self.files.items()]
@@ -100,26 +106,30 @@ def reproduce(run: RunFolder | Path | str, copy: Path | str | None = None) -> Re
         The folder for the copy is there already.
     """
     original = run if isinstance(run, RunFolder) else find_run(run)
+    folder, session = BatchFolder(original.path.absolute().parent.parent), dict[str, Any]()
     with suppress(BatchDamaged):
-        batch = BatchFolder(original.path.absolute().parent.parent).find_manifest()
-        import_path.adopt(batch.provenance if batch is not None else {})
+        batch = folder.find_manifest()
+        kept = batch.provenance if batch is not None else {}
+        import_path.adopt(kept)
+        session = session_of(folder, kept, original.simulation_id)
     record = original.read_json(original.record)
     seed = record.get("seed")
     if original.read_history().state is not RunState.FINISHED:
         raise ResultsMissing(f"The run in {original.path} is not finished: there is nothing to compare with.")
     if not isinstance(seed, int) or isinstance(seed, bool) or not original.params.is_file():
         raise ResultsMissing(f"{original.path} lacks its seed ({RECORD}) or its parameters ({PARAMS}).")
-    with _folder_for(copy) as folder:
+    with _folder_for(copy) as target:
         before = _dict(record, "provenance")
         entry = _dict(before, "simulation")
         threads = before.get("threads_per_run")
         threads = threads if isinstance(threads, int) and threads > 0 else 1
         now = {**provenance_of([entry], threads), "simulation": dict(entry)}
-        outcome = _run_again(Task(str(folder.path), str(original.params.absolute()), seed, provenance=now), threads)
-        files = {name: _compared(original.path / name, folder.path / name) for name in RESULTS}
-        curves = _curve_differences(original, folder) if files[SUMMARY] == "other" else {}
+        task = Task(str(target.path), str(original.params.absolute()), seed, provenance=now, session=session)
+        outcome = _run_again(task, threads)
+        files = {name: _compared(original, target, name) for name in RESULTS}
+        curves = _curve_differences(original, target) if files[SUMMARY] == "other" else {}
         changes = tuple(changes_since({**before, "versions": record.get("versions")}, now))
-        return Reproduction(original.path, folder.path, outcome.state, outcome.reason, files, curves, changes)
+        return Reproduction(original.path, target.path, outcome.state, outcome.reason, files, curves, changes)
 
 
 def _dict(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -149,14 +159,17 @@ def _folder_for(copy: Path | str | None) -> Iterator[RunFolder]:
 
 
 def _run_again(task: Task, threads: int) -> Outcome:
-    slots = Slots(WorkerSettings(threads_per_run=threads))
+    slots = Slots(WorkerSettings(threads_per_run=threads, flags=tuple(task.session.get("flags", ()))))
     try:
         return supervise(Job(task, RunOptions()), slots, Stop())
     finally:
         slots.close()
 
 
-def _compared(one: Path, other: Path) -> str:
+def _compared(original: RunFolder, copy: RunFolder, name: str) -> str:
+    one, other = original.path / name, copy.path / name
+    if all(name in not_saved_of(run.read_json(run.record)) for run in (original, copy)):
+        return NOT_SAVED
     if not (one.exists() and other.exists()):
         return "missing"
     return "same" if _hashes(one) == _hashes(other) else "other"

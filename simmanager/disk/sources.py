@@ -18,8 +18,7 @@ from typing import Any
 
 from ..base.user_frames import KeptSource, KeptSources, is_users
 from .batch_folder import SOURCES
-from .files import read_regular
-from .run_folder import RunFolder
+from .files import read_regular, write_file
 
 #: Characters of a source that is kept at most.
 _LONGEST = 1_000_000
@@ -66,7 +65,7 @@ def keep_sources(batch: Path, recipes: Mapping[str, bytes]) -> None:
             simulations[simulation_id][filename] = {"sha256": sha, "label": source.label}
     used = {file["sha256"] for files in simulations.values() for file in files.values()}
     content = {"texts": {sha: text for sha, text in texts.items() if sha in used}, "simulations": simulations}
-    RunFolder(batch).write_json(SOURCES, content)
+    write_file(path, json.dumps(content, indent=1).encode())
 
 
 def kept_sources(recipe: Path) -> KeptSources:

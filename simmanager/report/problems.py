@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..base.text import error_kind
+from ..base.text import as_last_seen, error_kind
 from ..disk.run_folder import RunFolder
 from ..disk.state import RunState
 
@@ -87,9 +87,9 @@ def _reasons(run: RunResult) -> list[str]:
 
 def _problem(state: str, reason: str, runs: list[RunResult], *, with_log: bool) -> Problem:
     for run in runs[:10] if with_log else ():
-        log = RunFolder(run.path).read_log("error", MAX_LOG).strip()
-        if log:
-            whole = len(log.encode("utf-8", "replace")) < MAX_LOG - 3
+        read = RunFolder(run.path).read_log("error", MAX_LOG)
+        if log := as_last_seen(read).strip():
+            whole = len(read.encode("utf-8", "replace")) < MAX_LOG - 3
             text = log if whole else f"…\n{log.partition(chr(10))[2]}"
             return Problem(state, reason, tuple(runs), text, run)
     return Problem(state, reason, tuple(runs), "", None)

@@ -26,7 +26,7 @@ class RunStatus(NamedTuple):
     path : str
         Its folder.
     reason : str
-        Last line of what went wrong, or "".
+        Last line of what went wrong, or ""; of a finished run, which of its results could not be saved.
     seed : int or None
         Seed of its random generators.
     attempt : int

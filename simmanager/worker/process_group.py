@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
@@ -11,6 +10,8 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
+
+from .idle_threads import MOST_IDLE, is_idle
 
 #: Environment variable that marks a worker and all that it starts.
 TOKEN = "SIMMANAGER_WORKER"
@@ -122,12 +123,8 @@ def end_members(leader: int, token: str, grace_s: float) -> None:
 
 def signal_group(leader: int, number: int) -> None:
     """Send a signal to the process group of a worker, if it is there."""
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(leader, number)
-    else:  # Windows
-        with suppress(OSError):
-            os.kill(leader, number)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, number)
 
 
 def _send(pids: list[int], number: int) -> None:
@@ -148,7 +145,7 @@ def end_if_forked(process: int, error: BaseException | None = None) -> None:
     """
     if os.getpid() == process:
         return
-    with contextlib.suppress(Exception):  # the run may have closed or replaced its streams
+    with suppress(Exception):  # the run may have closed or replaced its streams
         if error is not None and not isinstance(error, SystemExit):
             traceback.print_exception(error)
         sys.stdout.flush()
@@ -163,14 +160,13 @@ def left_behind() -> str:
     Children that have ended are reaped.
     """
     found = []
-    threads = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
-    if threads:
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if others and (threads := others if len(others) > MOST_IDLE else [one for one in others if not is_idle(one)]):
         found.append(f"{len(threads)} thread(s)")
-    if os.name == "posix":
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG) != (0, 0):
-                pass
-            found.append("child processes")
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
+        found.append("child processes")
     return " and ".join(found)
 
 

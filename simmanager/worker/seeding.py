@@ -5,10 +5,7 @@ from __future__ import annotations
 import functools
 import random
 import sys
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 
 def seed_everything(seed: int) -> None:

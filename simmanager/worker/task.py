@@ -35,6 +35,8 @@ class Task:
         Force results and states to the disk (fsync) before they count.
     provenance : dict
         Goes into run.json.
+    session : dict
+        What the session that made the batch was like: see `session.session_now`.
     """
 
     folder: str
@@ -45,6 +47,7 @@ class Task:
     checkpoint_every_s: float | None = None
     durable: bool = False
     provenance: dict[str, Any] = field(default_factory=dict)
+    session: dict[str, Any] = field(default_factory=dict)
 
     @property
     def simulation_id(self) -> str:

@@ -107,7 +107,7 @@ class SimulationManager(manager.SimulationManager):
         BatchNotFound
             It does not exist.
         """
-        import cloudpickle
+        from ...disk.pickling import dumps
 
         folder = RunFolder(save_path)
         if not folder.path.is_dir():
@@ -122,4 +122,4 @@ class SimulationManager(manager.SimulationManager):
             "simulation_paths": self.simulation_paths,
             "run_paths": self.run_paths,
         }
-        folder.write_bytes(PARAMETERS, cloudpickle.dumps(content, protocol=5))
+        folder.write_bytes(PARAMETERS, dumps(content))
