@@ -10,7 +10,7 @@ import time
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.errors import SimManagerError
 from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of
@@ -40,6 +40,21 @@ if TYPE_CHECKING:
     from .dask_executor import DaskExecutor
 
 
+class Chosen(NamedTuple):
+    """Which runs of a batch are meant: all of them, those of a simulation, or one."""
+
+    simulation_id: str | None = None
+    run_id: int | None = None
+
+    def has(self, simulation_id: str, run_id: int | None) -> bool:
+        """Return whether a run is among them."""
+        return self.simulation_id in (None, simulation_id) and self.run_id in (None, run_id)
+
+
+#: All runs of a batch.
+ALL = Chosen()
+
+
 class StoppedBySignal(SystemExit):
     """The manager was asked to stop by SIGTERM or SIGHUP, and all is in order."""
 
@@ -50,7 +65,7 @@ def run_batch(
     n_jobs: int,
     options: RunOptions,
     *,
-    only: str | None = None,
+    only: Chosen = ALL,
     in_process: bool = False,
     show: bool = True,
 ) -> BatchStatus:
@@ -66,8 +81,8 @@ def run_batch(
         Runs at a time.
     options : RunOptions
         How they are executed.
-    only : str, optional
-        Only this simulation.
+    only : Chosen, optional
+        Only these runs.
     in_process : bool
         In this process, one after the other; the first error is raised.
     show : bool
@@ -85,7 +100,8 @@ def run_batch(
     executor = _executor(batch, n_jobs, options) if is_first and not in_process else None
     try:
         if executor is not None:  # all runs are due: workers get ready while they are looked at
-            executor.prepare(sum(len(batch.run_folders(name)) for name in batch.simulation_ids if only in (None, name)))
+            found = ((name, run_id) for name in batch.simulation_ids for run_id in batch.run_folders(name))
+            executor.prepare(sum(only.has(name, run_id) for name, run_id in found))
         return _run_due(batch, states, n_jobs, options, executor, only=only, in_process=in_process, show=show)
     finally:
         if executor is not None:
@@ -99,14 +115,14 @@ def _run_due(
     options: RunOptions,
     executor: Executor | DaskExecutor | None,
     *,
-    only: str | None,
+    only: Chosen,
     in_process: bool,
     show: bool,
 ) -> BatchStatus:
     folder = batch.folder
     reader = StatusReader(folder.path)
     before = reader.read_open(batch)
-    due = [run for run in before.runs if run.state in states and only in (None, run.simulation_id)]
+    due = [run for run in before.runs if run.state in states and only.has(run.simulation_id, run.run_id)]
     execute = (*EXECUTABLE, RunState.ERROR.value) if RunState.ERROR in states else EXECUTABLE
     tasks = make_tasks(batch, due, options, execute)
     progress = Progress(len(tasks), shown=show)

@@ -26,6 +26,7 @@ from ..disk.starts import note_start
 from ..disk.state import REMARK, RunState, StateHistory
 from .capture import descriptors_to_logs
 from .memory import MemoryLimit, Meter
+from .no_terminal import advice, is_debuggers_end
 from .process_group import end_if_forked
 from .saving import Kept
 from .simulate import simulate
@@ -165,7 +166,7 @@ def _attempt(
         except BaseException as raised:
             end_if_forked(process, raised)
             error = raised
-            reason = reason_of(raised, sources, task.memory_limit_mb)
+            reason = reason_of(raised, folder, sources, task.memory_limit_mb)
             _print_traceback(raised, sources)
         finally:
             folder.remove(PROGRESS)
@@ -253,10 +254,14 @@ class _ProgressFile:
                 self._writing.release()
 
 
-def reason_of(error: BaseException, sources: KeptSources, memory_limit_mb: float | None = None) -> str:
+def reason_of(
+    error: BaseException, folder: RunFolder, sources: KeptSources, memory_limit_mb: float | None = None
+) -> str:
     """Return why a run failed, in one line: where in the user's code, which error, and under which limit of memory."""
     where = location(error, sources)
     why = describe(error)
+    if is_debuggers_end(error):
+        why = f"a debugger was left, or had no terminal: {advice(folder.path)}"
     if isinstance(error, MemoryError) and memory_limit_mb is not None:
         why = f"{why} (the run may add {memory(memory_limit_mb)}: memory_limit_mb, --memory-limit)"
     return f"{where}: {why}" if where else why
