@@ -34,7 +34,7 @@ from .events import Announcer, Event
 from .executor import Executor
 from .run_options import RunOptions
 from .run_queue import RunQueue
-from .stop import stop_on_signals
+from .stop import said_of_signal, stop_on_signals
 
 if TYPE_CHECKING:
     from .dask_executor import DaskExecutor
@@ -354,6 +354,9 @@ def _run_on_slots(
     _Supervision(folder, queue, executor, progress, announcer).run()
     stop = executor.stop
     if stop.by_signal:
+        if stop.by_signal != signal.SIGINT:
+            with suppress(OSError):  # the terminal was closed
+                progress.say(said_of_signal(stop.by_signal), "yellow")
         finish(reader, show=True)
         if stop.by_signal == signal.SIGINT:
             raise KeyboardInterrupt

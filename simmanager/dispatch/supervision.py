@@ -61,7 +61,7 @@ def supervise_together(tasks: Sequence[Task], slots: Slots, stop: Stop) -> dict[
 def _execute_together(tasks: Sequence[Task], slots: Slots, stop: Stop, ended: dict[str, Outcome]) -> None:
     worker, keep = slots.take(tasks[0].recipe), False
     try:
-        for task, result in zip(tasks, worker.execute(tasks, None, stop.is_now), strict=False):
+        for task, result in zip(tasks, worker.execute(tasks, None, stop.ends_runs), strict=False):
             keep = isinstance(result, Outcome) and not result.leftovers
             if isinstance(result, Outcome):
                 worker.bound_to = task.recipe if result.bound else worker.bound_to
@@ -128,7 +128,7 @@ def _execute_once(
     worker = slots.take(task.recipe)
     keep = False
     try:
-        (result,) = worker.execute([task], options.timeout, stop.is_now)
+        (result,) = worker.execute([task], options.timeout, stop.ends_runs)
         keep = isinstance(result, Outcome) and not result.leftovers and not options.fresh_process
         worker.bound_to = task.recipe if isinstance(result, Outcome) and result.bound else worker.bound_to
     finally:

@@ -181,7 +181,7 @@ class Worker:
         self._ready = True
 
     def execute(
-        self, tasks: Sequence[Task], timeout_s: float | None, stop_now: Callable[[], bool]
+        self, tasks: Sequence[Task], timeout_s: float | None, stop_now: Callable[[], str]
     ) -> Iterator[Outcome | Death]:
         """Execute runs one after the other; yields how each ended.
 
@@ -192,7 +192,7 @@ class Worker:
         timeout_s : float or None
             Seconds from the start of the run after which the worker is killed.
         stop_now : callable
-            Asked several times a second; True kills the worker.
+            Asked several times a second; the reason that it returns, if any, kills the worker.
 
         Yields
         ------
@@ -207,15 +207,15 @@ class Worker:
             if isinstance(result, Death) or result.leftovers:
                 return
 
-    def _next_result(self, timeout_s: float | None, stop_now: Callable[[], bool]) -> Outcome | Death:
-        self._peak_mb, stopped = None, False
+    def _next_result(self, timeout_s: float | None, stop_now: Callable[[], str]) -> Outcome | Death:
+        self._peak_mb, stopped = None, ""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
 
         def give_up() -> bool:
             nonlocal stopped
             self._peak_mb = peak_memory_mb(self.pid) or self._peak_mb
             stopped = stop_now()
-            return stopped or (deadline is not None and time.monotonic() >= deadline)
+            return bool(stopped) or (deadline is not None and time.monotonic() >= deadline)
 
         message = self._receive(give_up, deadline)
         if message is not None:
@@ -225,7 +225,7 @@ class Worker:
             return self._death(self._how_it_ended())
         if stopped:
             self.kill(grace_s=1.0)
-            return self._death("stopped by the user", stopped=True)
+            return self._death(stopped, stopped=True)
         self.kill(grace_s=GRACE_S)
         return self._death(f"timed out after {timeout_s:g} s")
 

@@ -1,6 +1,7 @@
 """A run is debugged in the terminal of the user; in a worker, breakpoint() says how."""
 
 import contextlib
+import io
 import os
 import pty
 import subprocess
@@ -94,7 +95,7 @@ def test_leaving_the_debugger_is_the_end(batch):
 
 
 def test_without_a_terminal_debug_shows_the_traceback_and_says_so(batch, capfd, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: PTH123
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     before = listing(batch)
     assert main(["debug", str(batch / "raise" / "0")]) == 1
     err = capfd.readouterr().err
