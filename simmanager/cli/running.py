@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
+import shlex
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import ParameterError, SimManagerError, UnknownName, suggest
+from ..base.errors import ParameterError, SimManagerError, UnknownName, UnsafeName, suggest
 from ..disk.state import RunState
 from .dry_run import print_dry_run
 from .verb import EXIT_OK, EXIT_USAGE, PATH, RAN, Adder, argument, exit_code, verb
@@ -150,8 +152,30 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{users_traceback(error)}simmanager: {arguments.file} could not be loaded.", file=sys.stderr)
         return EXIT_USAGE
     plan = plan.swept(arguments.sweep).with_fields(**given)
-    manager = plan.manager(arguments.dir, extend=arguments.extend)
+    try:
+        manager = plan.manager(arguments.dir, extend=arguments.extend)
+    except UnsafeName as error:
+        raise UnsafeName(f"{error}{_id_advice(arguments, plan.manager_id)}") from None
     return _executed(arguments, manager, lambda: manager.run_all(**{**plan.options, **options}))
+
+
+def _id_advice(arguments: argparse.Namespace, manager_id: str) -> str:
+    """Return the command with another name of the batch, if the one that the file gives is what cannot be."""
+    if arguments.id is not None or _can_be_a_name(manager_id):
+        return ""
+    safe = re.sub(r"[^A-Za-z0-9._=,+-]+", "_", manager_id).lstrip(".-")[:100]
+    words = ["simmanager", *arguments.words, "--id", safe if _can_be_a_name(safe) else "batch"]
+    return f" Give the batch another name: {shlex.join(words)}"
+
+
+def _can_be_a_name(text: str) -> bool:
+    from ..disk.manifest import check_name
+
+    try:
+        check_name("manager_id", text)
+    except UnsafeName:
+        return False
+    return True
 
 
 #: For verbs that execute runs.
