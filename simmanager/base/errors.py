@@ -91,15 +91,7 @@ class InvalidTransition(SimManagerError, RuntimeError):
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the nearest known name, or ``""`` when none is near.
-
-    Parameters
-    ----------
-    name : str
-        What was given.
-    known : iterable of str
-        What exists.
-    """
+    """Return ``" Did you mean 'x'?"`` for the nearest known name, or ``""`` when none is near."""
 
     def likeness(other: str) -> float:
         straight = SequenceMatcher(None, name.lower(), other.lower()).ratio()
@@ -114,19 +106,6 @@ def suggest(name: str, known: Iterable[str]) -> str:
 def unknown(begin: str, name: object, known: Iterable[str], there: str = "There are") -> str:
     """Return the message about a name that does not exist, with the nearest one and those that do.
 
-    Parameters
-    ----------
-    begin : str
-        The words before the name.
-    name : object
-        What was given.
-    known : iterable of str
-        What exists.
-    there : str
-        The words before the names that exist.
-
-    Examples
-    --------
     >>> unknown("No simulation", "frist", ["first", "other"])
     "No simulation 'frist'. Did you mean 'first'? There are: first, other."
     >>> unknown("No map", "grid", [])

@@ -1,23 +1,20 @@
-"""Text that is shown: nothing in it that a terminal would obey, one line where one is meant."""
+"""Text that is shown: without control characters, in one line where one is meant."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-#: Longest line of a log that is shown whole.
-MAX_LINE = 5000
-
+MAX_LINE = 5000  # longest line of a log that is shown whole
+DETAIL_LENGTH = 500  # characters of a reason that a line of state.log keeps
 
 # Escape sequences, control characters but tab and newline, and marks that change the direction of text.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-
-
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def plain(text: str) -> str:
-    """Return text without anything that a terminal would obey; overlong lines are cut."""
+    """Return text without control characters and escape sequences; overlong lines are cut."""
     text = _CONTROL.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
     lines = text.split("\n")
     return "\n".join(
@@ -48,10 +45,6 @@ def as_last_seen(text: str) -> str:
         elif piece:
             lines[row], at_start = piece if at_start else lines[row] + piece, False
     return "\n".join(lines)
-
-
-#: Characters of a reason that a line of state.log keeps.
-DETAIL_LENGTH = 500
 
 
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")

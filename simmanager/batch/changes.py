@@ -12,7 +12,7 @@ from ..base.errors import BatchNotWritable, ParameterError, SimManagerError, Sim
 from ..base.metrics import differ_only_in_new_metrics
 from ..base.provenance import frozen_code
 from ..disk.batch_folder import BatchFolder, OpenBatch
-from ..disk.files import SCRATCH, write_file
+from ..disk.files import SCRATCHES, write_file
 from ..disk.manifest import Manifest
 from ..disk.run_folder import RunFolder
 from ..disk.sources import keep_sources
@@ -225,4 +225,5 @@ def load_simulation(recipe: Path, simulation_id: str) -> SingleSim:
 
 
 def _staged(folder: BatchFolder, simulation_id: str) -> Path:
-    return folder.simulation(simulation_id) / f"{SCRATCH}next-simulation.pkl"
+    names = [folder.simulation(simulation_id) / f"{prefix}next-simulation.pkl" for prefix in SCRATCHES]
+    return next(filter(Path.is_file, names), names[0])  # one that an earlier version has left, perhaps

@@ -78,7 +78,7 @@ def _task_of(run: RunFolder) -> tuple[Task, dict[str, object]]:
         manifest = batch.find_manifest()
     if manifest is not None:
         name = run.path.absolute().parent.name
-        import_path.adopt(manifest.provenance)
+        import_path.extend_sys_path(manifest.provenance)
         session = session_of(batch, manifest.provenance, name)
         seed = run_seed(manifest.seed, name, run.run_id or 0) if not isinstance(seed, int) else seed
         recipe = recipe if recipe.is_file() else batch.recipe(name)

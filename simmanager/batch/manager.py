@@ -116,7 +116,7 @@ class SimulationManager(BatchView):
         if existing_simulation is not None:
             self._folder, self._simulation_list = open_batch(Path(existing_simulation).absolute())
             manifest = self._folder.read_manifest()
-            import_path.adopt(manifest.provenance)
+            import_path.extend_sys_path(manifest.provenance)
             self.manager_id, self.runs_per_sim, self.seed = manifest.manager_id, manifest.runs_per_sim, manifest.seed
             self._batch_id: str = manifest.batch_id
             self._made = True

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..base.clock import utc_now
 from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName, suggest
-from .files import SCRATCH, read_regular, write_file
+from .files import SCRATCHES, read_regular, write_file
 from .json_file import json_bytes, read_json
 from .locks import LockHeld, is_held, take_batch_lock
 from .manifest import _SAFE_NAME, Manifest
@@ -171,12 +171,12 @@ class BatchFolder:
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
-            if entry.name in (LOCK, SOURCES, SETUP) or entry.name.startswith(SCRATCH):
+            if entry.name in (LOCK, SOURCES, SETUP) or entry.name.startswith(SCRATCHES):
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False
             ours = (RECIPE, SHARED)
-            if any(f.name not in ours and not f.name.startswith(SCRATCH) for f in entry.iterdir()):
+            if any(f.name not in ours and not f.name.startswith(SCRATCHES) for f in entry.iterdir()):
                 return False
         return True
 
@@ -199,7 +199,7 @@ class BatchFolder:
             for entry in entries:
                 name = entry.name
                 run_id = RunFolder.run_id_of(name)
-                if run_id is None and name.startswith((f"{REMOVED}run_", SCRATCH)):
+                if run_id is None and name.startswith((f"{REMOVED}run_", *SCRATCHES)):
                     remains.append(name)
                 if run_id is None or not entry.is_dir(follow_symlinks=False):
                     continue

@@ -10,8 +10,12 @@ from pathlib import Path
 
 from ..base.errors import SimManagerError
 
-#: Files are written under a name with this prefix first; what bears it is never a result.
-SCRATCH = ".part-"
+#: Files are written under a name with this prefix first; what bears it is never a result. It does not begin with a dot:
+#: PyTorch takes the name for an empty one, then, and saves nothing.
+SCRATCH = "~part-"
+
+#: What scratch files may begin with: earlier versions wrote under the other.
+SCRATCHES = (SCRATCH, ".part-")
 
 
 def put_in_place(scratch: str, target: str) -> None:
@@ -79,7 +83,7 @@ def write_file(path: Path, content: bytes) -> None:
 def remove_scratch(folder: Path | str) -> None:
     """Remove scratch files that a killed process left in a folder."""
     with os.scandir(folder) as entries:
-        leftovers = [entry.path for entry in entries if entry.name.startswith(SCRATCH)]
+        leftovers = [entry.path for entry in entries if entry.name.startswith(SCRATCHES)]
     for leftover in leftovers:
         remove_entry(leftover)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.errors import SimManagerError
-from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of
+from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of, working_directory
 from ..base.text import count, plain
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.files import remove_scratch
@@ -29,6 +29,7 @@ from ..worker.attempt import execute_run
 from ..worker.capture import errors_to_log
 from ..worker.preparation import call_setup
 from ..worker.session import session_of
+from ..worker.shared_directory import advice
 from ..worker.task import EXECUTABLE, Outcome, Task
 from .events import Announcer, Event
 from .executor import Executor
@@ -277,7 +278,7 @@ class _Supervision:
         self._executor, self._stop = executor, executor.stop
         self._durations: list[float] = []
         self._done, self._last_end = 0, time.monotonic()
-        self._said = ""
+        self._said, self._told_of_files = "", False
 
     def run(self) -> None:
         with stop_on_signals(self._stop), self._progress.shown():
@@ -308,6 +309,9 @@ class _Supervision:
         if outcome.executed and outcome.state == RunState.FINISHED.value and outcome.duration_s is not None:
             self._durations.append(outcome.duration_s)
         self._progress.ended(task.folder, outcome.state, outcome.reason)
+        if outcome.wrote and not self._told_of_files:
+            self._told_of_files = True
+            self._progress.say(plain(advice(outcome.wrote, working_directory())), "yellow")
 
     def _on_tick(self) -> None:
         self._tell_progress()

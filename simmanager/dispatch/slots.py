@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from .recipe_imports import imports_of
 from .worker_process import Worker, WorkerSettings
 
 
@@ -26,20 +27,34 @@ class Slots:
         self._idle: list[Worker] = []
         #: Numbers of the slots of living workers: a new worker takes the lowest that is free.
         self._taken: set[int] = set()
+        #: Recipe -> name of what loading it imports, where that had to be known.
+        self._imports: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def take(self, recipe: str) -> Worker:
         """Return an idle worker that may take this recipe, or a new one."""
         self._retire_dead_workers()
         with self._lock:
-            for worker in sorted(self._idle, key=lambda worker: worker.bound_to != recipe):
-                if worker.bound_to in ("", recipe):
+            imports = self._imports_of(recipe) if any(worker.bound_to for worker in self._idle) else ""
+            for worker in sorted(self._idle, key=lambda worker: worker.bound_to != imports):
+                if worker.bound_to in ("", imports):
                     self._idle.remove(worker)
                     return worker
             unfit = self._idle.pop() if self._idle else None
         if unfit is not None:
             self.retire(unfit)
         return self._start()
+
+    def bind(self, worker: Worker, recipe: str) -> None:
+        """Let a worker take only recipes that import what this one imports: its modules changed the process."""
+        if not worker.bound_to:
+            with self._lock:
+                worker.bound_to = self._imports_of(recipe)
+
+    def _imports_of(self, recipe: str) -> str:
+        if recipe not in self._imports:
+            self._imports[recipe] = imports_of(recipe)
+        return self._imports[recipe]
 
     def _retire_dead_workers(self) -> None:
         """Retire workers that died while they had nothing to do: no run is to be blamed for it."""

@@ -64,7 +64,8 @@ def _execute_together(tasks: Sequence[Task], slots: Slots, stop: Stop, ended: di
         for task, result in zip(tasks, worker.execute(tasks, None, stop.ends_runs), strict=False):
             keep = isinstance(result, Outcome) and not result.leftovers
             if isinstance(result, Outcome):
-                worker.bound_to = task.recipe if result.bound else worker.bound_to
+                if result.bound:
+                    slots.bind(worker, task.recipe)
                 if result.state:
                     ended[task.folder] = result
                 continue
@@ -130,7 +131,8 @@ def _execute_once(
     try:
         (result,) = worker.execute([task], options.timeout, stop.ends_runs)
         keep = isinstance(result, Outcome) and not result.leftovers and not options.fresh_process
-        worker.bound_to = task.recipe if isinstance(result, Outcome) and result.bound else worker.bound_to
+        if isinstance(result, Outcome) and result.bound:
+            slots.bind(worker, task.recipe)
     finally:
         _give_back_or_retire(worker, slots, keep=keep)
     if isinstance(result, Death):

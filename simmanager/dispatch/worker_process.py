@@ -110,7 +110,7 @@ class WorkerSettings:
 
     def environment(self, token: str, slot: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a new worker."""
-        package_parent = str(Path(__file__).resolve().parent.parent)
+        package_parent = str(Path(__file__).resolve().parents[2])
         defaults = {name: str(self.threads_per_run) for name in _THREAD_VARIABLES}
         defaults["PYTHONHASHSEED"] = "0"  # the order of sets of strings must not differ between workers
         path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
@@ -143,7 +143,7 @@ class Worker:
             bufsize=0,
         )
         self.pid = self._process.pid
-        #: The only recipe that it may take; "": any.
+        #: What the recipes import that it may take (`recipe_imports`); "": it may take any.
         self.bound_to = ""
         assert self._process.stdin and self._process.stdout  # pipes, by construction
         self._input, self._output = self._process.stdin, self._process.stdout

@@ -12,39 +12,20 @@ from ..disk.state import RunState
 if TYPE_CHECKING:
     from ..results.results import Results, RunResult
 
-#: Groups that the page shows, the largest first.
-MAX_GROUPS = 30
-
-#: Bytes of an error.log that the page shows, from its end.
-MAX_LOG = 12_000
-
-#: Runs that a group names.
-MAX_NAMED = 100
+MAX_GROUPS = 30  # that the page shows, the largest first
+MAX_LOG = 12_000  # bytes of an error.log that the page shows, from its end
+MAX_NAMED = 100  # runs that a group names
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Runs that failed, were interrupted, or lack a metric, for one reason.
+    """Runs that failed, were interrupted, or lack a metric, for one reason."""
 
-    Parameters
-    ----------
-    state : str
-        "error", "interrupted" or "finished" (with a metric that failed).
-    reason : str
-        The last line of the first of them.
-    runs : tuple of RunResult
-        All of them.
-    log : str
-        The end of the error.log of the first one that wrote something, or "".
-    log_of : RunResult or None
-        Whose log that is.
-    """
-
-    state: str
-    reason: str
+    state: str  # "error", "interrupted" or "finished" (with a metric that failed)
+    reason: str  # the last line of the first of them
     runs: tuple[RunResult, ...]
-    log: str
-    log_of: RunResult | None
+    log: str  # the end of the error.log of the first one that wrote something, or ""
+    log_of: RunResult | None  # whose log that is
 
     @property
     def where(self) -> list[tuple[str, str]]:

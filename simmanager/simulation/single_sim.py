@@ -17,6 +17,7 @@ from ..disk.run_folder import PARAMS as PARAMS_FILE
 from ..disk.run_folder import RunFolder
 from ..disk.unpicklable import unpicklable
 from .description import FIELDS, PARAMS, describe_simulation
+from .troublesome_globals import dump_with_globals, words_about
 
 if TYPE_CHECKING:
     from ..disk.travelling import Classes
@@ -189,15 +190,18 @@ class SingleSim:
         from ..disk.recipe import UnusableRecipe, pickle_recipe
 
         try:
-            return pickle_recipe(self.fields)
+            return dump_with_globals(pickle_recipe, self.fields)
         except UnusableRecipe as error:
             raise RecipeError(f"Simulation {self.simulation_id!r} {error}") from error
         except Exception as error:
             where = unpicklable(self.fields, "") or ("a field", error)
-            raise RecipeError(
-                f"Cannot pickle {where[0]} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). "
+            way_out = words_about(self.fields) or (
                 "Runs are executed in other processes: give plain values, or names from which the agent or environment "
                 "opens the thing itself."
+            )
+            raise RecipeError(
+                f"Cannot pickle {where[0]} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). "
+                f"{way_out}"
             ) from error
 
     # Running ---------------------------------------------------------------------------------------------------

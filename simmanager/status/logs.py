@@ -8,33 +8,21 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ..base.errors import BatchNotFound
 from ..base.text import MAX_LINE, as_last_seen, plain
 from ..disk.files import open_regular
 from ..disk.run_folder import RunFolder
 from .reader import read_status
 from .watch import is_over
 
-if TYPE_CHECKING:
-    pass
-
-#: Bytes of a log that are shown, at most: its end.
-_MAX_LOG = 1 << 24
+_MAX_LOG = 1 << 24  # bytes of a log that are shown, at most: its end
+_LOGS_TICK_S = 0.3  # between two looks at the logs
+_AT_ONCE = 1 << 20  # bytes of a log that are read at a time
 
 
 def print_log(folder: RunFolder, log_type: str) -> None:
-    """Print a log of a run, harmlessly; says so if it is empty or missing.
-
-    Raises
-    ------
-    ParameterError
-        There is no log of that type.
-    BatchNotFound
-        There is no such folder.
-    """
-    from ..base.errors import BatchNotFound
-
+    """Print a log of a run without its control characters, or that it is empty or missing."""
     path = folder.log(log_type)
     if not folder.path.is_dir():
         raise BatchNotFound(f"There is no run at {folder.path}.")
@@ -47,27 +35,10 @@ def print_log(folder: RunFolder, log_type: str) -> None:
     print(text if text else f"({path.name} is empty)" if path.exists() else f"(no {path.name} yet)")
 
 
-#: Seconds between two looks at the logs.
-_LOGS_TICK_S = 0.3
-
-
-#: Bytes of a log that are read at a time.
-_AT_ONCE = 1 << 20
-
-
 def follow_logs(batch: str, log_type: str, runs: Sequence[str]) -> None:
-    """Print what runs write as they write it, until all of them have ended.
+    """Print what runs of a batch (folders) write as they write it, until all of them have ended.
 
     A progress bar is printed when it is complete; on a terminal, where one run is followed, also while it moves.
-
-    Parameters
-    ----------
-    batch : str
-        The folder of the batch.
-    log_type : {"error", "run", "state"}
-        Which log.
-    runs : sequence of str
-        The folders of the runs.
     """
     logs = {path: _FollowedLog(RunFolder(path).log(log_type)) for path in runs}
     bar = _Bar(shown=len(runs) == 1 and sys.stdout.isatty())
@@ -121,10 +92,7 @@ class _Bar:
 class _FollowedLog:
     """A log that is read as it grows; a next attempt writes a new one, which is read from its beginning.
 
-    Attributes
-    ----------
-    unfinished : str
-        The last line, if it is one that is written again and again: its last state.
+    ``unfinished`` is the last line, if it is one that is written again and again: its last state.
     """
 
     def __init__(self, path: Path) -> None:

@@ -20,24 +20,17 @@ from ..disk.state import STATE_LOG, RunState, StateHistory, parse_file, read_con
 from .run_reader import GONE, WAITING, describe_now, failed_at_once, finished_at_once, peek
 from .status import BatchStatus, RunStatus, summarise_runs
 
-#: Age (ns) from which the time of change of a folder is trusted: a later change must get another one.
-_SETTLED_NS = 2_000_000_000
-
-#: Seconds after which a refresh looks at every run that is not finished, whatever the list of starts says.
-_FULL_LOOK_S = 30.0
+_SETTLED_NS = 2_000_000_000  # age from which the time of change of a folder is trusted: a later one must differ
+_FULL_LOOK_S = 30.0  # after which a refresh looks at every run that is not finished, whatever the list of starts says
 
 #: Gives the paths of the runs of a simulation that have a folder, by run id.
 _Listed = Callable[[str], Mapping[int, str]]
 
+_NONE: Set[str] = frozenset()
+
 
 class StatusReader:
-    """Reads the status of a batch, again and again.
-
-    Parameters
-    ----------
-    path : path-like
-        A batch, a single run, or a folder of NeuralPlayground results.
-    """
+    """Reads the status of a batch, of a single run, or of a folder of NeuralPlayground results, again and again."""
 
     def __init__(self, path: Path | str) -> None:
         self._folder = BatchFolder(Path(path))
@@ -63,15 +56,7 @@ class StatusReader:
     def read(self, *, look_at_all: bool = False) -> BatchStatus:
         """Return how it stands now. Needs no lock and blocks nobody; opens only text and JSON.
 
-        Parameters
-        ----------
-        look_at_all : bool, default False
-            Do not rely on the list of starts, which is a hint: look at every run that is not finished.
-
-        Raises
-        ------
-        BatchNotFound
-            There is nothing of that kind.
+        ``look_at_all`` does not rely on the list of starts, which is a hint: every unfinished run is looked at.
         """
         folder, damage = self._folder, list[str]()
         if look_at_all:
@@ -88,13 +73,7 @@ class StatusReader:
         return self._summary(manifest, self._run_folders, alive=alive, damage=damage)
 
     def _summary(
-        self,
-        manifest: Manifest | None,
-        listed: _Listed,
-        *,
-        alive: bool,
-        damage: list[str],
-        new_runs: Set[str] = frozenset(),
+        self, manifest: Manifest | None, listed: _Listed, *, alive: bool, damage: list[str], new_runs: Set[str] = _NONE
     ) -> BatchStatus:
         folder = self._folder
         with _no_garbage_collection():
@@ -132,21 +111,13 @@ class StatusReader:
                     yield known
                     continue
                 seed = run_seed(manifest.seed, simulation_id, run_id)
-                if made is not None and made in new_runs:
+                if made is None:
+                    where, why = str(folder.simulation(simulation_id)), "it has no folder yet"
+                    yield RunStatus(simulation_id, run_id, RunState.IN_QUEUE, where, why, seed, fraction=0.0)
+                elif made in new_runs:
                     yield RunStatus(simulation_id, run_id, RunState.IN_QUEUE, made, "", seed, fraction=0.0)
-                    continue
-                if made is not None:
+                else:
                     yield self._run(made, simulation_id, run_id, seed, damage)
-                    continue
-                yield RunStatus(
-                    simulation_id,
-                    run_id,
-                    RunState.IN_QUEUE,
-                    str(folder.simulation(simulation_id)),
-                    "it has no folder yet",
-                    seed,
-                    fraction=0.0,
-                )
 
     def _run_folders(self, simulation_id: str) -> dict[int, str]:
         try:
@@ -201,7 +172,7 @@ class StatusReader:
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Keep the collector asleep: making a hundred thousand small records wakes it again and again, for nothing."""
+    """Turn the collector off: making a hundred thousand small records starts it again and again, for nothing."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -15,11 +15,10 @@ from ..disk.run_record import number_of
 from ..disk.state import REMARK, STATE_LOG, RunState, StateHistory, read_history
 from .status import RunStatus
 
-#: Why a run is interrupted that says that it is running.
+#: The reason of a run whose state.log says that it is running, while no process holds its lock.
 GONE = "its process is gone"
 
-# Looked up once: a member of an enumeration costs as much as taking a line apart.
-_FINISHED = RunState.FINISHED
+_FINISHED = RunState.FINISHED  # looked up once: that costs as much as taking a line apart
 
 #: The whole state.log of a run that has not been started.
 WAITING = re.compile(r"[\dTZ:.-]{1,30}\tin_queue\t\n", re.ASCII)
@@ -43,9 +42,7 @@ _FAILED_AT_ONCE = re.compile(
 )
 
 
-#: A state.log of so many bytes or more is not read at a first glance.
-_GLANCE = 1024
-
+_GLANCE = 1024  # a state.log of so many bytes or more is not read by `peek`
 _READ_ONLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -53,15 +50,13 @@ def peek(path: str) -> bytes:
     """Return all of a short file, b"" if it is longer or there is anything strange about it: one look for most runs."""
     try:
         descriptor = os.open(path, _READ_ONLY)
+        try:
+            content = os.read(descriptor, _GLANCE)
+        finally:
+            os.close(descriptor)
     except OSError:
         return b""
-    try:
-        content = os.read(descriptor, _GLANCE)
-        return content if len(content) < _GLANCE else b""
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
+    return content if len(content) < _GLANCE else b""
 
 
 def finished_at_once(
@@ -72,23 +67,8 @@ def finished_at_once(
     if match is None:
         return None
     started, pid, host, ended, duration, cpu, peak = match.groups()
-    return RunStatus(
-        simulation_id,
-        run_id,
-        _FINISHED,
-        path,
-        "",
-        seed,
-        1,
-        started,
-        ended,
-        float(duration),
-        float(cpu),
-        float(peak),
-        1.0,
-        int(pid),
-        host,
-    )
+    numbers = float(duration), float(cpu), float(peak)
+    return RunStatus(simulation_id, run_id, _FINISHED, path, "", seed, 1, started, ended, *numbers, 1.0, int(pid), host)
 
 
 def failed_at_once(text: str, path: str, simulation_id: str, run_id: int | None, seed: int | None) -> RunStatus | None:
@@ -97,11 +77,9 @@ def failed_at_once(text: str, path: str, simulation_id: str, run_id: int | None,
     if match is None:
         return None
     started, pid, host, ended, reason = match.groups()
+    run = simulation_id, run_id, RunState.ERROR, path
     numbers = _numbers(read_json(f"{path}/{RECORD}"), started, ended)
-    state = RunState.ERROR
-    return RunStatus(
-        simulation_id, run_id, state, path, reason, seed, 1, started, ended, *numbers, None, int(pid), host
-    )
+    return RunStatus(*run, reason, seed, 1, started, ended, *numbers, None, int(pid), host)
 
 
 def _numbers(facts: Mapping[str, Any], started: str, ended: str) -> tuple[float | None, float | None, float | None]:
@@ -134,48 +112,20 @@ def describe(path: str, simulation_id: str, run_id: int | None, seed: int | None
     last = history.last
     if last is None:
         return RunStatus(simulation_id, run_id, RunState.IN_QUEUE, path, history.damage, seed, fraction=0.0)
-    attempts = history.attempts
-    started = history.started
-    facts = _facts(history)
+    run = simulation_id, run_id, last.state, path
+    attempts, started, facts = history.attempts, history.started, _facts(history)
     if last.state is RunState.RUNNING:
         elapsed = seconds_between(started, utc_now())
         fraction = RunFolder(path).read_progress()
-        return RunStatus(
-            simulation_id,
-            run_id,
-            last.state,
-            path,
-            "",
-            seed,
-            attempts,
-            started,
-            "",
-            elapsed,
-            None,
-            None,
-            fraction,
-            *_place(facts),
-        )
+        return RunStatus(*run, "", seed, attempts, started, "", elapsed, None, None, fraction, *_place(facts))
     if last.state is RunState.IN_QUEUE:
-        return RunStatus(simulation_id, run_id, last.state, path, "", seed, attempts, fraction=0.0)
+        return RunStatus(*run, "", seed, attempts, fraction=0.0)
     reason = last.detail.partition(REMARK)[2] if last.state is RunState.FINISHED else last.detail
     if "duration_s" not in facts:  # failed runs say why in state.log; the numbers are in run.json
         facts = {**read_json(f"{path}/{RECORD}"), **facts}
+    numbers = _numbers(facts, started, last.when)
     fraction = 1.0 if last.state is RunState.FINISHED else None
-    return RunStatus(
-        simulation_id,
-        run_id,
-        last.state,
-        path,
-        reason,
-        seed,
-        attempts or 1,
-        started,
-        last.when,
-        *_numbers(facts, started, last.when),
-        fraction,
-        *_place(facts),
-    )
+    return RunStatus(*run, reason, seed, attempts or 1, started, last.when, *numbers, fraction, *_place(facts))
 
 
 def _facts(history: StateHistory) -> dict[str, Any]:
@@ -185,15 +135,11 @@ def _facts(history: StateHistory) -> dict[str, Any]:
         if transition.state in (RunState.RUNNING, RunState.FINISHED):
             for word in transition.detail.partition(REMARK)[0].split():
                 name, _, value = word.partition("=")
-                facts[name] = _number(value)
+                try:
+                    facts[name] = float(value)
+                except ValueError:
+                    facts[name] = value
     return facts
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _place(facts: dict[str, Any]) -> tuple[int | None, str]:

@@ -25,6 +25,7 @@ from ..disk.sources import kept_sources
 from ..disk.starts import note_start
 from ..disk.state import REMARK, RunState, StateHistory
 from .capture import descriptors_to_logs
+from .library_seeds import LibrariesSeeded
 from .memory import MemoryLimit, Meter
 from .no_terminal import advice, is_debuggers_end
 from .process_group import end_if_forked
@@ -160,7 +161,7 @@ def _attempt(
         meter = Meter()
         try:
             run = CurrentRun(folder.text, task.seed, attempt, _ProgressFile(folder))
-            with executing(run), MemoryLimit(task.memory_limit_mb):
+            with executing(run), LibrariesSeeded(task.seed), MemoryLimit(task.memory_limit_mb):
                 run_it(folder, task, run, kept)
             end_if_forked(process)
         except BaseException as raised:

@@ -158,34 +158,28 @@ class Snapshot:
             pyplot.close("all")
 
 
-#: Recipes that a worker remembers to have loaded.
-_RECIPES_KNOWN = 100
-
-
 class Baseline:
     """What a worker is put back to after each run.
 
     What the modules of a recipe set up when they are imported (import path, warning filters, ...) stays: they are not
-    imported again for the next run of that recipe, which must find what the first one found.
+    imported again for the next run of that recipe, or of another that imports the same (a sweep), which must find what
+    the first one found.
     """
 
     def __init__(self) -> None:
         self._snapshot = Snapshot()
-        #: Whether a recipe changed the process when it was loaded; this worker is fit for that recipe only, then.
+        #: Whether modules of recipes changed the process: this worker is fit for recipes that import the same, then.
         self.changed = False
-        self._known: set[bytes] = set()
+        self._n_modules = 0
 
     def prepared(self) -> None:
         """Take over what the worker has set up before its first run, for all runs."""
         self._snapshot = Snapshot()
 
     def loaded(self, recipe: bytes) -> None:
-        """Take over what loading a recipe has changed; its modules are imported only once."""
-        if recipe in self._known:
+        """Take over what loading a recipe has changed, if it imported modules: that happens only once."""
+        if len(sys.modules) == self._n_modules:
             return
-        if len(self._known) >= _RECIPES_KNOWN:
-            self._known.clear()
-        self._known.add(recipe)
         now = Snapshot()
         if now != self._snapshot:
             self._snapshot, self.changed = now, True
@@ -193,3 +187,4 @@ class Baseline:
     def restore(self) -> None:
         """Put everything else back."""
         self._snapshot.restore()
+        self._n_modules = len(sys.modules)

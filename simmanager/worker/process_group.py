@@ -16,6 +16,9 @@ from .idle_threads import MOST_IDLE, is_idle
 #: Environment variable that marks a worker and all that it starts.
 TOKEN = "SIMMANAGER_WORKER"
 
+#: How `left_behind` calls processes.
+CHILDREN = "child processes"
+
 #: Seconds between two looks whether a group is gone.
 _TICK_S = 0.01
 
@@ -78,7 +81,7 @@ def _descendants(leader: int, dead: set[int]) -> list[int]:
     """Return the living descendants of a process; children that have ended, but not been reaped, are noted as dead."""
     found, todo = [], [leader]
     while todo:
-        for child in reversed(_children(todo.pop())):  # the youngest first: the others have had time to move on
+        for child in reversed(children_of(todo.pop())):  # the youngest first: the others have had time to move on
             if child in dead:
                 continue
             if _lives(child):
@@ -89,7 +92,8 @@ def _descendants(leader: int, dead: set[int]) -> list[int]:
     return found
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
+    """Return the children of a process; [] where the system does not tell (Linux does)."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - what forks to escape is followed without delay
     except OSError:
@@ -166,7 +170,7 @@ def left_behind() -> str:
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG) != (0, 0):
             pass
-        found.append("child processes")
+        found.append(CHILDREN)
     return " and ".join(found)
 
 

@@ -18,8 +18,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .isolation import Baseline
-    from .preparation import Preparation
+    from .clean_runs import CleanRuns
     from .task import Task
 
 #: Starts each line of the protocol, so that noise on stdout (a chatty sitecustomize) is not taken for an answer.
@@ -27,10 +26,6 @@ MARK = b"simmanager:"
 
 #: Seconds between two looks whether the manager still lives.
 _ORPHAN_TICK_S = 1.0
-
-#: After a run longer than this (s): collect garbage, so that the next starts clean, and give back the rest of the
-#: message, so that a slot that is free can take it.
-_SHORT_S = 0.05
 
 
 class Channel:
@@ -107,51 +102,37 @@ def main() -> None:
     import cloudpickle  # noqa: F401 - loaded before the first run, so that no run pays for it
     import numpy  # noqa: F401
 
-    from . import attempt  # noqa: F401 - as these
-    from .isolation import Baseline
+    from .clean_runs import CleanRuns
     from .memory import memory_at_start
-    from .preparation import Preparation
     from .process_group import become_subreaper
     from .task import as_tasks
 
     become_subreaper()
-    baseline, preparation = Baseline(), Preparation()
+    runs = CleanRuns()
     gc.freeze()
     if not channel.send({"ready": os.getpid(), **memory_at_start()}):
         return
     while (message := channel.receive()) is not None:
-        if not _serve(channel, as_tasks(message), baseline, preparation):
+        if not _serve(channel, as_tasks(message), runs):
             return
 
 
-def _serve(channel: Channel, tasks: list[Task], baseline: Baseline, preparation: Preparation) -> bool:
+def _serve(channel: Channel, tasks: list[Task], runs: CleanRuns) -> bool:
     """Execute runs of one simulation; return False if this process must not take others."""
-    from .attempt import execute_run
-    from .process_group import left_behind
+    from .clean_runs import SHORT_S
     from .task import NOT_STARTED, as_plain
 
-    session = tasks[0].session
-    if not preparation.fits(session):
+    if not runs.fits(tasks[0]):
         channel.send({**as_plain(NOT_STARTED), "leftovers": "what another session had set up"})
         return False
-
-    def prepare() -> None:
-        if preparation.make(session):
-            baseline.prepared()
-
     while tasks:
-        outcome, error = execute_run(tasks.pop(0), loaded=baseline.loaded, prepare=prepare)
-        del error
-        baseline.restore()
-        if (outcome.duration_s or 0) > _SHORT_S:
-            gc.collect()
-        leftovers = left_behind()
-        manager_lives = channel.send({**as_plain(outcome), "leftovers": leftovers, "bound": baseline.changed})
-        if leftovers:
+        outcome = runs.execute(tasks.pop(0))
+        manager_lives = channel.send(as_plain(outcome))
+        if runs.alive:
             _end_leftovers()
-        if not manager_lives or leftovers:
+        if not manager_lives or outcome.leftovers:
             return False  # the manager is gone, or this process is no longer clean: a new worker takes the next run
-        if (outcome.duration_s or 0) > _SHORT_S:
+        if (outcome.duration_s or 0) > SHORT_S:  # a slot that is free can take the others
             for _ in tasks:
                 channel.send(as_plain(NOT_STARTED))
             break

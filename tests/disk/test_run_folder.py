@@ -268,3 +268,16 @@ def test_results_are_readable_by_others_as_the_umask_says(folder):
     finally:
         os.umask(before)
     assert folder.record.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_saver_gets_a_name_that_pytorch_takes(tmp_path):
+    """PyTorch cuts a name at its last dot, and refuses what is empty then."""
+    names = []
+
+    def save(path):
+        names.append(Path(path).name)
+        Path(path).touch()
+
+    RunFolder(tmp_path).write("agent", save)
+    assert names[0].partition(".")[0]
+    assert (tmp_path / "agent").exists()
