@@ -7,7 +7,7 @@ import os
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -38,6 +38,10 @@ class KeptSource:
 
     text: str
     label: str = ""
+    lines: list[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lines", self.text.splitlines(keepends=True))
 
 
 #: File name, as the code has it -> its source.
@@ -49,7 +53,7 @@ def lines_known(sources: KeptSources) -> Iterator[None]:
     """Let tracebacks, ``inspect`` and debuggers show these sources for a while, whatever the files hold now."""
     before = {name: linecache.cache.get(name) for name in sources}
     for name, source in sources.items():
-        linecache.cache[name] = (len(source.text), None, source.text.splitlines(keepends=True), name)
+        linecache.cache[name] = (len(source.text), None, source.lines, name)
     try:
         yield
     finally:

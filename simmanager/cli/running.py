@@ -240,10 +240,10 @@ def resume(arguments: argparse.Namespace) -> int:
 def rerun(arguments: argparse.Namespace) -> int:
     """Replace failed runs by new ones.
 
-    Makes the failed and interrupted runs of the batch, of one simulation or one run
-    anew, with the same run ids and seeds, and executes them; --set changes
-    parameters first, for which SIM must be named. Finished runs stay, unless --all
-    is given. This unpickles the simulations: only for folders of your own.
+    Makes the failed and interrupted runs of the batch, of one simulation or one
+    run anew, with the same run ids and seeds, and executes them; --set changes
+    parameters first, for which SIM must be named. Finished runs stay, unless
+    --all is given. This unpickles the simulations: only for folders of your own.
     """
     from ..batch.manager import SimulationManager
     from ..simulation.assignment import set_parameter

@@ -5,6 +5,7 @@ A worker executes such code without its file, which may have changed since, and 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import linecache
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.user_frames import KeptSource, KeptSources, is_users
-from .batch_folder import SOURCES
+from .batch_folder import RECIPE, SOURCES
 from .files import read_regular, write_file
 
 #: Characters of a source that is kept at most.
@@ -68,24 +69,34 @@ def keep_sources(batch: Path, recipes: Mapping[str, bytes]) -> None:
     write_file(path, json.dumps(content, indent=1).encode())
 
 
-def kept_sources(recipe: Path) -> KeptSources:
+def kept_sources(recipe: Path | str) -> KeptSources:
     """Return the sources of the code in a recipe, or in the parameters that a run keeps; {} if there are none."""
-    for simulation in (recipe.parent, recipe.parent.parent):
-        content = _read(simulation.parent / SOURCES)
-        with suppress(AttributeError, KeyError, TypeError):  # damaged: a traceback without source is one, too
-            if files := content["simulations"].get(simulation.name):
-                texts = content["texts"]
-                return {name: KeptSource(str(texts[f["sha256"]]), str(f["label"])) for name, f in files.items()}
+    folder, name = os.path.split(recipe)  # texts: this is done for each run
+    for simulation in (folder,) if name == RECIPE else (folder, os.path.dirname(folder)):  # noqa: PTH120
+        batch, simulation_id = os.path.split(simulation)
+        content = _read(os.path.join(batch, SOURCES))  # noqa: PTH118
+        if content and (sources := _built(_last[0], simulation_id)):
+            return sources
     return {}
 
 
-def _read(path: Path) -> dict[str, Any]:
+@functools.lru_cache(maxsize=8)
+def _built(key: tuple[str, int, int], simulation_id: str) -> KeptSources:
+    """Return the sources of a simulation from what was read last; ``key`` says what that was."""
+    with suppress(AttributeError, KeyError, TypeError):  # damaged: a traceback without source is one, too
+        texts, files = _last[1]["texts"], _last[1]["simulations"].get(simulation_id, {})
+        return {name: KeptSource(str(texts[f["sha256"]]), str(f["label"])) for name, f in files.items()}
+    return {}
+
+
+def _read(path: str | Path) -> dict[str, Any]:
     global _last
     try:
         found = os.stat(path)  # noqa: PTH116 - for each run
         key = (str(path), found.st_mtime_ns, found.st_size)
         if _last[0] != key:
-            _last = (key, json.loads(read_regular(path, _LONGEST_FILE)))
+            content = json.loads(read_regular(path, _LONGEST_FILE))
+            _last = (key, content if isinstance(content, dict) else {})
     except (OSError, ValueError, RecursionError):
         return {}
     return _last[1]

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from ..base.current_run import CurrentRun, executing
 from ..base.errors import InvalidTransition
@@ -153,7 +152,7 @@ def _attempt(
     error: BaseException | None = None
     reason = ""
     kept, process = Kept(), os.getpid()
-    sources = kept_sources(Path(task.recipe))
+    sources = kept_sources(task.recipe)
     with capture(folder), lines_known(sources):
         host = socket.gethostname()
         note_start(folder)
