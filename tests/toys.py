@@ -59,6 +59,10 @@ def failing_loop(agent: Any, env: Any, message: str = "boom") -> Any:
     raise ValueError(message)
 
 
+#: Why a run of it failed, as state.log has it.
+BOOM = f"toys.py:{failing_loop.__code__.co_firstlineno + 3} in failing_loop: ValueError: boom"
+
+
 def waiting_loop(agent: Any, env: Any, gate: str = "", started: str = "", patience_s: float = 60.0) -> Any:
     """Touch ``started``, then wait until the file ``gate`` exists."""
     if started:

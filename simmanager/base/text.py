@@ -100,3 +100,26 @@ def shown(thing: Any) -> str:
         return _ADDRESS.sub("", repr(thing))
     except Exception:  # of the thing's own method
         return f"<{type(thing).__name__}>"
+
+
+# What differs between runs that failed for the same reason: addresses, process ids, iterations.
+_CHANGING = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+
+# A place in code that a reason begins with: "ring.py:21 in act: ".
+_PLACE = re.compile(r"[^:]{1,120}:\d+(?: in \S+)?: ")
+
+
+def error_kind(reason: str) -> str:
+    """Return a reason without the numbers in it that differ from run to run; the line of the code stays.
+
+    >>> error_kind("ring.py:21 in act: ValueError: bad value 6 at 0x7f12")
+    'ring.py:21 in act: ValueError: bad value 0 at 0'
+    """
+    place = place_in(reason)
+    return place + _CHANGING.sub("0", reason[len(place) :])
+
+
+def place_in(reason: str) -> str:
+    """Return the place in code that a reason begins with: ``"ring.py:21 in act: "``, or ""."""
+    found = _PLACE.match(reason)
+    return found[0] if found else ""

@@ -14,9 +14,13 @@ from ..base.provenance import frozen_code
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.files import SCRATCHES, write_file
 from ..disk.manifest import Manifest
+from ..disk.run_folder import RunFolder
+from ..disk.sources import keep_sources
 from ..disk.state import RunState
+from ..dispatch.run_batch import Chosen
 from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
+from ..status.reader import StatusReader
 from ..worker.session import recorded
 from .making import as_stored, check_all, check_runs, make_missing_runs, pickled
 
@@ -106,6 +110,18 @@ def grow_batch(batch: OpenBatch, simulations: Sequence[SingleSim], runs_per_sim:
     return [str(simulation.simulation_id) for simulation in added]
 
 
+def runs_to_replace(batch: OpenBatch, only: Chosen, *, include_finished: bool) -> list[RunFolder]:
+    """Return those of the chosen runs that failed or were interrupted, and those that finished if that is wanted."""
+    gone = {RunState.ERROR, RunState.INTERRUPTED} | ({RunState.FINISHED} if include_finished else set())
+    found = []
+    for run in StatusReader(batch.folder.path).read_open(batch).runs:
+        folder = RunFolder(run.path)
+        if run.state in gone and only.has(run.simulation_id, run.run_id) and folder.run_id is not None:
+            if include_finished or folder.read_history().state is not RunState.FINISHED:
+                found.append(folder)
+    return found
+
+
 def _check_together(manifest: Manifest, simulations: Sequence[SingleSim]) -> None:
     """Raise if a simulation cannot be run, or its id is taken by another one in the batch."""
     check_all(list(simulations))
@@ -163,6 +179,7 @@ def _commit(
     new_entries = list(new.values())
     entries = [new.pop(entry["simulation_id"], entry) for entry in manifest.simulations]
     try:
+        keep_sources(folder.path, recipes)
         for name, content in recipes.items():
             parent = folder.own_simulation(name)
             parent.mkdir(exist_ok=True)

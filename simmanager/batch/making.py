@@ -19,12 +19,13 @@ from ..base.errors import (
     SimManagerError,
     SimulationError,
 )
-from ..disk.batch_folder import REMOVED, RESERVED, BatchFolder, OpenBatch
+from ..disk.batch_folder import REMOVED, RESERVED, SOURCES, BatchFolder, OpenBatch
 from ..disk.files import remove_entry
 from ..disk.manifest import Manifest, check_name
 from ..disk.recipe import pickle_recipe
 from ..disk.run_folder import RunFolder
 from ..disk.shared_params import SHARED
+from ..disk.sources import keep_sources
 from ..disk.starts import StartsLog
 from ..disk.state import STATE_LOG, RunState
 from ..simulation.single_sim import SingleSim
@@ -119,6 +120,7 @@ def make_batch(batch: OpenBatch, recipes: Mapping[str, bytes], manifest: Manifes
     if batch.is_made:
         raise BatchExists(f"{folder.path}: another manager has just made a batch there.")
     try:
+        keep_sources(folder.path, recipes)
         for simulation_id, content in recipes.items():
             folder.write_recipe(simulation_id, content)
         folder.write_setup(setup)
@@ -177,6 +179,7 @@ def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
             remove_entry(parent / SHARED)
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
+        (folder.path / SOURCES).unlink(missing_ok=True)
         folder.setup_file.unlink(missing_ok=True)
         StartsLog(folder.path).path.unlink(missing_ok=True)
         folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again

@@ -17,17 +17,23 @@ from ..base.public import public
 from ..base.text import describe
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.manifest import Manifest, check_name
-from ..disk.run_folder import RunFolder
 from ..disk.run_record import draw_seed
 from ..disk.state import RunState
-from ..dispatch.run_batch import run_batch
+from ..dispatch.run_batch import Chosen, run_batch
 from ..dispatch.run_options import check_options, count_jobs, lists_options
 from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
-from ..status.reader import StatusReader
 from ..status.status import BatchStatus
 from ..worker.session import recorded
-from .changes import finish_changes, grow_batch, merge_simulations, more_runs, take_over, take_over_changes
+from .changes import (
+    finish_changes,
+    grow_batch,
+    merge_simulations,
+    more_runs,
+    runs_to_replace,
+    take_over,
+    take_over_changes,
+)
 from .making import (
     check_all,
     check_runs,
@@ -319,7 +325,8 @@ class SimulationManager(BatchView):
 
     def rerun_simulation(
         self,
-        simulation_index: int | str,
+        simulation_index: int | str | None = None,
+        run_index: int | None = None,
         *,
         include_finished: bool = False,
         n_jobs: int = -1,
@@ -327,14 +334,16 @@ class SimulationManager(BatchView):
         progress: bool = True,
         **options: Any,
     ) -> BatchStatus:
-        """Replace the failed and interrupted runs of one simulation by new ones with its current parameters.
+        """Replace failed and interrupted runs, of one simulation or of all, by new ones with the current parameters.
 
         The new runs have the same run ids and seeds, and a new date in the folder name.
 
         Parameters
         ----------
-        simulation_index : int or str
-            Position in the list, or simulation_id.
+        simulation_index : int or str, optional
+            Position in the list, or simulation_id; all by default.
+        run_index : int, optional
+            Only this run of the simulation.
         include_finished : bool, default False
             Replace finished runs, too.
         n_jobs, in_process, progress, **options
@@ -348,31 +357,33 @@ class SimulationManager(BatchView):
         Raises
         ------
         UnknownName
-            There is no such simulation; lists those that exist.
+            There is no such simulation or run; lists those that exist.
         SimulationError
-            The simulation cannot be loaded: its module is gone, say. No run was touched.
+            A simulation cannot be loaded: its module is gone, say. No run was touched.
         BatchBusy
             Another manager is running this batch.
         """
         refuse_while_loading()
-        simulation_id = self._id_of(simulation_index)
+        only = Chosen(None if simulation_index is None else self._id_of(simulation_index), run_index)
         checked = check_options(options)
         jobs = count_jobs(n_jobs, checked)
         self._must_exist()
+        if only.simulation_id is not None and run_index is not None:
+            self._run(only.simulation_id, run_index)  # raises if there is none
         with self._open_batch() as batch:
-            if self._simulation_list is not None:
-                changed = self._simulation_list[self.simulation_ids.index(simulation_id)]
-                take_over(batch, SingleSim.from_object(changed))
-            self._check_that_it_loads(simulation_id)
-            gone = {RunState.ERROR, RunState.INTERRUPTED} | ({RunState.FINISHED} if include_finished else set())
-            for run in StatusReader(self._folder.path).read_open(batch).simulation(simulation_id):
-                folder = RunFolder(run.path)
-                kept = folder.read_history().state is RunState.FINISHED and not include_finished
-                if run.state in gone and folder.run_id is not None and not kept:
-                    replace_run(batch, folder)
-            make_missing_runs(batch, simulation_id)
+            replaced = runs_to_replace(batch, only, include_finished=include_finished)
+            names = {only.simulation_id} if only.simulation_id is not None else {run.simulation_id for run in replaced}
+            for simulation in map(SingleSim.from_object, self._simulation_list or ()):
+                if simulation.simulation_id in names:
+                    take_over(batch, simulation)
+            for name in sorted(names):
+                self._check_that_it_loads(name)
+            for folder in replaced:
+                replace_run(batch, folder)
+            for name in sorted(names):
+                make_missing_runs(batch, name)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
-            return run_batch(batch, states, jobs, checked, only=simulation_id, in_process=in_process, show=progress)
+            return run_batch(batch, states, jobs, checked, only=only, in_process=in_process, show=progress)
 
     def _check_that_it_loads(self, simulation_id: str) -> None:
         """Raise if the workers could not load a simulation: runs are not replaced by some that are bound to fail."""

@@ -112,11 +112,13 @@ def logs(arguments: argparse.Namespace) -> int:
     """Show what runs wrote.
 
     Shows error.log of each run that has one: what it wrote to the standard error
-    stream, and the traceback it ended with. SIM and RUN choose one simulation, or
-    one run.
+    stream, and the traceback it ended with. Runs that failed for one reason are
+    shown together, with the log of one of them. SIM and RUN choose one simulation,
+    or one run.
     """
     from ..base.text import plain
     from ..disk.run_folder import RunFolder
+    from ..status.error_groups import error_groups
     from ..status.logs import follow_logs, print_log
 
     runs = _chosen_runs(arguments)
@@ -125,16 +127,17 @@ def logs(arguments: argparse.Namespace) -> int:
         return EXIT_OK
     everything = arguments.simulation is None
     shown = 0
+    if arguments.type == "error":
+        for group in error_groups(runs, also_silent=not everything):
+            group.print()
+            shown += 1
+        runs = []
     for run in runs:
         folder = RunFolder(run.path)
         log = folder.log(arguments.type)
-        reason = run.reason if arguments.type == "error" else ""
-        if reason and reason in folder.read_log("error", limit=10_000):
-            reason = ""  # the log says so itself; it does not if the run was killed or timed out
-        if everything and not reason and not (log.is_file() and log.stat().st_size):
+        if everything and not (log.is_file() and log.stat().st_size):
             continue
-        why = f": {plain(reason)}" if reason else ""
-        print(f"==> {plain(run.simulation_id)} run {run.run_id}: {run.state.value}{why} <==")
+        print(f"==> {plain(run.simulation_id)} run {run.run_id}: {run.state.value} <==")
         print_log(folder, arguments.type)
         shown += 1
     if not shown:

@@ -7,6 +7,7 @@ import sys
 
 from ..base.errors import SimManagerError
 from .parser import VERBS, build_parser, parse
+from .streams import give_up_stdout, say, stdout_error, working_directory_is_gone, write_any_sign
 from .verb import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 
 
@@ -16,19 +17,34 @@ def main(argv: list[str] | None = None) -> int:
         from .completion import answer_shell
 
         answer_shell(build_parser())
-    arguments = parse(sys.argv[1:] if argv is None else argv)
+    write_any_sign()
     try:
+        arguments = parse(sys.argv[1:] if argv is None else argv)
         code = VERBS[arguments.verb].function(arguments)
         sys.stdout.flush()  # here, so that a pipe that is closed is seen here
         return code
     except SimManagerError as error:
         from ..base.text import plain
 
-        print(f"simmanager: {plain(str(error))}", file=sys.stderr)
+        gone = isinstance(error, OSError) and working_directory_is_gone()
+        say(f"{plain(str(error))}{f' {_GONE}' if gone else ''}")
         return EXIT_USAGE
     except KeyboardInterrupt:
-        print("simmanager: interrupted", file=sys.stderr)
+        say("interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # "simmanager status | head"
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_stdout()
         return EXIT_OK
+    except OSError as error:
+        if why := stdout_error(error):
+            give_up_stdout()
+            say(why)
+        elif working_directory_is_gone():
+            say(_GONE)
+        else:
+            say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        return EXIT_USAGE
+
+
+#: Relative paths lead nowhere then.
+_GONE = "The working directory was deleted: change to another one, e.g. cd ~"

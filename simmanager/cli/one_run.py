@@ -104,3 +104,30 @@ def reproduce(arguments: argparse.Namespace) -> int:
     done = reproduce(find_run(arguments.path, arguments.simulation, arguments.run), arguments.to)
     print(plain(str(done)))
     return EXIT_OK if done.same else EXIT_FAILED
+
+
+@verb(
+    _run,
+    examples=(
+        ("simmanager debug tonight SR 3", "run 3 of SR, with pdb at its error"),
+        ("simmanager debug tonight/SR/3", "the same"),
+    ),
+    exits=("it raised no error this time", "it did"),
+)
+def debug(arguments: argparse.Namespace) -> int:
+    """Run one run again in this terminal, with pdb at its error.
+
+    Runs it in this process with the same parameters and seed, and opens Python's
+    debugger at the line of your code where it raises; breakpoint() in a model
+    stops there, too. The folder of the run is not touched. Without a terminal the
+    traceback is shown. This unpickles the parameters and runs their code: only for
+    folders of your own.
+    """
+    from ..batch.debugging import debug
+    from ..status.run_facts import find_run
+
+    outcome = debug(find_run(arguments.path, arguments.simulation, arguments.run))
+    if outcome.state == "finished":
+        print("It finished without an error this time.")
+        return EXIT_OK
+    return EXIT_FAILED

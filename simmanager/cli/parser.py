@@ -68,5 +68,5 @@ def parse(words: list[str]) -> argparse.Namespace:
     (verbs,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     if words and words[0] in verbs.choices:
         verb: argparse.ArgumentParser = verbs.choices[words[0]]
-        return verb.parse_intermixed_args(words[1:])
-    return parser.parse_args(words)
+        return verb.parse_intermixed_args(words[1:], argparse.Namespace(words=words))
+    return parser.parse_args(words, argparse.Namespace(words=words))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
+import shlex
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import SimManagerError, UnknownName, suggest
+from ..base.errors import ParameterError, SimManagerError, UnknownName, UnsafeName, suggest
+from ..disk.state import RunState
+from .dry_run import print_dry_run
 from .verb import EXIT_OK, EXIT_USAGE, PATH, RAN, Adder, argument, exit_code, verb
 
 if TYPE_CHECKING:
@@ -148,12 +152,39 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{users_traceback(error)}simmanager: {arguments.file} could not be loaded.", file=sys.stderr)
         return EXIT_USAGE
     plan = plan.swept(arguments.sweep).with_fields(**given)
-    manager = plan.manager(arguments.dir, extend=arguments.extend)
+    try:
+        manager = plan.manager(arguments.dir, extend=arguments.extend)
+    except UnsafeName as error:
+        raise UnsafeName(f"{error}{_id_advice(arguments, plan.manager_id)}") from None
     return _executed(arguments, manager, lambda: manager.run_all(**{**plan.options, **options}))
+
+
+def _id_advice(arguments: argparse.Namespace, manager_id: str) -> str:
+    """Return the command with another name of the batch, if the one that the file gives is what cannot be."""
+    if arguments.id is not None or _can_be_a_name(manager_id):
+        return ""
+    safe = re.sub(r"[^A-Za-z0-9._=,+-]+", "_", manager_id).lstrip(".-")[:100]
+    words = ["simmanager", *arguments.words, "--id", safe if _can_be_a_name(safe) else "batch"]
+    return f" Give the batch another name: {shlex.join(words)}"
+
+
+def _can_be_a_name(text: str) -> bool:
+    from ..disk.manifest import check_name
+
+    try:
+        check_name("manager_id", text)
+    except UnsafeName:
+        return False
+    return True
+
+
+#: For verbs that execute runs.
+_DRY_RUN = argument("--dry-run", action="store_true", help="list the runs that would be executed; change nothing")
 
 
 @verb(
     PATH,
+    _DRY_RUN,
     _execution,
     examples=(
         ("simmanager resume tonight", "after Ctrl-C, a kill or a power cut"),
@@ -171,14 +202,18 @@ def resume(arguments: argparse.Namespace) -> int:
     from ..batch.manager import SimulationManager
 
     options = options_of(arguments)
+    if arguments.dry_run:
+        return print_dry_run(arguments.path, {RunState.ERROR} if options.get("retry_errors") else set())
     manager = SimulationManager(existing_simulation=arguments.path)
     return _executed(arguments, manager, lambda: manager.run_all(**options))
 
 
 @verb(
     PATH,
-    argument("simulation", metavar="SIM", completed_by="simulation", help="simulation_id"),
-    argument("--all", action="store_true", help="replace its finished runs, too"),
+    argument("simulation", nargs="?", metavar="SIM", completed_by="simulation", help="simulation_id (default: all)"),
+    argument("run", nargs="?", type=int, metavar="RUN", completed_by="run", help="run id (default: all)"),
+    argument("--all", action="store_true", help="replace finished runs, too"),
+    _DRY_RUN,
     argument(
         "--from",
         dest="source",
@@ -196,33 +231,40 @@ def resume(arguments: argparse.Namespace) -> int:
     ),
     _execution,
     examples=(
-        ("simmanager rerun tonight SR", "what failed, after its cause is gone"),
+        ("simmanager rerun tonight", "what failed, after its cause is gone"),
+        ("simmanager rerun tonight SR 3 --dry-run", "would run 3 of SR be made anew?"),
         ("simmanager rerun tonight SR --set agent_params.lr_td=0.001 --all", "everything, with a corrected parameter"),
     ),
     exits=RAN,
 )
 def rerun(arguments: argparse.Namespace) -> int:
-    """Replace the failed runs of a simulation by new ones.
+    """Replace failed runs by new ones.
 
-    Makes the failed and interrupted runs of one simulation anew, with the same run
-    ids and seeds, and executes them; --set changes parameters first. Finished runs
-    stay, unless --all is given. This unpickles the simulations: only for folders
-    of your own.
+    Makes the failed and interrupted runs of the batch, of one simulation or one
+    run anew, with the same run ids and seeds, and executes them; --set changes
+    parameters first, for which SIM must be named. Finished runs stay, unless
+    --all is given. This unpickles the simulations: only for folders of your own.
     """
     from ..batch.manager import SimulationManager
     from ..simulation.assignment import set_parameter
 
     name, options = arguments.simulation, options_of(arguments)
+    if name is None and (arguments.source or arguments.set):
+        raise ParameterError("--from and --set change one simulation: name it, simmanager rerun PATH SIM ...")
+    if arguments.dry_run:
+        replaced = {RunState.ERROR, RunState.INTERRUPTED} | ({RunState.FINISHED} if arguments.all else set())
+        return print_dry_run(arguments.path, replaced, name, arguments.run)
     manager = SimulationManager(existing_simulation=arguments.path)
-    if name not in manager.simulation_ids:
+    if name is not None and name not in manager.simulation_ids:
         manager.rerun_simulation(name)  # raises, and lists those that exist
-    index = manager.simulation_ids.index(name)
     if arguments.source:
-        manager.simulation_list[index] = _simulation_from(arguments.source, name)
+        manager.simulation_list[manager.simulation_ids.index(name)] = _simulation_from(arguments.source, name)
     for assignment in arguments.set:
-        set_parameter(manager.simulation_list[index], assignment)
+        set_parameter(manager.simulation_list[manager.simulation_ids.index(name)], assignment)
     return _executed(
-        arguments, manager, lambda: manager.rerun_simulation(name, include_finished=arguments.all, **options)
+        arguments,
+        manager,
+        lambda: manager.rerun_simulation(name, arguments.run, include_finished=arguments.all, **options),
     )
 
 

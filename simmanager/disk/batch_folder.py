@@ -27,8 +27,11 @@ REPORT, SETUP = "report.html", "setup.pkl"
 #: The file in the folder of a simulation.
 RECIPE = "simulation.pkl"
 
+#: The file in the folder of a batch with the sources of code that is pickled by value in its recipes.
+SOURCES = "sources.json"
+
 #: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
-RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SETUP, "figures")
+RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SOURCES, SETUP, "figures")
 
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 28
@@ -119,7 +122,7 @@ class BatchFolder:
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
-            if entry.name in (LOCK, SETUP) or entry.name.startswith(SCRATCHES):
+            if entry.name in (LOCK, SOURCES, SETUP) or entry.name.startswith(SCRATCHES):
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False
@@ -205,17 +208,28 @@ class BatchFolder:
 
     # Stop requests ---------------------------------------------------------------------------------------------
 
-    def request_stop(self, *, now: bool) -> None:
-        """Ask the manager that runs the batch to stop: after the runs at hand, or at once."""
-        write_file(self.stop_request, b"now" if now else b"finish")
+    def request_stop(self, *, now: bool, signal: int = 0) -> None:
+        """Ask the manager that runs the batch to stop: after the runs at hand, or at once.
+
+        ``signal`` is the one by which the manager was asked itself; 0: the user asks.
+        """
+        write_file(self.stop_request, f"{'now' if now else 'finish'} {signal or ''}".strip().encode())
 
     def requested_stop(self) -> str:
         """Return "", "finish" or "now"."""
+        return self._stop_request()[0]
+
+    def stop_signal(self) -> int:
+        """Return the signal by which the manager was asked to stop; 0: the user asked."""
+        return self._stop_request()[1]
+
+    def _stop_request(self) -> tuple[str, int]:
         try:
-            text = read_regular(self.stop_request, 10).decode("ascii", "replace")
+            text = read_regular(self.stop_request, 20).decode("ascii", "replace")
         except OSError:
-            return ""
-        return text if text in ("finish", "now") else ""
+            return "", 0
+        mode, _, signal = text.partition(" ")
+        return (mode, int(signal) if signal.isdecimal() else 0) if mode in ("finish", "now") else ("", 0)
 
     def clear_stop_request(self) -> None:
         """Forget an answered request."""

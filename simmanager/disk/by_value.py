@@ -59,6 +59,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return self._with_label(thing, reduced)
         if isinstance(thing, types.FunctionType):
             return self._of_function(thing)
+        if self._recipe and isinstance(thing, types.CodeType):
+            return _code_with_file(thing)
         if isinstance(thing, functools._lru_cache_wrapper) and goes_by_value(thing):
             state = {name: value for name, value in vars(thing).items() if name != "cache_parameters"}
             return _lru_cache, (thing.__wrapped__, *thing.cache_parameters().values()), state
@@ -92,6 +94,12 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             if issubclass(kind, tuple):  # typing.NamedTuple makes the slots itself
                 arguments[2] = kind.__bases__
         return (reduced[0], (*arguments, None, extra), *reduced[2:])
+
+
+def _code_with_file(code: types.CodeType) -> tuple[Any, ...]:
+    """Return how code is taken apart, with the name of its file: newer versions of cloudpickle leave it out."""
+    make, arguments = cloudpickle._code_reduce(code)
+    return make, tuple(code.co_filename if each == "<dynamic-code>" else each for each in arguments)
 
 
 def has_a_name(thing: Any) -> bool:

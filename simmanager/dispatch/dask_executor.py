@@ -25,7 +25,7 @@ from ..worker.task import Outcome, Task, as_plain
 from .run_options import RunOptions
 from .run_queue import RunQueue
 from .slots import Slots
-from .stop import Stop, ticking
+from .stop import BY_USER, Stop, said_of_signal, ticking
 from .supervision import Job, supervise
 from .worker_process import WorkerSettings
 
@@ -200,7 +200,7 @@ class DaskExecutor:
         if self.stop.mode != self._told_to_stop:
             self._told_to_stop = self.stop.mode
             with suppress(OSError):
-                self._folder.request_stop(now=self.stop.is_now())
+                self._folder.request_stop(now=self.stop.is_now(), signal=self.stop.by_signal)
 
     def close(self) -> None:
         """Free the workers of the cluster, and close the connection if it was made here."""
@@ -246,6 +246,13 @@ class _StopRequest(Stop):
     @property
     def mode(self) -> str:  # type: ignore[override]
         return self._folder.requested_stop()
+
+    def ends_runs(self) -> str:
+        """Return by whom running runs are to be ended; "" if they are not."""
+        if self.mode != "now":
+            return ""
+        number = self._folder.stop_signal()
+        return said_of_signal(number) if number else BY_USER
 
     def finish(self, reason: str) -> None:
         """Take note why this machine cannot go on; the manager hears of it from the outcome."""

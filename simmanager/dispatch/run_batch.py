@@ -9,7 +9,7 @@ import time
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.errors import SimManagerError
 from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of, working_directory
@@ -34,10 +34,25 @@ from .events import Announcer, Event
 from .executor import Executor
 from .run_options import RunOptions
 from .run_queue import RunQueue
-from .stop import stop_on_signals
+from .stop import said_of_signal, stop_on_signals
 
 if TYPE_CHECKING:
     from .dask_executor import DaskExecutor
+
+
+class Chosen(NamedTuple):
+    """Which runs of a batch are meant: all of them, those of a simulation, or one."""
+
+    simulation_id: str | None = None
+    run_id: int | None = None
+
+    def has(self, simulation_id: str, run_id: int | None) -> bool:
+        """Return whether a run is among them."""
+        return self.simulation_id in (None, simulation_id) and self.run_id in (None, run_id)
+
+
+#: All runs of a batch.
+ALL = Chosen()
 
 
 class StoppedBySignal(SystemExit):
@@ -50,13 +65,13 @@ def run_batch(
     n_jobs: int,
     options: RunOptions,
     *,
-    only: str | None = None,
+    only: Chosen = ALL,
     in_process: bool = False,
     show: bool = True,
 ) -> BatchStatus:
     """Execute the runs of a batch that are in one of ``states``, and return the final status.
 
-    ``only`` means only that simulation; ``in_process``, one after the other in this process, where the first error is
+    ``only`` means only these runs; ``in_process``, one after the other in this process, where the first error is
     raised. After Ctrl-C, when all is in order, it raises KeyboardInterrupt.
     """
     folder = batch.folder
@@ -66,7 +81,8 @@ def run_batch(
     executor = _executor(batch, n_jobs, options) if is_first and not in_process else None
     try:
         if executor is not None:  # all runs are due: workers get ready while they are looked at
-            executor.prepare(sum(len(batch.run_folders(name)) for name in batch.simulation_ids if only in (None, name)))
+            found = ((name, run_id) for name in batch.simulation_ids for run_id in batch.run_folders(name))
+            executor.prepare(sum(only.has(name, run_id) for name, run_id in found))
         return _run_due(batch, states, n_jobs, options, executor, only=only, in_process=in_process, show=show)
     finally:
         if executor is not None:
@@ -80,14 +96,14 @@ def _run_due(
     options: RunOptions,
     executor: Executor | DaskExecutor | None,
     *,
-    only: str | None,
+    only: Chosen,
     in_process: bool,
     show: bool,
 ) -> BatchStatus:
     folder = batch.folder
     reader = StatusReader(folder.path)
     before = reader.read_open(batch)
-    due = [run for run in before.runs if run.state in states and only in (None, run.simulation_id)]
+    due = [run for run in before.runs if run.state in states and only.has(run.simulation_id, run.run_id)]
     execute = (*EXECUTABLE, RunState.ERROR.value) if RunState.ERROR in states else EXECUTABLE
     tasks = make_tasks(batch, due, options, execute)
     progress = Progress(len(tasks), shown=show)
@@ -238,6 +254,9 @@ class _Supervision:
             self._executor.run(self._queue, self._on_end, self._on_tick, self._on_start)
         self._folder.clear_stop_request()
         if stop.by_signal:
+            if stop.by_signal != signal.SIGINT:
+                with suppress(OSError):  # the terminal was closed
+                    self._progress.say(said_of_signal(stop.by_signal), "yellow")
             finish(reader, show=True)
             if stop.by_signal == signal.SIGINT:
                 raise KeyboardInterrupt

@@ -8,6 +8,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+#: Why a run was interrupted: Ctrl-C, or ``simmanager stop``.
+BY_USER = "stopped by the user"
+
+#: Signals that are not the user's wish, and where they come from.
+_SENDERS = {
+    "SIGHUP": "the terminal was closed",
+    "SIGTERM": "a kill, a shutdown, or the time limit of a job",
+}
+
+
+def said_of_signal(number: int) -> str:
+    """Return in words who stops a batch: the user by Ctrl-C, or what else sends such a signal."""
+    name = signal.Signals(number).name
+    return f"stopped by {name} ({_SENDERS[name]})" if name in _SENDERS else BY_USER
+
 
 class Stop:
     """The wish to stop: first "finish" (nothing new starts), then "now" (running runs are ended)."""
@@ -16,6 +31,7 @@ class Stop:
         self.mode = ""
         self.reason = ""
         self.by_signal = 0
+        self._ended = ""
         #: What makes it impossible to go on, if that is why.
         self.error: Exception | None = None
 
@@ -29,13 +45,17 @@ class Stop:
         self.error = self.error or error
         self.finish(str(error))
 
-    def now(self, reason: str) -> None:
-        """End running runs, too."""
-        self.mode, self.reason = "now", reason
+    def now(self, reason: str, ended: str = "") -> None:
+        """End running runs, too; ``ended`` is what their state.log says of it."""
+        self.mode, self.reason, self._ended = "now", reason, ended or BY_USER
 
     def is_now(self) -> bool:
         """Return whether running runs are to be ended."""
         return self.mode == "now"
+
+    def ends_runs(self) -> str:
+        """Return by whom running runs are to be ended, as their state.log has it; "" if they are not."""
+        return self._ended if self.mode == "now" else ""
 
 
 @contextmanager
@@ -70,7 +90,7 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
         if not stop.mode:
             stop.finish(name)
         elif not stop.is_now():
-            stop.now(name)
+            stop.now(name, said_of_signal(number))
 
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -57,7 +57,7 @@ def _execute_together(tasks: Sequence[Task], slots: Slots, stop: Stop, ended: di
     worker, keep = slots.take(tasks[0].recipe), False
     result: Outcome | Death | None = None
     try:
-        for task, result in zip(tasks, worker.execute(tasks, None, stop.is_now), strict=False):
+        for task, result in zip(tasks, worker.execute(tasks, None, stop.ends_runs), strict=False):
             if isinstance(result, Outcome):
                 if result.bound:
                     slots.bind(worker, task.recipe)
@@ -122,7 +122,7 @@ def _execute_once(
     worker = slots.take(task.recipe)
     keep = False
     try:
-        (result,) = worker.execute([task], options.timeout, stop.is_now)
+        (result,) = worker.execute([task], options.timeout, stop.ends_runs)
         keep = isinstance(result, Outcome) and not result.leftovers and not options.fresh_process
         if isinstance(result, Outcome) and result.bound:
             slots.bind(worker, task.recipe)

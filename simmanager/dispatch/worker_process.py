@@ -144,12 +144,13 @@ class Worker:
         self._ready = True
 
     def execute(
-        self, tasks: Sequence[Task], timeout_s: float | None, stop_now: Callable[[], bool]
+        self, tasks: Sequence[Task], timeout_s: float | None, stop_now: Callable[[], str]
     ) -> Iterator[Outcome | Death]:
         """Execute runs, which differ in folder and seed only, one after the other; yields how each ended.
 
         The worker is killed ``timeout_s`` seconds after the start of a run, and when ``stop_now``, asked several times
-        a second, says True. A `Death` is the last that is yielded: the worker and all that it started are dead then.
+        a second, gives a reason. A `Death` is the last that is yielded: the worker and all that it started are dead
+        then.
         """
         self._wait_until_ready()
         self._send(as_message(tasks))
@@ -159,15 +160,15 @@ class Worker:
             if isinstance(result, Death) or result.leftovers:
                 return
 
-    def _next_result(self, timeout_s: float | None, stop_now: Callable[[], bool]) -> Outcome | Death:
-        self._peak_mb, stopped = None, False
+    def _next_result(self, timeout_s: float | None, stop_now: Callable[[], str]) -> Outcome | Death:
+        self._peak_mb, stopped = None, ""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
 
         def give_up() -> bool:
             nonlocal stopped
             self._peak_mb = peak_memory_mb(self.pid) or self._peak_mb
             stopped = stop_now()
-            return stopped or (deadline is not None and time.monotonic() >= deadline)
+            return bool(stopped) or (deadline is not None and time.monotonic() >= deadline)
 
         message = self._receive(give_up, deadline)
         if message is not None:
@@ -177,7 +178,7 @@ class Worker:
             return self._death(self._how_it_ended())
         if stopped:
             self.kill(grace_s=1.0)
-            return self._death("stopped by the user", stopped=True)
+            return self._death(stopped, stopped=True)
         self.kill(grace_s=GRACE_S)
         return self._death(f"timed out after {timeout_s:g} s")
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..base.text import as_last_seen
+from ..base.text import as_last_seen, error_kind
 from ..disk.run_folder import RunFolder
 from ..disk.state import RunState
 
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
 MAX_GROUPS = 30  # that the page shows, the largest first
 MAX_LOG = 12_000  # bytes of an error.log that the page shows, from its end
 MAX_NAMED = 100  # runs that a group names
-
-#: What differs between runs that failed for the same reason: addresses, process ids, iterations.
-_CHANGING = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ def problems(results: Results) -> list[Problem]:
     groups: dict[tuple[str, str], list[tuple[RunResult, str]]] = {}
     for run in results.runs:
         for reason in _reasons(run):
-            groups.setdefault((run.state, _CHANGING.sub("0", reason)), []).append((run, reason))
+            groups.setdefault((run.state, error_kind(reason)), []).append((run, reason))
     order = (RunState.ERROR, RunState.INTERRUPTED, RunState.FINISHED)
     ordered = sorted(groups.items(), key=lambda item: (order.index(RunState(item[0][0])), -len(item[1])))
     return [

@@ -142,5 +142,6 @@ def print_status(status: BatchStatus) -> None:
         console().print(status_view(status))
         return
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    errors = getattr(sys.stdout, "errors", None) or "strict"
     for line in plain_status(status):
-        print(line.encode(encoding, "replace").decode(encoding))
+        print(line.encode(encoding, "replace" if errors == "strict" else errors).decode(encoding))

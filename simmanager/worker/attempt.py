@@ -7,7 +7,6 @@ import signal
 import socket
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
@@ -16,15 +15,18 @@ from functools import partial
 from ..base.current_run import CurrentRun, executing
 from ..base.errors import InvalidTransition
 from ..base.provenance import loaded_versions
-from ..base.text import describe
+from ..base.text import describe, memory
+from ..base.user_frames import KeptSources, lines_known, location, traceback_text
 from ..disk.locks import LockHeld, take_lock
 from ..disk.run_folder import CHECKPOINT, PROGRESS, RECORD, RESULTS, RunFolder
 from ..disk.run_record import RunRecord, not_saved_of, number_of, remark_on
+from ..disk.sources import kept_sources
 from ..disk.starts import note_start
 from ..disk.state import REMARK, RunState, StateHistory
 from .capture import descriptors_to_logs
 from .library_seeds import LibrariesSeeded
 from .memory import MemoryLimit, Meter
+from .no_terminal import advice, is_debuggers_end
 from .process_group import end_if_forked
 from .saving import Kept
 from .simulate import simulate
@@ -148,8 +150,10 @@ def _attempt(
         folder.set_aside_attempt(attempt - 1)
     folder.remove_logs()
     error: BaseException | None = None
+    reason = ""
     kept, process = Kept(), os.getpid()
-    with capture(folder):
+    sources = kept_sources(task.recipe)
+    with capture(folder), lines_known(sources):
         host = socket.gethostname()
         note_start(folder)
         history = folder.move(history, (RunState.RUNNING, f"attempt={attempt} pid={os.getpid()} host={host}"))
@@ -162,10 +166,11 @@ def _attempt(
         except BaseException as raised:
             end_if_forked(process, raised)
             error = raised
-            _print_traceback(raised)
+            reason = reason_of(raised, folder, sources, task.memory_limit_mb)
+            _print_traceback(raised, sources)
         finally:
             folder.remove(PROGRESS)
-        return _verdict(folder, task, history, attempt, error, kept, meter), error
+        return _verdict(folder, task, history, attempt, error, reason, kept, meter), error
 
 
 def _verdict(
@@ -174,12 +179,12 @@ def _verdict(
     history: StateHistory,
     attempt: int,
     error: BaseException | None,
+    reason: str,
     kept: Kept,
     meter: Meter,
 ) -> Outcome:
     started = history.started
     state = RunState.FINISHED if error is None else RunState.ERROR
-    reason = describe(error) if error is not None else ""
     if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         state, reason = RunState.INTERRUPTED, "stopped by the user"  # Ctrl-C; workers ignore it
     record = RunRecord(
@@ -249,12 +254,25 @@ class _ProgressFile:
                 self._writing.release()
 
 
-def _print_traceback(error: BaseException) -> None:
+def reason_of(
+    error: BaseException, folder: RunFolder, sources: KeptSources, memory_limit_mb: float | None = None
+) -> str:
+    """Return why a run failed, in one line: where in the user's code, which error, and under which limit of memory."""
+    where = location(error, sources)
+    why = describe(error)
+    if is_debuggers_end(error):
+        why = f"a debugger was left, or had no terminal: {advice(folder.path)}"
+    if isinstance(error, MemoryError) and memory_limit_mb is not None:
+        why = f"{why} (the run may add {memory(memory_limit_mb)}: memory_limit_mb, --memory-limit)"
+    return f"{where}: {why}" if where else why
+
+
+def _print_traceback(error: BaseException, sources: KeptSources) -> None:
     import sys
 
     for stream in (sys.stderr, sys.__stderr__):
         try:
-            traceback.print_exception(error, file=stream)
+            print(traceback_text(error, sources), end="", file=stream)
             if stream is not None:
                 stream.flush()
             return

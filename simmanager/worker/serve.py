@@ -81,8 +81,15 @@ def set_up(settings: dict[str, Any]) -> None:
         os.chdir(settings["cwd"])
     sys.argv[:] = settings["argv"]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.breakpointhook = _breakpoint
     faulthandler.enable(file=2)
     faulthandler.register(signal.SIGTERM, file=2, chain=True)  # a run that times out shows where it hung
+
+
+def _breakpoint(*arguments: Any, **options: Any) -> Any:
+    from .no_terminal import breakpoint_in_worker
+
+    return breakpoint_in_worker(*arguments, **options)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 from ..base.provenance import working_directory
+from ..disk.batch_folder import MANIFEST
 from ..disk.run_folder import RunFolder
 
 #: What appears there by itself.
@@ -59,7 +60,7 @@ class SharedDirectory:
         return new
 
     def _is_of_a_run(self, name: str) -> bool:
-        is_batch = os.path.exists(os.path.join(self.path, name, "manager.json"))  # noqa: PTH110, PTH118
+        is_batch = os.path.exists(os.path.join(self.path, name, MANIFEST))  # noqa: PTH110, PTH118
         return not name.startswith(".") and name not in _NOT_OF_A_RUN and not is_batch
 
     def _say(self, folder: RunFolder) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from manager_process import ENVIRONMENT as ALL
-from toys import failing_loop, listing, toy_sim, wait_for
+from toys import BOOM, failing_loop, listing, toy_sim, wait_for
 
 import simmanager
 from simmanager import RunState, SimulationManager, read_status
@@ -351,8 +351,8 @@ def test_status_is_coloured_on_a_terminal_only(executed):
 def test_logs_shows_the_errors_of_all_runs_that_have_any(executed, capsys):
     assert main(["logs", str(executed)]) == 0
     out = capsys.readouterr().out
-    assert out.count("ValueError: boom") == 2
-    assert "==> bad run 0: error <==" in out
+    assert f"==> 2 runs: error: {BOOM} <==\n    bad run 0, 1; the log of bad run 0:\nTraceback" in out
+    assert out.count("Traceback") == 1
     assert "good" not in out
 
 
@@ -481,7 +481,7 @@ def test_rerun_sets_parameters_and_replaces_failed_runs(failed, capsys):
     words = ["--set", "training_loop_params.message='other words'", "--set", "agent_params.gain=5", "--jobs", "1"]
     assert main(["rerun", "batch", "bad", *words]) == 1
     after = read_status(failed)
-    assert after.simulation("bad")[0].reason == "ValueError: other words"
+    assert after.simulation("bad")[0].reason == BOOM.replace("boom", "other words")
     assert after.simulation("bad")[0].path != before.simulation("bad")[0].path
     assert after.simulation("bad")[0].seed == before.simulation("bad")[0].seed
     assert after.simulation("good") == before.simulation("good")

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from toys import failing_loop, toy_sim
+from toys import BOOM, failing_loop, toy_sim
 
 from simmanager import SimulationManager, report_progress
 from simmanager.base.errors import ParameterTypeError
@@ -47,7 +47,7 @@ def test_each_run_is_told_when_it_starts_and_ends_and_the_batch_at_the_end():
         assert kinds == ["started", "ended"]
     assert {(event.state, event.reason) for event in of_runs if event.kind == "ended"} == {
         ("finished", ""),
-        ("error", "ValueError: boom"),
+        ("error", BOOM),
     }
 
 

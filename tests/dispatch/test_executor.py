@@ -439,7 +439,7 @@ def test_runs_handed_over_with_one_that_takes_long_come_back_unexecuted(tmp_path
     made = [make(tmp_path, simulation, RunFolder.new_name(number)) for number in range(5)]
     slots = Slots(WorkerSettings())
     worker = slots.take("")
-    outcomes = list(worker.execute([task for _, task in made], None, lambda: False))
+    outcomes = list(worker.execute([task for _, task in made], None, lambda: ""))
     assert [outcome.state for outcome in outcomes] == ["finished", "", "", "", ""]
     assert [folder.read_history().state for folder, _ in made[1:]] == [RunState.IN_QUEUE] * 4
     slots.give_back(worker)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from toys import ToyAgent, ToyArena, failing_loop, python, toy_loop, toy_sim
+from toys import BOOM, ToyAgent, ToyArena, failing_loop, python, toy_loop, toy_sim
 
 from simmanager import RunFolder, RunState, SingleSim
 from simmanager.base.errors import (
@@ -315,7 +315,7 @@ def test_an_error_is_raised_and_written_to_both_logs():
     assert "about to fail" in folder.read_log("run")
     history = folder.read_history()
     assert history.state is RunState.ERROR
-    assert history.last.detail == "ValueError: boom"
+    assert history.last.detail == BOOM
     assert json.loads(folder.record.read_text())["error_type"] == "ValueError"
     with pytest.raises(ResultsMissing, match=r"its state is error \(ValueError: boom\)"):
         toy_sim().load_results()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from toys import failing_loop, listing, python, toy_sim
+from toys import BOOM, failing_loop, listing, python, toy_sim
 
 from simmanager import RunState, RunStatus, SimulationManager, read_status
 from simmanager.base.errors import BatchNotFound, UnknownName
@@ -89,7 +89,7 @@ def test_a_batch_that_has_ended(executed):
     assert good.pid != os.getpid()
     assert good.host
     bad = status.simulation("bad")[1]
-    assert (bad.state, bad.reason, bad.attempt) == ("error", "ValueError: boom", 1)
+    assert (bad.state, bad.reason, bad.attempt) == ("error", BOOM, 1)
     assert bad.duration_s >= 0
     assert bad.peak_mb > 1
 
@@ -403,7 +403,7 @@ def test_a_run_that_failed_at_once_reads_the_same_by_the_quick_way_and_the_plain
     quick = failed_at_once(content.decode(), str(folder.path), "a", 0, 5)
     assert quick is not None
     assert quick == describe(str(folder.path), "a", 0, 5, parse(content))
-    assert (quick.state, quick.reason) == ("error", "ValueError: boom: 5 ≠ 6")
+    assert (quick.state, quick.reason) == ("error", f"{BOOM}: 5 ≠ 6")
     folder.record.unlink()
     without = failed_at_once(content.decode(), str(folder.path), "a", 0, 5)
     assert without == describe(str(folder.path), "a", 0, 5, parse(content))

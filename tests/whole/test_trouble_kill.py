@@ -12,7 +12,7 @@ import pytest
 from manager_process import ENVIRONMENT, start_script
 from our_processes import workers_alive
 from places import HELPERS, python_path
-from toys import failing_loop, hashes, toy_sim
+from toys import BOOM, failing_loop, hashes, toy_sim
 from trouble import wait_for
 
 from simmanager import BatchNotFound, RunState, SimulationManager
@@ -82,7 +82,7 @@ def check_after_kill(role: str) -> None:
             assert {*RESULTS, "param.dict", "run.json", "run.log", "error.log"} <= names
             SimulationManager(existing_simulation="b").load_results(run.simulation_id, int(run.run_id or 0))
         elif run.simulation_id == "bad" and run.state is RunState.ERROR and "SIGKILL" not in run.reason:
-            assert run.reason == "ValueError: boom"
+            assert run.reason == BOOM
 
 
 def go_on(expected: dict[str, str]) -> None:
@@ -99,7 +99,7 @@ def go_on(expected: dict[str, str]) -> None:
         "bad": "error",
         "b": "finished",
     }
-    assert status.simulation("bad")[0].reason == "ValueError: boom"
+    assert status.simulation("bad")[0].reason == BOOM
     good = {key: value for simulation in ("a", "b") for key, value in results_of(simulation).items()}
     assert good == expected
     assert not [path for path in Path("b").rglob("*") if path.name.startswith((SCRATCH, "."))]

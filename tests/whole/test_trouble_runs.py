@@ -285,6 +285,7 @@ def test_the_command_line_takes_the_same_options(tmp_path):
     stuck, fat, good = status.runs
     assert (stuck.reason, stuck.attempt) == ("timed out after 1 s", 2)
     assert "MemoryError" in fat.reason and good.state is RunState.FINISHED
+    assert fat.reason.endswith("(the run may add 300 MB: memory_limit_mb, --memory-limit)")
     assert str(Path(stuck.path).name) in process.output(), "a failure is shown with its folder"
 
 

@@ -87,16 +87,24 @@ def test_the_first_signal_lets_running_runs_end_and_starts_nothing_new(number, c
     assert "Nothing to do: 6 of 6 runs are finished" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_second_signal_ends_the_runs_at_hand(number):
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (signal.SIGINT, "stopped by the user"),
+        (signal.SIGTERM, "stopped by SIGTERM (a kill, a shutdown, or the time limit of a job)"),
+        (signal.SIGHUP, "stopped by SIGHUP (the terminal was closed)"),
+    ],
+)
+def test_the_second_signal_ends_the_runs_at_hand_and_is_named(number, reason):
     manager = start_waiting()
     manager.signal(number)
     wait_for(lambda: "finishing" in manager.output(), "the manager to say so")
     manager.signal(number)
     code = manager.wait()
-    assert code in ((143,) if number == signal.SIGTERM else (130, 1, -signal.SIGINT))
+    assert code in ((128 + number,) if number != signal.SIGINT else (130, 1, -signal.SIGINT))
+    assert reason in manager.output()
     assert counts() == {"interrupted": 2, "in_queue": 4}
-    assert all("stopped by the user" in run.reason for run in read_status("b").runs if run.state == "interrupted")
+    assert {run.reason for run in read_status("b").runs if run.state == "interrupted"} == {reason}
     resume_and_check(6)
 
 

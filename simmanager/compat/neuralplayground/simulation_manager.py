@@ -49,20 +49,27 @@ class SimulationManager(manager.SimulationManager):
         return [SingleSim.from_object(found) for found in super()._load_all(simulation_ids)]
 
     def rerun_simulation(
-        self, simulation_index: int | str = 0, *, include_finished: bool = True, **options: Any
+        self,
+        simulation_index: int | str | None = 0,
+        run_index: int | None = None,
+        *,
+        include_finished: bool = True,
+        **options: Any,
     ) -> BatchStatus:
         """Replace all runs of one simulation, finished ones too, by new ones with its current parameters.
 
         Parameters
         ----------
         simulation_index : int or str, default 0
-            Position in the list, or simulation_id.
+            Position in the list, or simulation_id; None: all.
+        run_index : int, optional
+            Only this run.
         include_finished : bool, default True
             False keeps finished runs.
         **options
             As for `simmanager.SimulationManager.rerun_simulation`, which also says what is returned and raised.
         """
-        return super().rerun_simulation(simulation_index, include_finished=include_finished, **options)
+        return super().rerun_simulation(simulation_index, run_index, include_finished=include_finished, **options)
 
     def save_params(self, save_path: str | Path) -> None:
         """Write ``simulation.params`` to a folder: a pickle of what the manager is, as NeuralPlayground keeps it.

@@ -1,0 +1,58 @@
+"""Standard output and error of the command line: encodings that lack our signs, devices that are full or gone."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+import sys
+from contextlib import suppress
+
+#: What is written where the encoding lacks a sign of ours.
+_INSTEAD = str.maketrans({
+    "├": "|", "└": "`", "│": "|", "─": "-", "━": "-", "╸": "-", "╺": "-", "…": "...", "·": "-", "–": "-", "—": "-",
+    "±": "+-", "≤": "<=", "≥": ">=", "×": "x", "→": "->", "✓": "ok", "✗": "x", "’": "'", "µ": "u", "█": "#", "•": "*",
+})  # fmt: skip
+
+
+def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_INSTEAD)
+    return text.encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+def write_any_sign() -> None:
+    """Let stdout and stderr take any text, whatever their encoding."""
+    codecs.register_error("simmanager", _replace)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError, OSError):  # replaced by something else, or closed
+            stream.reconfigure(errors="simmanager")  # type: ignore[union-attr]
+
+
+def say(text: str) -> None:
+    """Write a line to stderr, if that can be."""
+    with suppress(OSError, ValueError, AttributeError):
+        print(f"simmanager: {text}", file=sys.stderr, flush=True)
+
+
+def give_up_stdout() -> None:
+    """Send what is still to be written to nowhere: it could not be written, and that is said once."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def stdout_error(error: OSError) -> str:
+    """Return in words that stdout takes nothing more, "" if it was something else that failed."""
+    if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF):
+        return f"the output cannot be written ({error.strerror})"
+    return ""
+
+
+def working_directory_is_gone() -> bool:
+    """Return whether the working directory was deleted."""
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd does the same
+    except OSError:
+        return True
+    return False

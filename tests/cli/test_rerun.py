@@ -1,0 +1,91 @@
+"""What failed is run again: of the batch, of a simulation, or one run; and what would be, without doing it."""
+
+from pathlib import Path
+
+import pytest
+from toys import BOOM, failing_loop, listing, toy_sim
+
+from simmanager import SimulationManager, read_status
+from simmanager.cli.main import main
+from simmanager.disk.batch_folder import BatchFolder
+
+
+@pytest.fixture
+def batch(tmp_path):
+    """A batch that has ended: two simulations with failed runs, one without."""
+    sims = [toy_sim("good"), toy_sim("bad", failing_loop), toy_sim("worse", failing_loop)]
+    SimulationManager(sims, 2, "batch", seed=7).run_all(2, progress=False)
+    return Path("batch")
+
+
+def paths(batch):
+    return {(run.simulation_id, run.run_id): run.path for run in read_status(batch).runs}
+
+
+def replaced(batch, before):
+    return {key for key, path in paths(batch).items() if before[key] != path}
+
+
+def test_rerun_of_a_batch_replaces_all_that_failed(batch):
+    before = paths(batch)
+    assert main(["rerun", "batch", "--jobs", "2"]) == 1
+    assert replaced(batch, before) == {("bad", 0), ("bad", 1), ("worse", 0), ("worse", 1)}
+
+
+def test_rerun_of_one_run_leaves_the_others(batch):
+    before = paths(batch)
+    assert main(["rerun", "batch", "bad", "1", "--jobs", "1"]) == 1
+    assert replaced(batch, before) == {("bad", 1)}
+
+
+def test_rerun_of_one_run_does_not_run_those_that_wait(batch):
+    SimulationManager(existing_simulation="batch").extend(3)
+    assert main(["rerun", "batch", "bad", "1", "--jobs", "1"]) == 1
+    assert read_status(batch).simulation("bad")[2].state == "in_queue"
+
+
+def test_rerun_all_of_one_run_replaces_it_though_it_finished(batch):
+    before = paths(batch)
+    main(["rerun", "batch", "good", "0", "--jobs", "1"])
+    assert replaced(batch, before) == set()
+    main(["rerun", "batch", "good", "0", "--all", "--jobs", "1"])
+    assert replaced(batch, before) == {("good", 0)}
+
+
+def test_a_run_that_is_not_there_is_refused(batch, capsys):
+    for words in (["rerun", "batch", "bad", "7"], ["rerun", "batch", "bad", "7", "--dry-run"]):
+        assert main(words) == 2
+        assert "has no run 7; its runs are [0, 1]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--set", "agent_params.gain=5"], ["--from", "mine.py"]])
+def test_a_change_needs_the_name_of_the_simulation(batch, words, capsys):
+    assert main(["rerun", "batch", *words]) == 2
+    assert "name it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "runs"),
+    [
+        (["rerun", "batch"], ["bad run 0", "bad run 1", "worse run 0", "worse run 1"]),
+        (["rerun", "batch", "worse"], ["worse run 0", "worse run 1"]),
+        (["rerun", "batch", "bad", "1"], ["bad run 1"]),
+        (["rerun", "batch", "good", "--all"], ["good run 0", "good run 1"]),
+        (["resume", "batch"], []),
+        (["resume", "batch", "--retry-errors"], ["bad run 0", "bad run 1", "worse run 0", "worse run 1"]),
+    ],
+)
+def test_a_dry_run_lists_what_would_run_and_changes_nothing(batch, words, runs, capsys):
+    before = listing(batch)
+    assert main([*words, "--dry-run"]) == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == runs
+    assert last == f"{len(runs)} run{'' if len(runs) == 1 else 's'} would be executed; nothing was changed."
+    assert all(line.endswith(f"error ({BOOM})") for line in lines if "good" not in line)
+    assert listing(batch) == before
+
+
+def test_a_dry_run_tells_that_somebody_runs_the_batch(batch, capsys):
+    with BatchFolder(batch).held():
+        assert main(["resume", "batch", "--dry-run"]) == 0
+    assert "A manager is running this batch now" in capsys.readouterr().out
