@@ -21,6 +21,9 @@ _MOMENT_S = 2.0
 #: In the provenance of manager.json: the code of each simulation that travels in its pickle.
 FROZEN_CODE = "frozen_code"
 
+#: In what is said of one simulation there, and in run.json: hashes of what its description does not tell completely.
+CONTENTS = "contents"
+
 
 def provenance_of(simulations: Iterable[Mapping[str, Any]], threads_per_run: int | None = None) -> dict[str, Any]:
     """Return what is known about the program that runs a batch.
@@ -174,7 +177,7 @@ def code_taken_along(simulation: Mapping[str, Any]) -> dict[str, Any]:
         ``code_files``: path -> SHA-256 of each file; ``code``: as `code_states`. Empty if workers import all of it.
     """
     modules = {str(simulation.get(field)).partition(":")[0] for field in ("agent_class", "env_class", "training_loop")}
-    paths = {getattr(sys.modules.get(name), "__file__", None) for name in modules if _travels(name)}
+    paths = {getattr(sys.modules.get(name), "__file__", None) for name in modules if travels(name)}
     files = {str(Path(path).resolve()): sha for path in paths if path and (sha := file_hash(path))}
     return {"code_files": files, "code": code_states([simulation])} if files else {}
 
@@ -185,7 +188,7 @@ def frozen_code_of(provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {str(name): dict(taken) for name, taken in kept.items() if isinstance(taken, Mapping)}
 
 
-def _travels(module: str) -> bool:
+def travels(module: str) -> bool:
     pickler = sys.modules.get("cloudpickle")
     by_value = pickler.list_registry_pickle_by_value() if pickler is not None else set()
     parts = module.split(".")
@@ -272,16 +275,34 @@ def commit_text(record: Mapping[str, Any]) -> str:
     return f"{commit[:10]}{' with changes' if record.get('git_dirty') else ''}"
 
 
-def frozen_code(entries: Iterable[dict[str, Any]], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return what manager.json says about code that travels with the recipes: simulation_id -> `code_taken_along`.
+def frozen_code(
+    entries: Iterable[dict[str, Any]],
+    contents: Mapping[str, Mapping[str, str]],
+    before: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what manager.json says about what travels with the recipes: simulation_id -> `code_taken_along`, contents.
 
     Parameters
     ----------
     entries : iterable of dict
         The simulations that are pickled now.
+    contents : mapping
+        simulation_id -> hashes of its parts.
     before : mapping, optional
-        The provenance so far; what it says of other simulations stays.
+        The provenance so far; what it says of other simulations stays, and what it says of files that are not known
+        here (the code came out of a pickle), if the code is the same.
     """
-    frozen = {entry["simulation_id"]: code_taken_along(entry) for entry in entries}
-    together = {**frozen_code_of(before or {}), **frozen}
-    return {FROZEN_CODE: {name: taken for name, taken in together.items() if taken}}
+    together = frozen_code_of(before or {})
+    for entry in entries:
+        name = entry["simulation_id"]
+        taken, earlier = code_taken_along(entry), together.get(name, {})
+        if not taken and contents_in(earlier) == contents.get(name):
+            taken = earlier
+        together[name] = {**taken, CONTENTS: dict(contents.get(name, {}))}
+    return {FROZEN_CODE: together}
+
+
+def contents_in(record: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the hashes that a record of a simulation or a run keeps; None if it is of a version that kept none."""
+    kept = record.get(CONTENTS)
+    return {str(name): str(text) for name, text in kept.items()} if isinstance(kept, Mapping) else None

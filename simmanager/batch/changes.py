@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,14 +12,18 @@ from typing import Any
 from ..base import import_path
 from ..base.errors import BatchNotWritable, ParameterError, SimManagerError, SimulationError
 from ..base.metrics import differ_only_in_new_metrics
-from ..base.provenance import frozen_code
+from ..base.provenance import contents_in, frozen_code, frozen_code_of
 from ..disk.batch_folder import BatchFolder
 from ..disk.manifest import Manifest
 from ..disk.run_folder import SCRATCH, RunFolder
 from ..disk.state import RunState
+from ..simulation.contents import changed_parts, contents_of
 from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
 from .making import as_stored, check_all, check_runs, make_missing_runs, pickled, runs_of
+
+#: In the provenance of manager.json: SHA-256 of the recipes that the last change has put, or was to put, in place.
+_STAGED = "staged"
 
 
 def more_runs(now: int, wanted: Any) -> int:
@@ -120,23 +126,64 @@ def _check_together(manifest: Manifest, simulations: Sequence[SingleSim]) -> Non
 def _changed(folder: BatchFolder, manifest: Manifest, simulations: Sequence[SingleSim]) -> list[SingleSim]:
     """Return those whose parameters are not those in the batch; one that has finished runs is refused.
 
-    Other metrics are no other parameters: finished runs stay, and lack the new ones.
+    Other metrics are no other parameters: finished runs stay, and lack the new ones. Other code is left alone.
     """
-    entries = {entry["simulation_id"]: entry for entry in manifest.simulations}
+    entries, kept = (
+        {entry["simulation_id"]: entry for entry in manifest.simulations},
+        frozen_code_of(manifest.provenance),
+    )
+    contents = contents_of(simulation for simulation in simulations if simulation.simulation_id in entries)
     changed = []
     for simulation in simulations:
         name = str(simulation.simulation_id)
-        entry = as_stored(describe_simulation(simulation))
-        if name not in entries or entry == entries[name]:
+        if name not in entries:
             continue
-        mixable = differ_only_in_new_metrics(entries[name], entry)
+        entry, before = as_stored(describe_simulation(simulation)), contents_in(kept.get(name, {}))
+        parts = [] if before is None else _changed_parts(folder, name, before, contents[name])
+        if entry == entries[name] and not parts:
+            if before is not None and (code := changed_parts(before, contents[name], code=True)):
+                _say_old_code(folder, name, code)
+            continue
+        mixable = not parts and differ_only_in_new_metrics(entries[name], entry)
         if not mixable and any(run.read_history().state is RunState.FINISHED for run in runs_of(folder, name)):
-            raise SimulationError(
-                f"The parameters of simulation {name!r} were changed, but it has finished runs. Rerun it with "
-                f"rerun_simulation({name!r}, include_finished=True), or give the changed one another simulation_id."
-            )
+            raise SimulationError(_refusal(name, parts))
         changed.append(simulation)
     return changed
+
+
+def _changed_parts(
+    folder: BatchFolder, simulation_id: str, before: Mapping[str, str], now: Mapping[str, str]
+) -> list[str]:
+    """Return the names of the parameters whose content was changed though they look the same.
+
+    A value that came out of the recipe may have another hash than the one it was made of (it has its own copy of a
+    generator that its package shares, say): what the recipe holds is looked at, too.
+    """
+    parts = changed_parts(before, now, code=False)
+    if not parts:
+        return []
+    stored = contents_of([load_simulation(folder.recipe(simulation_id), simulation_id)])[simulation_id]
+    return [part for part in parts if stored.get(part) != now.get(part)]
+
+
+def _refusal(simulation_id: str, parts: Sequence[str]) -> str:
+    what = f"The content of {', '.join(parts)}, a parameter" if len(parts) == 1 else f"{', '.join(parts)}, parameters"
+    if not parts:
+        what = "The parameters"
+    return (
+        f"{what} of simulation {simulation_id!r}{',' if parts else ''} {'was' if len(parts) == 1 else 'were'} changed, "
+        f"but it has finished runs. Rerun it with rerun_simulation({simulation_id!r}, include_finished=True), or give "
+        "the changed one another simulation_id."
+    )
+
+
+def _say_old_code(folder: BatchFolder, simulation_id: str, parts: Sequence[str]) -> None:
+    warnings.warn(
+        f"The code of {', '.join(parts)} was changed since simulation {simulation_id!r} of {folder.path} was made; its "
+        f"runs use the code as it was. For the new code, rerun_simulation({simulation_id!r}, include_finished=True), or "
+        "give it another simulation_id.",
+        stacklevel=5,
+    )
 
 
 # On disk -------------------------------------------------------------------------------------------------------
@@ -168,7 +215,9 @@ def _commit(
             target = folder.recipe(name) if name in new else _staged(folder, name)
             RunFolder(parent).write_bytes(target.name, content)
         path = import_path.joined(import_path.kept_in(manifest.provenance), import_path.own_import_path())
-        provenance = {**manifest.provenance, import_path.KEY: path, **frozen_code(new_entries, manifest.provenance)}
+        frozen = frozen_code(new_entries, contents_of((*changed, *added)), manifest.provenance)
+        staged = {str(simulation.simulation_id): _sha(recipes[str(simulation.simulation_id)]) for simulation in changed}
+        provenance = {**manifest.provenance, import_path.KEY: path, **frozen, _STAGED: staged}
         folder.write_manifest(replace(manifest, simulations=(*entries, *new.values()), provenance=provenance))
         for simulation in changed:
             name = str(simulation.simulation_id)
@@ -181,16 +230,22 @@ def _commit(
 
 def finish_changes(folder: BatchFolder) -> None:
     """Finish what a killed manager had begun: recipes that manager.json speaks of are put in place, others dropped."""
-    for entry in folder.read_manifest().simulations:
-        name = entry["simulation_id"]
+    manifest = folder.read_manifest()
+    kept = manifest.provenance.get(_STAGED)
+    expected = kept if isinstance(kept, Mapping) else {}
+    for name in manifest.simulation_ids:
         staged = _staged(folder, name)
         if not staged.is_file():
             continue
         folder.own_simulation(name)
-        if as_stored(describe_simulation(load_simulation(staged, name))) == entry:
+        if _sha(staged.read_bytes()) == expected.get(name):
             staged.replace(folder.recipe(name))
         else:
             staged.unlink()
+
+
+def _sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def load_simulation(recipe: Path, simulation_id: str) -> SingleSim:

@@ -20,6 +20,7 @@ from ..disk.run_record import draw_seed
 from ..disk.state import RunState
 from ..dispatch.run_batch import run_batch
 from ..dispatch.run_options import check_options, count_jobs, lists_options
+from ..simulation.contents import contents_of
 from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
 from ..status.status import BatchStatus
@@ -154,7 +155,7 @@ class SimulationManager(BatchView):
             provenance={
                 **provenance_of(entries),
                 import_path.KEY: import_path.own_import_path(),
-                **frozen_code(entries),
+                **frozen_code(entries, contents_of(simulations)),
             },
         )
         claim_folder(self._folder, overwrite=overwrite)

@@ -127,8 +127,8 @@ class SingleSim:
         return simulation_html(describe_simulation(self))
 
     def __eq__(self, other: object) -> bool:
-        """Two simulations are equal if all their fields are; arrays are compared by value."""
-        return same(self.fields, other.fields) if isinstance(other, SingleSim) else NotImplemented
+        """Two simulations are equal if all their fields are; arrays are compared by value and kind of numbers."""
+        return same(self.fields, other.fields, dtypes=True) if isinstance(other, SingleSim) else NotImplemented
 
     def copy(self, **changes: Any) -> SingleSim:
         """Return a copy that shares no parameters with this one.
