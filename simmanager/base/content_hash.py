@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import functools
 import hashlib
+import math
 import sys
 import types
 from collections.abc import Iterable, Iterator, Mapping
@@ -58,7 +59,7 @@ def is_plain(value: Any) -> bool:
     if kind is list:
         return len(value) <= 100 and all(map(is_plain, value))
     if kind is float:
-        return abs(value) < float("inf")
+        return math.isfinite(value)
     if kind is str:
         return len(value) <= 1000
     return value is None or kind is bool or (kind is int and value.bit_length() <= 1000)
@@ -90,6 +91,21 @@ def _vars(thing: Any) -> dict[str, Any]:
     return getattr(thing, "__dict__", {}) if not isinstance(thing, type) else {}
 
 
+def changed_parts(before: Mapping[str, str], now: Mapping[str, str], *, code: bool) -> list[str]:
+    """Return the names of the parts of a simulation whose content differs between two of its states.
+
+    Parameters
+    ----------
+    before, now : mapping
+        Name -> hash: ``agent_params.policy``, ``agent_class``, ``metrics.score``.
+    code : bool
+        Those that are code, or those that are parameters. A metric that one of the two lacks is no change.
+    """
+    both = before.keys() & now.keys()
+    names = [name for name in {**before, **now} if name.partition(".")[0].endswith("_params") is not code]
+    return [name for name in names if before.get(name) != now.get(name) and (name in both or name[:8] != "metrics.")]
+
+
 class _Walk:
     """Goes through a value; what it is in the middle of is not entered a second time."""
 
@@ -110,31 +126,35 @@ class _Walk:
         return self._known[number]
 
     def _parts(self, value: Any) -> Iterator[str | bytes]:
+        yield type(value).__name__
+        for kinds, parts in _KINDS:
+            if isinstance(value, kinds):
+                yield from parts(self, value)
+                return
+        yield from self._collection(value)
+
+    def _collection(self, value: Any) -> Iterator[str | bytes]:
         kind = type(value)
-        if isinstance(value, types.ModuleType):
-            yield from ("module", value.__name__)
-        elif isinstance(value, types.FunctionType):
-            yield from self._function(value)
-        elif isinstance(value, type):
-            yield from self._class(value)
-        elif isinstance(value, types.CodeType):
-            yield from self._code(value)
-        elif isinstance(value, types.CellType):
-            yield from ("cell", *self._cell(value))
-        elif isinstance(value, (staticmethod, classmethod, types.MethodType)):
-            yield from (kind.__name__, self.digest(value.__func__))
-        elif isinstance(value, property):
-            yield from ("property", *map(self.digest, (value.fget, value.fset, value.fdel)))
-        elif kind in (tuple, list):
-            yield from (kind.__name__, *map(self.digest, value))
+        if kind in (tuple, list):
+            yield from map(self.digest, value)
         elif kind in (set, frozenset):
-            yield from (kind.__name__, *sorted(map(self.digest, value)))
+            yield from sorted(map(self.digest, value))
         elif kind in (dict, types.MappingProxyType):
-            yield from ("dict", *self._items(value))
+            yield from self._items(value)
         elif _is_array(value):
-            yield from ("array", str(value.dtype), repr(value.shape), value.tobytes())
+            yield from (str(value.dtype), repr(value.shape), value.tobytes())
         else:
             yield from self._object(value)
+
+    def _module(self, module: types.ModuleType) -> Iterator[str | bytes]:
+        yield module.__name__
+
+    def _method(self, method: Any) -> Iterator[str | bytes]:
+        yield self.digest(method.__func__)
+        yield self.digest(getattr(method, "__self__", None))
+
+    def _property(self, value: property) -> Iterator[str | bytes]:
+        yield from map(self.digest, (value.fget, value.fset, value.fdel))
 
     def _items(self, items: Mapping[Any, Any]) -> Iterator[bytes]:
         yield from sorted(self.digest(key) + self.digest(item) for key, item in items.items())
@@ -147,9 +167,9 @@ class _Walk:
 
     def _function(self, function: types.FunctionType) -> Iterator[str | bytes]:
         if not travels_with_recipe(function):
-            yield from ("imported", function.__module__, function.__qualname__)
+            yield f"{function.__module__}:{function.__qualname__}"
             return
-        yield from ("function", function.__name__)
+        yield function.__name__
         yield self.digest(function.__code__)
         yield self.digest(function.__defaults__)
         yield self.digest(function.__kwdefaults__)
@@ -158,23 +178,16 @@ class _Walk:
         yield from self._items({name: function.__globals__[name] for name in used if name in function.__globals__})
 
     def _code(self, code: types.CodeType) -> Iterator[str | bytes]:
-        yield from (
-            "code",
-            code.co_code,
-            code.co_exceptiontable,
-            str(code.co_flags),
-            str(code.co_argcount),
-            str(code.co_kwonlyargcount),
-        )
-        names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
-        yield from map(self.digest, names)
+        yield from (code.co_code, code.co_exceptiontable)
+        yield f"{code.co_flags} {code.co_argcount} {code.co_kwonlyargcount}"
+        yield from map(self.digest, (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars))
         yield self.digest(code.co_consts)
 
     def _class(self, cls: type) -> Iterator[str | bytes]:
         if not cls.__flags__ & _MADE_BY_PYTHON or not travels_with_recipe(cls):
-            yield from ("imported", cls.__module__, cls.__qualname__)
+            yield f"{cls.__module__}:{cls.__qualname__}"
             return
-        yield from ("class", cls.__name__)
+        yield cls.__name__
         yield from map(self.digest, cls.__bases__)
         yield self.digest(type(cls))
         content = {name: item for name, item in vars(cls).items() if name not in _NOT_CONTENT}
@@ -182,21 +195,32 @@ class _Walk:
         yield from self._items({name: item for name, item in content.items() if name not in slots})
 
     def _object(self, value: Any) -> Iterator[str | bytes]:
+        yield self.digest(type(value))
         if _is_global_generator(value):
-            yield "global random generator"
             return
         try:
             reduced = _reduced(value)
         except Exception:  # a lock, an open file: there is nothing more to tell
-            yield from ("opaque", self.digest(type(value)))
             return
         if isinstance(reduced, str):
-            yield from ("name", self.digest(type(value)), reduced)
+            yield reduced
             return
         function, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
-        yield from ("object", self.digest(function), self.digest(arguments), self.digest(state))
+        yield from map(self.digest, (function, arguments, state))
         yield from map(self.digest, items or ())
         yield from sorted(self.digest(pair) for pair in pairs or ())
+
+
+#: What is neither a collection nor told completely by its pickle.
+_KINDS: tuple[tuple[Any, Any], ...] = (
+    (types.ModuleType, _Walk._module),
+    (types.FunctionType, _Walk._function),
+    (type, _Walk._class),
+    (types.CodeType, _Walk._code),
+    (types.CellType, _Walk._cell),
+    ((staticmethod, classmethod, types.MethodType), _Walk._method),
+    (property, _Walk._property),
+)
 
 
 def _is_global_generator(value: Any) -> bool:

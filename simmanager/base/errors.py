@@ -96,6 +96,12 @@ def suggest(name: str, known: Iterable[str]) -> str:
     known : iterable of str
         What exists.
     """
+    near = near_name(name, known)
+    return f" Did you mean {near!r}?" if near else ""
+
+
+def near_name(name: str, known: Iterable[str]) -> str:
+    """Return the nearest known name, or "" when none is near."""
 
     def likeness(other: str) -> float:
         straight = SequenceMatcher(None, name.lower(), other.lower()).ratio()
@@ -104,7 +110,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
         return max(straight, SequenceMatcher(None, one, two).ratio() - 0.05)
 
     best = max(known, key=likeness, default=None)
-    return f" Did you mean {best!r}?" if best is not None and likeness(best) >= 0.7 else ""
+    return best if best is not None and likeness(best) >= 0.7 else ""
 
 
 def unknown(begin: str, name: object, known: Iterable[str], there: str = "There are") -> str:

@@ -189,6 +189,7 @@ def frozen_code_of(provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def travels(module: str) -> bool:
+    """Return whether classes and functions of a module are pickled by value."""
     pickler = sys.modules.get("cloudpickle")
     by_value = pickler.list_registry_pickle_by_value() if pickler is not None else set()
     parts = module.split(".")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base import import_path
+from ..base.content_hash import changed_parts
 from ..base.errors import BatchNotWritable, ParameterError, SimManagerError, SimulationError
 from ..base.metrics import differ_only_in_new_metrics
 from ..base.provenance import contents_in, frozen_code, frozen_code_of
@@ -17,7 +18,7 @@ from ..disk.batch_folder import BatchFolder
 from ..disk.manifest import Manifest
 from ..disk.run_folder import SCRATCH, RunFolder
 from ..disk.state import RunState
-from ..simulation.contents import changed_parts, contents_of
+from ..simulation.contents import contents_of
 from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
 from .making import as_stored, check_all, check_runs, make_missing_runs, pickled, runs_of
@@ -180,7 +181,7 @@ def _refusal(simulation_id: str, parts: Sequence[str]) -> str:
 def _say_old_code(folder: BatchFolder, simulation_id: str, parts: Sequence[str]) -> None:
     warnings.warn(
         f"The code of {', '.join(parts)} was changed since simulation {simulation_id!r} of {folder.path} was made; its "
-        f"runs use the code as it was. For the new code, rerun_simulation({simulation_id!r}, include_finished=True), or "
+        f"runs use the code as it was. For the new: rerun_simulation({simulation_id!r}, include_finished=True), or "
         "give it another simulation_id.",
         stacklevel=5,
     )

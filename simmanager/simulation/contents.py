@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from ..base.content_hash import content_hash, is_plain, travels_with_recipe, users_part
@@ -54,18 +54,3 @@ def travelling_code(sim: Any) -> dict[str, Any]:
         for name, part in parts.items()
         if travels_with_recipe(part) and travels_with_recipe(users_part(part))
     }
-
-
-def changed_parts(before: Mapping[str, str], now: Mapping[str, str], *, code: bool) -> list[str]:
-    """Return the names of the parts of two simulations whose content differs.
-
-    Parameters
-    ----------
-    before, now : mapping
-        As of `contents_of`.
-    code : bool
-        Those that are code, or those that are parameters. A metric that one of them lacks is no change.
-    """
-    names = [name for name in {**before, **now} if (name.partition(".")[0] not in PARAMS) == code]
-    names = [name for name in names if not (name.startswith("metrics.") and (name not in before or name not in now))]
-    return [name for name in names if before.get(name) != now.get(name)]

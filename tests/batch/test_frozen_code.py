@@ -120,7 +120,8 @@ class Arena:
     pass
 def helper(x): return x in {{"a", "b"}}
 def loop(agent, env, transform): return agent, env, {{"x": [transform(agent.gain)]}}
-sim = SingleSim(Agent, {{"policy": Policy("one", "two", "three")}}, Arena, None, loop, {{"transform": lambda x: x + {add}}}, "s")
+params = {{"policy": Policy("one", "two", "three")}}
+sim = SingleSim(Agent, params, Arena, None, loop, {{"transform": lambda x: x + {add}}}, "s")
 if __name__ == "__main__":
     if len(sys.argv) == 1:
         manager = SimulationManager([sim], 1, "batch", seed=1)
