@@ -26,6 +26,12 @@ class SimManagerError(Exception):
         return self.message
 
 
+class BatchWarning(UserWarning):
+    """What a user should know about a batch that goes on: its runs will not all be of one kind, say."""
+
+    __module__ = "simmanager"
+
+
 class ParameterError(SimManagerError, ValueError):
     """A parameter has a value that is not allowed."""
 

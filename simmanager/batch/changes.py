@@ -11,15 +11,16 @@ from typing import Any
 
 from ..base import import_path
 from ..base.content_hash import changed_parts
-from ..base.errors import BatchNotWritable, ParameterError, SimManagerError, SimulationError
+from ..base.errors import BatchNotWritable, BatchWarning, ParameterError, SimManagerError, SimulationError
 from ..base.metrics import differ_only_in_new_metrics
 from ..base.provenance import contents_in, frozen_code, frozen_code_of
 from ..disk.batch_folder import BatchFolder
-from ..disk.manifest import Manifest
+from ..disk.manifest import MIXED, Manifest
 from ..disk.run_folder import SCRATCH, RunFolder
 from ..disk.state import RunState
 from ..simulation.contents import contents_of
-from ..simulation.description import describe_simulation
+from ..simulation.contradiction import refuse_contradiction
+from ..simulation.description import changed_names, describe_simulation
 from ..simulation.single_sim import SingleSim
 from .making import as_stored, check_all, check_runs, make_missing_runs, pickled, runs_of
 
@@ -69,10 +70,46 @@ def take_over_changes(folder: BatchFolder, simulations: Sequence[SingleSim]) -> 
     _commit(folder, manifest, _changed(folder, manifest, simulations))
 
 
-def take_over(folder: BatchFolder, simulation: SingleSim) -> None:
-    """Make the parameters of a simulation those of its coming runs, whatever has finished."""
+def take_over(folder: BatchFolder, simulation: SingleSim, *, finished_stay: bool) -> None:
+    """Make the parameters of a simulation those of its coming runs; if finished ones stay, this is said, and noted.
+
+    Raises
+    ------
+    SimulationError
+        Its id names another value of a parameter.
+    """
     simulation.check()
-    _commit(folder, folder.read_manifest(), [simulation])
+    manifest, name = folder.read_manifest(), str(simulation.simulation_id)
+    before = next((entry for entry in manifest.simulations if entry["simulation_id"] == name), {})
+    refuse_contradiction(simulation, before)
+    what = _what_changes(folder, manifest, simulation)
+    mixed = {one: text for one, text in manifest.mixed.items() if finished_stay or one != name}
+    if what and finished_stay and _has_finished(folder, name):
+        mixed[name] = what
+        warnings.warn(
+            f"Finished runs of simulation {name!r} stay, and {what} was changed: it will hold runs of two kinds. "
+            "Better give the changed one another simulation_id; or replace the finished runs, too (--all, "
+            "include_finished=True).",
+            BatchWarning,
+            stacklevel=3,
+        )
+    _commit(folder, replace(manifest, provenance={**manifest.provenance, MIXED: mixed}), [simulation])
+
+
+def _has_finished(folder: BatchFolder, simulation_id: str) -> bool:
+    return any(run.read_history().state is RunState.FINISHED for run in runs_of(folder, simulation_id))
+
+
+def _what_changes(folder: BatchFolder, manifest: Manifest, simulation: SingleSim) -> str:
+    """Return the names of what a simulation has otherwise than in the batch, joined; "" if there is nothing."""
+    name, entry = str(simulation.simulation_id), as_stored(describe_simulation(simulation))
+    entries = {kept["simulation_id"]: kept for kept in manifest.simulations}
+    before = contents_in(frozen_code_of(manifest.provenance).get(name, {}))
+    now = contents_of([simulation])[name]
+    changed = list(changed_names(entries.get(name, {}), entry))
+    if before is not None:
+        changed += [*_changed_parts(folder, name, before, now), *changed_parts(before, now, code=True)]
+    return ", ".join(dict.fromkeys(changed))
 
 
 def grow_batch(folder: BatchFolder, simulations: Sequence[SingleSim], runs_per_sim: int | None = None) -> list[str]:
@@ -146,8 +183,9 @@ def _changed(folder: BatchFolder, manifest: Manifest, simulations: Sequence[Sing
                 _say_old_code(folder, name, code)
             continue
         mixable = not parts and differ_only_in_new_metrics(entries[name], entry)
-        if not mixable and any(run.read_history().state is RunState.FINISHED for run in runs_of(folder, name)):
+        if not mixable and _has_finished(folder, name):
             raise SimulationError(_refusal(name, parts))
+        refuse_contradiction(simulation, entries[name])
         changed.append(simulation)
     return changed
 
@@ -183,6 +221,7 @@ def _say_old_code(folder: BatchFolder, simulation_id: str, parts: Sequence[str])
         f"The code of {', '.join(parts)} was changed since simulation {simulation_id!r} of {folder.path} was made; its "
         f"runs use the code as it was. For the new: rerun_simulation({simulation_id!r}, include_finished=True), or "
         "give it another simulation_id.",
+        BatchWarning,
         stacklevel=5,
     )
 

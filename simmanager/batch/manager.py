@@ -324,7 +324,8 @@ class SimulationManager(BatchView):
         UnknownName
             There is no such simulation; lists those that exist.
         SimulationError
-            The simulation cannot be loaded: its module is gone, say. No run was touched.
+            The simulation cannot be loaded: its module is gone, say; or its id names another value of a parameter that
+            was changed. No run was touched.
         BatchBusy
             Another manager is running this batch.
         """
@@ -337,7 +338,7 @@ class SimulationManager(BatchView):
             self._read_again()
             if self._simulation_list is not None:
                 changed = self._simulation_list[self.simulation_ids.index(simulation_id)]
-                take_over(self._folder, SingleSim.from_object(changed))
+                take_over(self._folder, SingleSim.from_object(changed), finished_stay=not include_finished)
             self._check_that_it_loads(simulation_id)
             gone = {RunState.ERROR, RunState.INTERRUPTED} | ({RunState.FINISHED} if include_finished else set())
             for run in self.status().simulation(simulation_id):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from typing import Any
 
-from ..base.errors import SimManagerError
+from ..base.errors import BatchWarning, SimManagerError
 from .parser import VERBS, build_parser, parse
 from .verb import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 
@@ -16,6 +18,7 @@ def main(argv: list[str] | None = None) -> int:
         from .completion import answer_shell
 
         answer_shell(build_parser())
+    warnings.showwarning = _show
     arguments = parse(sys.argv[1:] if argv is None else argv)
     try:
         code = VERBS[arguments.verb].function(arguments)
@@ -32,3 +35,16 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # "simmanager status | head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+
+
+def _show(
+    message: Any, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
+    """Show a warning: ours as a sentence, others as Python does."""
+    from ..base.text import plain
+
+    text = warnings.formatwarning(message, category, filename, lineno, line)
+    if issubclass(category, BatchWarning):
+        text = f"simmanager: note: {plain(str(message))}\n"
+    if sys.stderr is not None:
+        (file or sys.stderr).write(text)

@@ -16,6 +16,7 @@ from ..base.text import count, plain
 from ..disk.batch_folder import REPORT
 from ..disk.run_folder import SUMMARY, RunFolder
 from ..disk.state_look import LOOKS, in_words
+from ..results.mixture import mixtures
 from ..results.source import Source, results_of
 from .contents import partly_shared, provenance, run_table, shared, simulations, tiles
 from .problems import MAX_GROUPS, problems
@@ -153,6 +154,7 @@ def _content(results: Results) -> dict[str, Any]:
         "total": status.total,
         "sections": [(name, title) for name, title in titles.items() if name != "problems" or found],
         "tiles": tiles(results),
+        "mixed": mixtures(results),
         "damage": [*status.damage, *(f"{SUMMARY} of {path.name}: {why}" for path, why in results.unreadable.items())],
         "problems": found,
         "max_problems": MAX_GROUPS,

@@ -11,6 +11,7 @@ from ..base.text import count, plain
 from ..disk.state import RunState
 from ..disk.state_look import look_of
 from ..status.tree import console
+from .mixture import mixtures
 
 if TYPE_CHECKING:
     from .results import Results
@@ -31,7 +32,7 @@ def print_results(results: Results) -> None:
         screen.print(f"({count(left, 'more parameter differs', 'more parameters differ')}: --csv shows all)")
     screen.print()
     screen.print(runs_table(results).rich())
-    for line in metric_failures(results):
+    for line in (*map(plain, mixtures(results)), *metric_failures(results)):
         screen.print(line)
 
 

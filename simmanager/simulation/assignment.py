@@ -73,7 +73,15 @@ def parse_values(assignment: str, simulations: Sequence[SingleSim] = ()) -> tupl
 
 
 #: Words for values that Python writes otherwise, or not at all.
-_WORDS = {"true": True, "false": False, "null": None, "none": None, "nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_WORDS: dict[str, float | bool | None] = {
+    "true": True,
+    "false": False,
+    "null": None,
+    "none": None,
+    "nan": math.nan,
+    "inf": math.inf,
+    "-inf": -math.inf,
+}
 
 #: Several values as other programs write them: ``1:2:0.1``, ``1..5``.
 _RANGE = re.compile(r"[-+\d.eE]+(?::[-+\d.eE]+){1,2}|\d+\.\.\.?\d+")
@@ -106,7 +114,7 @@ def read_value(text: str, key: str, defaults: Iterable[Any] = ()) -> Any:
         value = _WORDS[word]
         if any(_is_like(value, default) for default in known):
             return value
-        meant = {True: "True", False: "False", None: "None"}.get(value, "") if value == value else ""
+        meant = "" if isinstance(value, float) else repr(value)
         rest = f"{meant}, or {quoted} for a text" if meant else "a number that Python can write"
         raise ParameterError(f"{key}={text}: {_now(known)}, so it cannot be told what {text} is. Write {rest}.")
     if _RANGE.fullmatch(word):

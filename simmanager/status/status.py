@@ -88,6 +88,8 @@ class BatchStatus:
         In (simulation, run_id) order.
     damage : tuple of str
         What could not be read, in words.
+    mixed : tuple of str
+        Simulations whose runs were not all made with the same parameters and code, in words.
     """
 
     manager_id: str
@@ -99,6 +101,7 @@ class BatchStatus:
     manager_alive: bool
     runs: tuple[RunStatus, ...]
     damage: tuple[str, ...] = ()
+    mixed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<BatchStatus {self}>"
@@ -149,11 +152,22 @@ class BatchStatus:
     def as_json(self) -> dict[str, Any]:
         """Return plain data with exactly these names."""
         content = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**content, "runs": [run._asdict() for run in self.runs], "damage": list(self.damage)}
+        return {
+            **content,
+            "runs": [run._asdict() for run in self.runs],
+            "damage": list(self.damage),
+            "mixed": list(self.mixed),
+        }
 
 
 def summarise_runs(
-    name: str, path: Path, runs: tuple[RunStatus, ...], *, alive: bool, damage: Iterable[str] = ()
+    name: str,
+    path: Path,
+    runs: tuple[RunStatus, ...],
+    *,
+    alive: bool,
+    damage: Iterable[str] = (),
+    mixed: Iterable[str] = (),
 ) -> BatchStatus:
     """Count runs and estimate the end."""
     counts = dict.fromkeys((state.value for state in RunState), 0)
@@ -171,6 +185,7 @@ def summarise_runs(
         manager_alive=alive,
         runs=runs,
         damage=tuple(damage),
+        mixed=tuple(mixed),
     )
 
 

@@ -161,7 +161,7 @@ REFUSED = [
     (
         "rate",
         "high",
-        "it is 0.1 now, and high is a text. If that is meant, quote it twice: agent_params.rate=\"'high'\".",
+        "and high is a text. If that is meant, quote it twice: agent_params.rate=\"'high'\".",
     ),
     ("rate", "0,1O", "it is 0.1 now, and 1O is a text"),
     ("flag", "yes", "it is False now, and yes is a text"),
