@@ -12,6 +12,8 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
+from .advice import TARGET, target
+
 #: Seconds that git may take to tell about a repository.
 _PATIENCE_S = 5.0
 
@@ -49,6 +51,7 @@ def provenance_of(simulations: Iterable[Mapping[str, Any]], threads_per_run: int
         "cores": os.cpu_count(),
         "threads_per_run": threads_per_run,
         "command": list(sys.argv),
+        **({TARGET: advised} if (advised := target()) else {}),
         "versions": loaded_versions(),
         **git_state(working_directory()),
         "code": code_states(simulations),

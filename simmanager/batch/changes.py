@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base import import_path
+from ..base.advice import command, either, target
 from ..base.content_hash import changed_parts
 from ..base.errors import BatchNotWritable, BatchWarning, ParameterError, SimManagerError, SimulationError
 from ..base.metrics import differ_only_in_new_metrics
@@ -83,17 +84,25 @@ def take_over(folder: BatchFolder, simulation: SingleSim, *, finished_stay: bool
     before = next((entry for entry in manifest.simulations if entry["simulation_id"] == name), {})
     refuse_contradiction(simulation, before)
     what = _what_changes(folder, manifest, simulation)
-    mixed = {one: text for one, text in manifest.mixed.items() if finished_stay or one != name}
+    mixed = manifest.mixed
     if what and finished_stay and _has_finished(folder, name):
         mixed[name] = what
         warnings.warn(
             f"Finished runs of simulation {name!r} stay, and {what} was changed: it will hold runs of two kinds. "
-            "Better give the changed one another simulation_id; or replace the finished runs, too (--all, "
-            "include_finished=True).",
+            "Better give the changed one another simulation_id; or replace the finished runs, too "
+            f"({either('--all', 'include_finished=True')}).",
             BatchWarning,
             stacklevel=3,
         )
     _commit(folder, replace(manifest, provenance={**manifest.provenance, MIXED: mixed}), [simulation])
+
+
+def forget_mixture(folder: BatchFolder, simulation_id: str) -> None:
+    """Note that a simulation has runs of one kind only: all of them were replaced."""
+    manifest = folder.read_manifest()
+    if simulation_id in manifest.mixed:
+        mixed = {name: text for name, text in manifest.mixed.items() if name != simulation_id}
+        folder.write_manifest(replace(manifest, provenance={**manifest.provenance, MIXED: mixed}))
 
 
 def _has_finished(folder: BatchFolder, simulation_id: str) -> bool:
@@ -184,7 +193,7 @@ def _changed(folder: BatchFolder, manifest: Manifest, simulations: Sequence[Sing
             continue
         mixable = not parts and differ_only_in_new_metrics(entries[name], entry)
         if not mixable and _has_finished(folder, name):
-            raise SimulationError(_refusal(name, parts))
+            raise SimulationError(_refusal(folder, name, parts))
         refuse_contradiction(simulation, entries[name])
         changed.append(simulation)
     return changed
@@ -205,22 +214,30 @@ def _changed_parts(
     return [part for part in parts if stored.get(part) != now.get(part)]
 
 
-def _refusal(simulation_id: str, parts: Sequence[str]) -> str:
+def _refusal(folder: BatchFolder, simulation_id: str, parts: Sequence[str]) -> str:
     what = f"The content of {', '.join(parts)}, a parameter" if len(parts) == 1 else f"{', '.join(parts)}, parameters"
     if not parts:
         what = "The parameters"
     return (
         f"{what} of simulation {simulation_id!r}{',' if parts else ''} {'was' if len(parts) == 1 else 'were'} changed, "
-        f"but it has finished runs. Rerun it with rerun_simulation({simulation_id!r}, include_finished=True), or give "
+        f"but it has finished runs. Rerun it with {_rerun_all(folder, simulation_id)}, or give "
         "the changed one another simulation_id."
+    )
+
+
+def _rerun_all(folder: BatchFolder, simulation_id: str) -> str:
+    """Return how all runs of a simulation are made again with what the user has given now."""
+    return either(
+        command("rerun", folder.path, simulation_id, "--from", target() or "FILE", "--all"),
+        f"rerun_simulation({simulation_id!r}, include_finished=True)",
     )
 
 
 def _say_old_code(folder: BatchFolder, simulation_id: str, parts: Sequence[str]) -> None:
     warnings.warn(
         f"The code of {', '.join(parts)} was changed since simulation {simulation_id!r} of {folder.path} was made; its "
-        f"runs use the code as it was. For the new: rerun_simulation({simulation_id!r}, include_finished=True), or "
-        "give it another simulation_id.",
+        f"runs use the code as it was. For the new code: {_rerun_all(folder, simulation_id)}, or give it another "
+        "simulation_id.",
         BatchWarning,
         stacklevel=5,
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from ..base.advice import command, either, same_command
 from ..base.checks import check_integer
 from ..base.errors import BatchDamaged, BatchExists, BatchNotFound, BatchNotWritable, SimManagerError, SimulationError
 from ..disk.batch_folder import RESERVED, BatchFolder
@@ -119,13 +121,25 @@ def claim_folder(folder: BatchFolder, *, overwrite: bool) -> None:
             f"{path} holds something else than a batch ({error}); choose another manager_id, or move it away."
         ) from None
     if not overwrite:
-        raise BatchExists(
-            f"{path} already holds a batch. Go on with it: SimulationManager(existing_simulation={str(path)!r}), or "
-            f"'simmanager resume {path}'; add to it: 'simmanager run FILE --extend'; "
-            "keep it: choose another manager_id (--id); "
-            "replace it and lose its results: generate_sim_paths(overwrite=True)."
-        )
+        raise BatchExists(f"{path} already holds a batch. {_ways_out(path)}")
     _remove_batch(folder, manifest)
+
+
+def _ways_out(path: Path) -> str:
+    """Return what can be done if a batch is there already: a command line or a call for each way."""
+    import shlex
+
+    manager = f"SimulationManager(existing_simulation={str(path)!r})"
+    ways = {
+        "Go on with it": (command("resume", path), f"{manager}.run_all()"),
+        "add to it": (same_command("--extend"), f"{manager}.add(simulations)"),
+        "keep it": (same_command("--id", f"{path.name}_2"), "choose another manager_id"),
+        "replace it and lose its results": (
+            f"rm -r {shlex.quote(str(path))}, and again",
+            "generate_sim_paths(overwrite=True)",
+        ),
+    }
+    return f"{'; '.join(f'{way}: {either(*words)}' for way, words in ways.items())}."
 
 
 def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base import import_path
+from ..base.advice import command, either
 from ..base.clock import utc_now
 from ..base.errors import SimulationError
 from ..base.load_guard import refuse_while_loading
@@ -25,7 +26,15 @@ from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
 from ..status.status import BatchStatus
 from ..worker.simulate import describe
-from .changes import finish_changes, grow_batch, merge_simulations, more_runs, take_over, take_over_changes
+from .changes import (
+    finish_changes,
+    forget_mixture,
+    grow_batch,
+    merge_simulations,
+    more_runs,
+    take_over,
+    take_over_changes,
+)
 from .making import (
     check_all,
     check_runs,
@@ -346,6 +355,8 @@ class SimulationManager(BatchView):
                 kept = folder.read_history().state is RunState.FINISHED and not include_finished
                 if run.state in gone and folder.run_id is not None and not kept:
                     replace_run(folder)
+            if include_finished:
+                forget_mixture(self._folder, simulation_id)
             make_missing_runs(self._folder, simulation_id, self.runs_per_sim)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
             return run_batch(
@@ -360,5 +371,9 @@ class SimulationManager(BatchView):
         except Exception as error:
             raise SimulationError(
                 f"Simulation {simulation_id!r} cannot be loaded, so none of its runs was touched ({describe(error)}). "
-                "If its module has moved, put the folder on the import path: PYTHONPATH=FOLDER simmanager rerun ..."
+                "If its module has moved, put its folder on the import path: "
+                + either(
+                    f"PYTHONPATH=FOLDER {command('rerun', self._folder.path, simulation_id)}",
+                    "sys.path.append('FOLDER')",
+                )
             ) from error

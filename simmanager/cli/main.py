@@ -7,6 +7,7 @@ import sys
 import warnings
 from typing import Any
 
+from ..base.advice import on_command_line
 from ..base.errors import BatchWarning, SimManagerError
 from .parser import VERBS, build_parser, parse
 from .verb import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
@@ -19,9 +20,11 @@ def main(argv: list[str] | None = None) -> int:
 
         answer_shell(build_parser())
     warnings.showwarning = _show
-    arguments = parse(sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = parse(words)
     try:
-        code = VERBS[arguments.verb].function(arguments)
+        with on_command_line(words):
+            code = VERBS[arguments.verb].function(arguments)
         sys.stdout.flush()  # here, so that a pipe that is closed is seen here
         return code
     except SimManagerError as error:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..base.advice import remember_target
 from ..base.errors import SimManagerError, UnknownName, suggest
 from .verb import EXIT_OK, EXIT_USAGE, PATH, RAN, Adder, argument, exit_code, verb
 
@@ -147,6 +148,7 @@ def run(arguments: argparse.Namespace) -> int:
     except Exception as error:  # of the user's file, whatever it is
         print(f"{users_traceback(error)}simmanager: {arguments.file} could not be loaded.", file=sys.stderr)
         return EXIT_USAGE
+    remember_target(arguments.file)
     plan = plan.swept(arguments.sweep).with_fields(**given)
     manager = plan.manager(arguments.dir, extend=arguments.extend)
     return _executed(arguments, manager, lambda: manager.run_all(**{**plan.options, **options}))
@@ -182,9 +184,9 @@ def resume(arguments: argparse.Namespace) -> int:
     argument(
         "--from",
         dest="source",
-        metavar="FILE.py",
+        metavar="FILE",
         completed_by="batch file",
-        help="take the simulation of this id from a file, with its code and parameters as they are now",
+        help="take the simulation of this id from a file (as for run), with its code and parameters as they are now",
     ),
     argument(
         "--set",
@@ -218,7 +220,7 @@ def rerun(arguments: argparse.Namespace) -> int:
         manager.rerun_simulation(name)  # raises, and lists those that exist
     index = manager.simulation_ids.index(name)
     if arguments.source:
-        manager.simulation_list[index] = _simulation_from(arguments.source, name)
+        manager.simulation_list[index] = _simulation_from(arguments.source, name, _sweeps_of(arguments.path))
     for assignment in arguments.set:
         set_parameter(manager.simulation_list[index], assignment)
     return _executed(
@@ -226,16 +228,33 @@ def rerun(arguments: argparse.Namespace) -> int:
     )
 
 
-def _simulation_from(target: str, simulation_id: str) -> Any:
-    """Return a simulation of a file, with its code as it is now."""
-    from ..batch.python_file import load_simulations
+def _simulation_from(target: str, simulation_id: str, sweeps: list[str]) -> Any:
+    """Return a simulation of a file, with its code as it is now; one of a sweep as the batch was swept."""
+    from ..batch.python_file import load_plan
 
-    _, simulations = load_simulations(target)
-    found = {str(simulation.simulation_id): simulation for simulation in simulations}
+    plan = load_plan(target)
+    found = {str(simulation.simulation_id): simulation for simulation in plan.simulations}
+    if simulation_id not in found and sweeps:
+        found = {str(simulation.simulation_id): simulation for simulation in plan.swept(sweeps).simulations}
     if simulation_id not in found:
         near, listing = suggest(simulation_id, found), ", ".join(found)
         raise UnknownName(f"{target} has no simulation {simulation_id!r}.{near} It has {listing}.")
     return found[simulation_id]
+
+
+def _sweeps_of(path: str) -> list[str]:
+    """Return what the command line that made a batch swept."""
+    from ..disk.batch_folder import BatchFolder
+    from .parser import build_parser
+
+    command = BatchFolder(path).read_manifest().provenance.get("command")
+    words = [str(word) for word in command[1:]] if isinstance(command, list) else []
+    if words[:1] != ["run"]:
+        return []
+    try:
+        return list(build_parser().parse_args(words).sweep)
+    except SystemExit:  # another version's
+        return []
 
 
 @verb(

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
+from ..base.advice import command
 from ..base.clock import utc_now
 from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName, suggest
 from .files import open_regular, read_regular
@@ -225,7 +226,7 @@ class BatchFolder:
         except LockHeld:
             raise BatchBusy(
                 f"Another manager is running this batch: {self.owner()}. Wait for it, look with "
-                f"'simmanager status {self.path}', or end it with 'simmanager stop {self.path}'."
+                f"'{command('status', self.path)}', or end it with '{command('stop', self.path)}'."
             ) from None
         except OSError as error:
             raise BatchNotWritable(f"{self.path} cannot be written ({error.strerror or error}).") from error

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..base.advice import command, either, target_of
 from ..base.errors import SimManagerError
 from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of
 from ..base.text import count, plain
@@ -87,7 +88,7 @@ def run_batch(
     executor = None if in_process or not tasks else _executor(folder, n_jobs, options)
     n_jobs = 1 if executor is None else executor.n_jobs
     if show:
-        _announce(folder, before, tasks, n_jobs, progress)
+        _announce(folder, before, tasks, n_jobs, progress, only)
         _announce_changes(folder, tasks, progress)
     try:
         if executor is not None:
@@ -165,10 +166,15 @@ def remove_leftovers(folder: BatchFolder) -> None:
                 leftover.unlink(missing_ok=True)
 
 
-def _announce(folder: BatchFolder, before: BatchStatus, tasks: list[Task], n_jobs: int, progress: Progress) -> None:
+def _announce(
+    folder: BatchFolder, before: BatchStatus, tasks: list[Task], n_jobs: int, progress: Progress, only: str | None
+) -> None:
     if not tasks:
         failed = before.counts[RunState.ERROR]
-        hint = f"; {failed} failed, see: simmanager logs {plain(str(folder.path))}" if failed else ""
+        hint = f"; {failed} failed, see: {command('logs', folder.path)}" if failed else ""
+        if only is not None and before.counts[RunState.FINISHED]:
+            again = either(command("rerun", folder.path, only, "--all"), "include_finished=True")
+            hint += f"; to run those of {plain(only)} again: {again}"
         print(f"Nothing to do: {before.counts[RunState.FINISHED]} of {before.total} runs are finished{hint}.")
         return
     skipped = before.total - len(tasks)
@@ -191,9 +197,20 @@ def _announce_changes(folder: BatchFolder, tasks: list[Task], progress: Progress
     for name, files in [(name, files) for name, files in stale.items() if files][:10]:
         progress.say(
             f"note: {plain(', '.join(files))} changed since simulation {name} was made; its runs use the code as it "
-            f"was. The new code: simmanager rerun {plain(str(folder.path))} {name} --from {plain(files[0])}",
+            f"was. {_new_code(folder, name, files[0], target_of(made_with))}",
             "yellow",
         )
+
+
+def _new_code(folder: BatchFolder, simulation_id: str, file: str, source: str) -> str:
+    """Return how a simulation takes over the code that was changed: a file of the command line, else a call."""
+    if source:
+        return f"The new code: {command('rerun', folder.path, simulation_id, '--from', source, '--all')}"
+    return (
+        f"The new code, with sim the simulation made of {plain(file)}: "
+        f"manager.simulation_list[manager.simulation_ids.index({simulation_id!r})] = sim; "
+        f"manager.rerun_simulation({simulation_id!r}, include_finished=True)"
+    )
 
 
 def _event(kind: str, task: Task, state: str, fraction: float | None = None, reason: str = "") -> Event:

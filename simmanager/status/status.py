@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..base.advice import command
 from ..base.errors import UnknownName, unknown
 from ..base.public import public
 from ..base.text import count
@@ -130,9 +131,9 @@ class BatchStatus:
         waiting = self.counts[RunState.IN_QUEUE] + self.counts[RunState.INTERRUPTED]
         if waiting and not self.manager_alive:
             waiting_runs = count(waiting, "run is", "runs are")
-            return f"no manager is running; {waiting_runs} waiting: simmanager resume {self.path}"
+            return f"no manager is running; {waiting_runs} waiting: {command('resume', self.path)}"
         if self.counts[RunState.ERROR] and not self.manager_alive:
-            return f"see why with: simmanager logs {self.path}"
+            return f"see why with: {command('logs', self.path)}"
         return ""
 
     def simulation(self, simulation_id: str) -> tuple[RunStatus, ...]:

@@ -39,9 +39,7 @@ def batch():
 def test_mixed_parameters_are_said_at_once_and_marked_everywhere(batch):
     command("rerun", batch, "b", "--from", "m.py", "--all", "--jobs", "1")
     done = command("rerun", batch, "a", "--set", "training_loop_params.x=3.0", "--jobs", "1")
-    assert (
-        "note: Finished runs of simulation 'a' stay, and training_loop_params.x was changed" in done.stderr
-    )
+    assert "note: Finished runs of simulation 'a' stay, and training_loop_params.x was changed" in done.stderr
     assert "it will hold runs of two kinds. Better give the changed one another simulation_id" in done.stderr
     assert "mixed: a: its runs are of two kinds, training_loop_params.x was changed" in command("status", batch).stdout
     assert "a: 3 of 3 finished runs made with other parameters than it has now" in command("results", batch).stdout
