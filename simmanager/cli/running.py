@@ -245,16 +245,11 @@ def _simulation_from(target: str, simulation_id: str, sweeps: list[str]) -> Any:
 def _sweeps_of(path: str) -> list[str]:
     """Return what the command line that made a batch swept."""
     from ..disk.batch_folder import BatchFolder
-    from .parser import build_parser
 
     command = BatchFolder(path).read_manifest().provenance.get("command")
     words = [str(word) for word in command[1:]] if isinstance(command, list) else []
-    if words[:1] != ["run"]:
-        return []
-    try:
-        return list(build_parser().parse_args(words).sweep)
-    except SystemExit:  # another version's
-        return []
+    joined = [word.partition("=")[2] for word in words if word.startswith("--sweep=")]
+    return [*joined, *(words[at + 1] for at, word in enumerate(words[:-1]) if word == "--sweep")]
 
 
 @verb(

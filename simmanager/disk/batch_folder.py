@@ -226,7 +226,7 @@ class BatchFolder:
         except LockHeld:
             raise BatchBusy(
                 f"Another manager is running this batch: {self.owner()}. Wait for it, look with "
-                f"'{command('status', self.path)}', or end it with '{command('stop', self.path)}'."
+                f"{command('status', self.path)} or end it with {command('stop', self.path)}"
             ) from None
         except OSError as error:
             raise BatchNotWritable(f"{self.path} cannot be written ({error.strerror or error}).") from error

@@ -28,6 +28,7 @@ from ..status.tree import console, headline
 from ..worker.attempt import execute_run
 from ..worker.capture import errors_to_log
 from ..worker.task import EXECUTABLE, Outcome, Task
+from .copies import copies_in_words
 from .events import Announcer, Event
 from .executor import Executor
 from .run_options import RunOptions
@@ -98,7 +99,11 @@ def run_batch(
                 _run_here(task, progress, announcer)
     finally:
         _announce_end(folder, announcer)
-    return finish(folder, progress, show=show and bool(tasks))
+    status = finish(folder, progress, show=show and bool(tasks))
+    if show:
+        for line in copies_in_words(status.runs, {task.simulation_id for task in tasks}):
+            progress.say(line, "yellow")
+    return status
 
 
 def _executor(folder: BatchFolder, n_jobs: int, options: RunOptions) -> Executor | DaskExecutor:
