@@ -31,8 +31,8 @@ def copies_in_words(runs: Iterable[RunStatus], simulation_ids: Iterable[str]) ->
             of[run.simulation_id].append(run)
     names = [name for name, own in of.items() if _are_copies(own)]
     lines = [
-        f"note: all {len(of[name])} runs of {plain(name)} are identical: nothing in it is random, or its random numbers "
-        "do not come from the seed of the run"
+        f"note: all {len(of[name])} runs of {plain(name)} are identical: nothing in it is random, or its random "
+        "numbers do not come from the seed of the run"
         for name in sorted(names)[:_NAMED]
     ]
     return lines + ([f"note: so are those of {len(names) - _NAMED} more simulations"] if len(names) > _NAMED else [])

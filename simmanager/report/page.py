@@ -16,8 +16,8 @@ from ..base.text import count, plain
 from ..disk.batch_folder import REPORT
 from ..disk.run_folder import SUMMARY, RunFolder
 from ..disk.state_look import LOOKS, in_words
-from ..results.mixture import mixtures
 from ..results.source import Source, results_of
+from ..results.terminal import mixtures
 from .contents import partly_shared, provenance, run_table, shared, simulations, tiles
 from .problems import MAX_GROUPS, problems
 from .sections import Section, draw_sections

@@ -6,11 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.content_hash import changed_parts
-from ..base.text import count
-from ..disk.state import RunState
 
 if TYPE_CHECKING:
-    from .results import Results
     from .run_result import RunResult
 
 
@@ -41,16 +38,3 @@ def count_others(
         n_parameters += run.parameters != parameters or bool(parts[False])
         n_code += bool(parts[True])
     return Others(n_parameters, n_code)
-
-
-def mixtures(results: Results) -> list[str]:
-    """Return in words which simulations have finished runs that were made otherwise than they are now."""
-    lines = []
-    for name in results.simulation_ids:
-        finished = [run for run in results.of(name) if run.state == RunState.FINISHED]
-        others = results.made_otherwise(name, [run.run_id for run in finished])
-        for what, number in zip(("parameters", "code"), others, strict=True):
-            if number:
-                runs = count(len(finished), "finished run")
-                lines.append(f"{name}: {number} of {runs} made with other {what} than it has now")
-    return lines

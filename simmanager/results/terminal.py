@@ -11,7 +11,6 @@ from ..base.text import count, plain
 from ..disk.state import RunState
 from ..disk.state_look import look_of
 from ..status.tree import console
-from .mixture import mixtures
 
 if TYPE_CHECKING:
     from .results import Results
@@ -91,6 +90,19 @@ def runs_table(results: Results) -> Table:
         for run in results
     ]
     return Table(("simulation", "run", "state", "duration", "peak MB", *metrics, "error"), rows)
+
+
+def mixtures(results: Results) -> list[str]:
+    """Return in words which simulations have finished runs that were made otherwise than they are now."""
+    lines = []
+    for name in results.simulation_ids:
+        finished = [run for run in results.of(name) if run.state == RunState.FINISHED]
+        others = results.made_otherwise(name, [run.run_id for run in finished])
+        for what, number in zip(("parameters", "code"), others, strict=True):
+            if number:
+                runs = count(len(finished), "finished run")
+                lines.append(f"{name}: {number} of {runs} made with other {what} than it has now")
+    return lines
 
 
 def metric_failures(results: Results) -> list[str]:

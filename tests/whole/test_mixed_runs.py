@@ -9,7 +9,7 @@ from simmanager import SimulationManager, compare, sweep
 from simmanager.base.errors import BatchWarning, SimulationError
 from simmanager.plots.wording import runs_in_words
 from simmanager.report import render_report
-from simmanager.results.mixture import mixtures
+from simmanager.results.terminal import mixtures
 
 MODEL = """
 from simmanager import OneShot
