@@ -17,6 +17,9 @@ from .advice import TARGET, target
 #: Seconds that git may take to tell about a repository.
 _PATIENCE_S = 5.0
 
+#: Bytes of the longest diff that is kept.
+_LONGEST_DIFF = 1_000_000
+
 #: Seconds for which an answer of git is good.
 _MOMENT_S = 2.0
 
@@ -149,6 +152,26 @@ def _ask_git(folder: str) -> dict[str, Any]:
         return {"git_commit": commit, "git_dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
     except (OSError, subprocess.SubprocessError):
         return {}
+
+
+def uncommitted(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """Return what was not committed in the repositories that `provenance_of` names: folder -> ``git diff``, cut."""
+    here = {"folder": working_directory(), **provenance}
+    folders = [str(entry["folder"]) for entry in (here, *_entries(provenance)) if entry.get("git_dirty")]
+    found = {}
+    for folder in dict.fromkeys(folders):
+        try:
+            done = subprocess.run(
+                ["git", "-C", folder, "diff", "HEAD", "--no-color", "--no-ext-diff"],
+                capture_output=True,
+                timeout=_PATIENCE_S,
+                check=True,
+                stdin=subprocess.DEVNULL,
+            )
+        except (OSError, subprocess.SubprocessError):
+            continue
+        found[folder] = done.stdout[:_LONGEST_DIFF].decode("utf-8", "replace")
+    return found
 
 
 def code_states(simulations: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from ..disk.batch_folder import BatchFolder
 from ..disk.manifest import MIXED, Manifest
 from ..disk.run_folder import SCRATCH, RunFolder
 from ..disk.state import RunState
-from ..simulation.contents import contents_of
+from ..simulation.contents import contents_of, sources_of
 from ..simulation.contradiction import refuse_contradiction
 from ..simulation.description import changed_names, describe_simulation
 from ..simulation.single_sim import SingleSim
@@ -271,6 +271,7 @@ def _commit(
             parent.mkdir(exist_ok=True)
             target = folder.recipe(name) if name in new else _staged(folder, name)
             RunFolder(parent).write_bytes(target.name, content)
+        folder.keep_sources(sources_of((*changed, *added)))
         path = import_path.joined(import_path.kept_in(manifest.provenance), import_path.own_import_path())
         frozen = frozen_code(new_entries, contents_of((*changed, *added)), manifest.provenance)
         staged = {str(simulation.simulation_id): _sha(recipes[str(simulation.simulation_id)]) for simulation in changed}

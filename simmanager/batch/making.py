@@ -70,8 +70,10 @@ def pickled(simulations: Iterable[SingleSim]) -> dict[str, bytes]:
     return {str(simulation.simulation_id): simulation.recipe() for simulation in simulations}
 
 
-def make_batch_folder(folder: BatchFolder, recipes: Mapping[str, bytes], manifest: Manifest) -> None:
-    """Write recipes, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
+def make_batch_folder(
+    folder: BatchFolder, recipes: Mapping[str, bytes], manifest: Manifest, sources: Mapping[str, str]
+) -> None:
+    """Write recipes and sources, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
 
     Raises
     ------
@@ -85,6 +87,7 @@ def make_batch_folder(folder: BatchFolder, recipes: Mapping[str, bytes], manifes
     try:
         for simulation_id, content in recipes.items():
             folder.write_recipe(simulation_id, content)
+        folder.keep_sources(sources)
         folder.write_manifest(manifest)
     except OSError as error:
         if isinstance(error, SimManagerError):
@@ -152,6 +155,7 @@ def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
         folder.starts_file.unlink(missing_ok=True)
+        folder.sources_file.unlink(missing_ok=True)
         folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again
 
 

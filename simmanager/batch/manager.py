@@ -12,7 +12,7 @@ from ..base.advice import command, either
 from ..base.clock import utc_now
 from ..base.errors import SimulationError
 from ..base.load_guard import refuse_while_loading
-from ..base.provenance import frozen_code, provenance_of
+from ..base.provenance import frozen_code, provenance_of, uncommitted
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder
 from ..disk.manifest import Manifest, check_name
@@ -21,7 +21,7 @@ from ..disk.run_record import draw_seed
 from ..disk.state import RunState
 from ..dispatch.run_batch import run_batch
 from ..dispatch.run_options import check_options, count_jobs, lists_options
-from ..simulation.contents import contents_of
+from ..simulation.contents import contents_of, sources_of
 from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
 from ..status.status import BatchStatus
@@ -169,7 +169,8 @@ class SimulationManager(BatchView):
         )
         claim_folder(self._folder, overwrite=overwrite)
         with self._folder.held():
-            make_batch_folder(self._folder, recipes, manifest)
+            sources = {**sources_of(simulations), **uncommitted(manifest.provenance)}
+            make_batch_folder(self._folder, recipes, manifest, sources)
             self._made = True
             for simulation_id in recipes:
                 make_missing_runs(self._folder, simulation_id, self.runs_per_sim)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -24,11 +24,14 @@ _NO_SURPRISE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 #: The files in the folder of a batch.
 MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT = "manager.json", "batch.lock", "stop.request", "starts.log", "report.html"
 
+#: The source of the code that travels with its recipes, and what was not committed: hash or folder -> text.
+SOURCES = "sources.json"
+
 #: The file in the folder of a simulation.
 RECIPE = "simulation.pkl"
 
 #: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
-RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, "figures")
+RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SOURCES, "figures")
 
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 28
@@ -136,10 +139,26 @@ class BatchFolder:
         folder.mkdir(exist_ok=True)
         RunFolder(folder).write_bytes(self.recipe(simulation_id).name, content)
 
+    @property
+    def sources_file(self) -> Path:
+        """Source texts, kept once for the whole batch."""
+        return self.path / SOURCES
+
+    def read_sources(self) -> dict[str, str]:
+        """Return the kept texts by hash of their content, or by folder of a repository; {} if there are none."""
+        content = RunFolder.read_json(self.sources_file)
+        return {name: text for name, text in content.items() if isinstance(text, str)}
+
+    def keep_sources(self, texts: Mapping[str, str]) -> None:
+        """Add source texts to those that are kept."""
+        kept = self.read_sources()
+        if new := {name: text for name, text in texts.items() if name not in kept}:
+            RunFolder(self.path).write_json(SOURCES, {**kept, **new})
+
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
-            if entry.name == self.lock_file.name or entry.name.startswith(SCRATCH):
+            if entry.name in (LOCK, SOURCES) or entry.name.startswith(SCRATCH):
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from ..base.content_hash import content_hash, is_plain, travels_with_recipe, users_part
@@ -10,6 +12,9 @@ from .description import PARAMS
 
 #: The parts of a simulation that are code, besides its metrics.
 _CODE = ("agent_class", "env_class", "training_loop")
+
+#: Characters of the longest source that is kept.
+_LONGEST_SOURCE = 1_000_000
 
 #: Hashes of parts of a simulation, by their names.
 Contents = dict[str, str]
@@ -54,3 +59,15 @@ def travelling_code(sim: Any) -> dict[str, Any]:
         for name, part in parts.items()
         if travels_with_recipe(part) and travels_with_recipe(users_part(part))
     }
+
+
+def sources_of(simulations: Iterable[Any]) -> dict[str, str]:
+    """Return the source of the code that travels with the recipes, by the hash of that code, as far as it is there."""
+    found: dict[str, str] = {}
+    seen = set[int]()
+    for part in (part for sim in simulations for part in travelling_code(sim).values()):
+        if id(part) not in seen:
+            seen.add(id(part))
+            with suppress(OSError, TypeError, SyntaxError):  # made by exec, or its file is gone
+                found[content_hash(part)] = inspect.getsource(users_part(part))[:_LONGEST_SOURCE]
+    return found
