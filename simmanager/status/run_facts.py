@@ -132,7 +132,7 @@ def run_lines(folder: RunFolder) -> Iterator[str]:
         if lines:
             yield from ("", title, *lines)
     for title, text in _sources(folder, record).items():
-        yield from ("", title, *(f"  {line}" for line in plain(text).rstrip().split("\n")))
+        yield from ("", title, *(f"  {line}" for line in plain(text).split("\n") if line.strip()))
 
 
 def _sources(folder: RunFolder, record: Mapping[str, Any]) -> dict[str, str]:
