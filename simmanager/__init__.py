@@ -38,6 +38,7 @@ _PUBLIC = {
     "BatchStatus": "status.status",
     "RunStatus": "status.status",
     "RunFolder": "disk.run_folder",
+    "NotSaved": "disk.not_saved",
     "RunOptions": "dispatch.run_options",
     "read_status": "status.reader",
     "Results": "results.results",
@@ -73,6 +74,7 @@ _PUBLIC = {
     "BatchDamaged": "base.errors",
     "BatchNotWritable": "base.errors",
     "ResultsMissing": "base.errors",
+    "PartNotSaved": "base.errors",
     "PackageMissing": "base.errors",
 }
 
@@ -102,6 +104,7 @@ if TYPE_CHECKING:
     from .base.errors import PackageMissing as PackageMissing
     from .base.errors import ParameterError as ParameterError
     from .base.errors import ParameterTypeError as ParameterTypeError
+    from .base.errors import PartNotSaved as PartNotSaved
     from .base.errors import RecipeError as RecipeError
     from .base.errors import ResultsMissing as ResultsMissing
     from .base.errors import SimManagerError as SimManagerError
@@ -111,6 +114,7 @@ if TYPE_CHECKING:
     from .batch.manager import SimulationManager as SimulationManager
     from .batch.reproduction import Reproduction as Reproduction
     from .batch.reproduction import reproduce as reproduce
+    from .disk.not_saved import NotSaved as NotSaved
     from .disk.run_folder import RunFolder as RunFolder
     from .disk.state import RunState as RunState
     from .dispatch.events import Event as Event

@@ -51,12 +51,14 @@ def run_alone(fields: dict[str, Any], folder: str) -> float:
 def with_simmanager(sims: list[Any], runs: int) -> tuple[float, list[float]]:
     """Run all once, so that durations are known; replace all but the first run of each; time the second run_all."""
     from simmanager.batch.making import replace_run
+    from simmanager.disk.batch_folder import BatchFolder
 
     manager = simmanager.SimulationManager(sims, runs, "batch", seed=1)
     manager.run_all(N_JOBS, progress=False)
     again = [run for run in manager.runs if run.run_id]
-    for run in again:
-        replace_run(run)
+    with BatchFolder("batch").held() as batch:
+        for run in again:
+            replace_run(batch, run)
     wall, status = seconds(lambda: manager.run_all(N_JOBS, progress=False))
     assert status.all_finished
     return wall, [run.duration_s for run in status.runs if run.run_id]

@@ -1,6 +1,6 @@
 """Agents: the models that move through an arena and learn from it.
 
-Names that are not in ``__all__`` are parts of them, whose paths are in pickles; they are not meant to be imported.
+Names that are not in ``__all__`` are here since pickles refer to them; they are not meant to be imported.
 """
 
 from .agent_core import AgentCore, RandomAgent

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.model_state import one_name
 from ..training.parameters import Parameterized, another_name, generator, number, parameter
-
-FloatArray = npt.NDArray[np.float64]
 
 #: Observations that an agent remembers.
 MEMORY = 1000
@@ -37,16 +35,17 @@ class AgentCore(Parameterized):
     agent_step_size: float = number("Standard deviation of a step in x and in y", default=1.0, minimum=0)
     rng: np.random.Generator = generator("Source of randomness", default=None)
     _model_name: str | None = another_name("agent_name", alias="model_name", default=None)
-    _others: ClassVar[str] = "mod_kwargs"
+    _undeclared_as: ClassVar[str] = "mod_kwargs"
     _order: ClassVar[str] = "agent_name agent_step_size rng mod_kwargs metadata obs_history global_steps"
+    _one_by_one: ClassVar[tuple[str, ...]] = ("act", "update")
 
     def _derive(self) -> None:
         """Begin with an empty memory."""
         owner = type(self).__name__
         self.agent_name = one_name(owner, "agent_name", self.agent_name, "model_name", self._model_name)
         if type(self) is AgentCore:
-            self._refuse(self._further)
-        self.mod_kwargs = self._further
+            self._refuse(self._undeclared)
+        self.mod_kwargs = self._undeclared
         self.metadata: dict[str, Any] = {"mod_kwargs": self.mod_kwargs}
         self.obs_history: list[Any] = []
         self.global_steps = 0
@@ -86,24 +85,8 @@ class AgentCore(Parameterized):
         """Learn from what was seen; nothing here."""
         return None
 
-    @property
-    def works_in_blocks(self) -> bool:
-        """True if `act_block` and `update_block` do what `act` and `update` do: neither is replaced by a subclass."""
-        return self._is_unchanged(AgentCore, "act", "update")
-
     def act_block(self, n_steps: int) -> FloatArray:
-        """Choose several steps at once, which is possible since they do not depend on what is seen.
-
-        Parameters
-        ----------
-        n_steps : int
-            How many.
-
-        Returns
-        -------
-        ndarray, (n_steps, 2)
-            What as many calls of `act` would return. `update_block` has to follow.
-        """
+        """Choose the next ``n_steps`` steps, (n_steps, 2), as `act` would; `update_block` has to follow."""
         return self.rng.normal(scale=self.agent_step_size, size=(n_steps, 2))
 
     def update_block(self, observations: FloatArray) -> dict[str, npt.NDArray[Any]] | None:
@@ -117,43 +100,18 @@ class AgentCore(Parameterized):
         Returns
         -------
         dict or None
-            What the calls of `update` would return: for each key an array, first axis = step; None here.
+            For each key that `update` returns an array, first axis = step; None here.
         """
         self.obs_history.extend(observations)
         del self.obs_history[: 1 - MEMORY]
         return None
 
-    def get_rate_map_matrix(self) -> npt.NDArray[np.float64] | None:
+    def get_rate_map_matrix(self) -> FloatArray | None:
         """Return the firing rate at each place, (width, depth); None here."""
         return None
 
-    def save_agent(self, save_path: str | Path, raw_object: bool = True) -> None:
-        """Write the agent to a file, which appears whole or not at all.
-
-        Parameters
-        ----------
-        save_path : path
-            The file; its folder must exist.
-        raw_object : bool
-            True (default) writes the object, for ``pickle.load`` or `restore_agent`;
-            False only its state, for `restore_agent`.
-        """
-        self._save(save_path, raw_object)
-
-    def restore_agent(self, restore_path: str | Path) -> None:
-        """Become the agent that was saved to a file. It is a pickle: only open files you trust.
-
-        Parameters
-        ----------
-        restore_path : path
-            Written by `save_agent` from an agent of the same class.
-
-        Raises
-        ------
-        ParameterTypeError
-            The file holds something else.
-        """
-        self._restore(restore_path)
+    save_agent = Parameterized._save
+    restore_agent = Parameterized._restore
 
 
 @public("simmanager.agents")
@@ -163,15 +121,11 @@ class RandomAgent(AgentCore):
     step_size: float = number("Standard deviation of a step in x and in y", default=1.0, minimum=0, kw_only=False)
     agent_name: str = "default_model"
     agent_step_size: float = parameter(default=1.0, init=False)
+    _one_by_one: ClassVar[tuple[str, ...]] = ("act", "update")
 
     def act(self, obs: Any, policy_func: Callable[[Any], Any] | None = None) -> Any:
         """Return a random step, or what ``policy_func`` chooses; as in `AgentCore`, but nothing is remembered."""
         return self.rng.normal(scale=self.step_size, size=2) if policy_func is None else policy_func(obs)
-
-    @property
-    def works_in_blocks(self) -> bool:
-        """As in `AgentCore`."""
-        return self._is_unchanged(RandomAgent, "act", "update")
 
     def act_block(self, n_steps: int) -> FloatArray:
         """Choose several steps at once, as in `AgentCore`."""

@@ -8,36 +8,24 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.public import public
-
-FloatArray = npt.NDArray[np.float64]
+from ..training.arrays import FloatArray
 
 #: Directions that are drawn at once.
 _BLOCK = 1024
 
 
-def _arrow(x: float, y: float) -> FloatArray:
-    arrow = np.array((x, y))
-    arrow.flags.writeable = False
-    return arrow
-
-
 #: Up, down, right, left. Read-only: the same arrays are returned again and again.
-_ARROWS = (_arrow(0, 1), _arrow(0, -1), _arrow(1, 0), _arrow(-1, 0))
+_ARROWS = tuple(np.array(step) for step in ((0, 1), (0, -1), (1, 0), (-1, 0)))
+for _step in _ARROWS:
+    _step.flags.writeable = False
 
 
 @public("simmanager.agents")
 @dataclass
 class ArrowWalk:
-    """Steps up, down, right or left with equal probability, drawn by the thousand.
+    """Steps up, down, right or left with equal probability, drawn by the thousand."""
 
-    Parameters
-    ----------
-    drawn : bytes
-        Numbers of the directions that were drawn last. Default none.
-    used : int
-        How many of them were taken. Default 0.
-    """
-
+    #: Numbers of the directions that were drawn last, and how many of them were taken.
     drawn: bytes = b""
     used: int = 0
 
@@ -65,17 +53,9 @@ class ArrowWalk:
 
 
 def nearest_arrows(noise: FloatArray) -> npt.NDArray[np.uint8]:
-    """Return for each point the number of the nearest of the four unit vectors up, down, right, left.
+    """Return for each point, (n, 2), which of the four steps up, down, right, left is the nearest, (n,).
 
-    Parameters
-    ----------
-    noise : ndarray, (n, 2)
-        The nearest of several unit vectors is the one with the largest scalar product.
-
-    Returns
-    -------
-    ndarray of uint8, (n,)
-        0, 1, 2 or 3; the lowest one if several are as near.
+    That is the one with the largest scalar product; the first one if several are as near.
     """
     x, y = noise.T
     arrows: npt.NDArray[np.uint8] = np.stack((y, -y, x, -x)).argmax(axis=0).astype(np.uint8)

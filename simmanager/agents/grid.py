@@ -6,11 +6,9 @@ import sys
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from ..base.public import public
-
-FloatArray = npt.NDArray[np.float64]
+from ..training.arrays import FloatArray
 
 #: Nearer to the middle between two grid points than this fraction of their distance counts as a tie.
 _TIE = 1e-9
@@ -50,7 +48,7 @@ class Grid:
 
     @property
     def extent(self) -> FloatArray:
-        """x_min, x_max, y_min, y_max of a map of the grid, half a distance of its points around them, (4,)."""
+        """x_min, x_max, y_min, y_max of a map whose pixels are centred on the grid points, (4,)."""
         x = 0.5 / self._per_x - self._left if self._per_x else -self._left
         y = 0.5 / self._per_y + self._top if self._per_y else self._top
         return np.array((-x, x, -y, y))
@@ -84,8 +82,8 @@ class Grid:
         place_x = (x - self._left) * self._per_x + 0.5
         place_y = (self._top - y) * self._per_y + 0.5
         ix, iy = int(place_x), int(place_y)
-        clear = _TIE < place_x - ix < _NO_TIE and _TIE < place_y - iy < _NO_TIE
-        if clear and ix <= self._last_x and iy <= self._last_y:
+        no_tie = _TIE < place_x - ix < _NO_TIE and _TIE < place_y - iy < _NO_TIE
+        if no_tie and ix <= self._last_x and iy <= self._last_y:
             return ix * self.n_depth + iy
         return self._nearest_of_neighbours(x, y, _clip(ix, self._last_x), _clip(iy, self._last_y))
 
@@ -101,3 +99,19 @@ class Grid:
 
 def _clip(index: int, last: int) -> int:
     return min(max(index, 0), last)
+
+
+class OnGrid:
+    """The part of a model that says on which places of a `Grid` it sees a room."""
+
+    _grid: Grid
+
+    @property
+    def mesh(self) -> FloatArray:
+        """The x and y of each place, (2, n_depth, n_width)."""
+        return self._grid.mesh
+
+    @property
+    def xy_combinations(self) -> FloatArray:
+        """All places, in the order of their numbers, (n_places, 2)."""
+        return self._grid.points

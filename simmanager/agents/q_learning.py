@@ -26,7 +26,7 @@ class QLearning(AgentCore):
     """Keeps a table of the expected discounted return of each action in each state (tabular Q-learning).
 
     After a transition (s, a, r, s'): ``Q(s, a) += learning_rate * (r + discount * max Q(s', .) - Q(s, a))`` (equation 1
-    of the paper), without the term of s' if s' ends the episode by the rules of the world. Actions are epsilon-greedy:
+    of the paper), without the term of s' if s' ends the episode by the rules of the arena. Actions are epsilon-greedy:
     with probability epsilon any, else one of those of the highest value, at random.
 
     `reinforcement_learning_loop` hands over what `update` needs.
@@ -92,12 +92,7 @@ class QLearning(AgentCore):
         self._chosen: tuple[Any, int] = (None, 0)
 
     def obs_to_state(self, obs: Any) -> State:
-        """Return the state that an observation belongs to, one whole number for each of its numbers.
-
-        Parameters
-        ----------
-        obs : array of shape (n,)
-            What the agent sees.
+        """Return the state that an observation, (n,), belongs to: one whole number for each of its numbers.
 
         Raises
         ------
@@ -129,15 +124,7 @@ class QLearning(AgentCore):
         return np.array(self.q_table.get(self.obs_to_state(obs), [self.initial_value] * len(self.actions)))
 
     def act(self, obs: Any, policy_func: Callable[[Any], Any] | None = None) -> Any:
-        """Choose an action, epsilon-greedily.
-
-        Parameters
-        ----------
-        obs : array of shape (n,)
-            What the agent sees.
-        policy_func : callable, optional
-            Takes the observation and returns the action, instead.
-        """
+        """Choose an action, epsilon-greedily, or the one that ``policy_func`` returns for the observation."""
         if policy_func is not None:
             return policy_func(obs)
         if self.rng.random() < self.epsilon:
@@ -171,7 +158,7 @@ class QLearning(AgentCore):
         reward : float
             What it got for it.
         terminated : bool
-            The episode ended by the rules of the world: there is no future. Default False.
+            The episode ended by the rules of the arena: there is no future. Default False.
         truncated : bool
             The episode ended because it was too long. Default False.
 

@@ -19,18 +19,10 @@ def new_axes(n_columns: int = 1, figsize: tuple[float, float] = (4, 5)) -> Any:
     return plt.subplots(1, n_columns, figsize=figsize)[1]
 
 
-def draw_map(matrix: npt.NDArray[Any], ax: Axes, title: str, x: str, y: str, bar_label: str) -> Axes:
-    """Draw a matrix as an image with a colour bar below it, and return the axes.
-
-    Parameters
-    ----------
-    matrix : ndarray, (n_rows, n_columns)
-        First row at the top.
-    ax : matplotlib Axes
-        Where to draw.
-    title, x, y, bar_label : str
-        What is shown, and along which axes.
-    """
+def draw_map(
+    matrix: npt.NDArray[Any], ax: Axes, title: str, x: str = "width", y: str = "depth", bar_label: str = "Firing rate"
+) -> Axes:
+    """Draw a matrix, first row at the top, as an image with a colour bar below it, and return the axes."""
     image = ax.imshow(matrix)
     low, high = float(np.min(matrix)), float(np.max(matrix))
     bar = ax.figure.colorbar(image, ax=ax, ticks=[low, high], orientation="horizontal", fraction=0.046)

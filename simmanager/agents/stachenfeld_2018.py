@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ..base.checks import check_integer
 from ..base.errors import ParameterError
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.parameters import flag, number, parameter
 from . import successor_matrix
 from .agent_core import MEMORY, AgentCore
@@ -24,15 +25,11 @@ from .arrows import ArrowWalk
 from .grid import Grid
 from .successor_maps import SuccessorMaps
 
-FloatArray = npt.NDArray[np.float64]
-
 #: More states than this would take more than 3 GB for each matrix.
 _MAX_STATES = 20_000
 
 #: Positions whose states are kept: with four directions a walk comes to the same ones again and again.
 _POSITIONS = 4096
-#: What `act` and `update` work with; made anew when an agent is loaded.
-_PREPARED = ("_column_list", "_gammas", "_rates", "_change", "_state_at")
 
 
 @public("simmanager.agents")
@@ -78,6 +75,8 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
         default=True,
     )
     agent_step_size: float = parameter(default=1.0, init=False)
+    _one_by_one: ClassVar[tuple[str, ...]] = ("act", "update", "obs_to_state")
+    _not_pickled: ClassVar[tuple[str, ...]] = ("_column_list", "_gammas", "_rates", "_change", "_state_at")
 
     def _derive(self) -> None:
         """Lay out the states and begin with nothing learned."""
@@ -102,7 +101,7 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
     @gamma.setter
     def gamma(self, value: float) -> None:
         self._gamma = self._checked("_gamma", value)
-        self._prepare()
+        self._make_not_pickled()
 
     @property
     def learning_rate(self) -> float:
@@ -112,17 +111,7 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
         self._learning_rate = self._checked("_learning_rate", value)
-        self._prepare()
-
-    @property
-    def mesh(self) -> FloatArray:
-        """The x and y of each state, (2, depth, width)."""
-        return self._grid.mesh
-
-    @property
-    def xy_combinations(self) -> FloatArray:
-        """Place of each state, (n_state, 2)."""
-        return self._grid.points
+        self._make_not_pickled()
 
     @property
     def srmat(self) -> FloatArray:
@@ -136,9 +125,9 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
         if columns.shape != (self.n_state, self.n_state):
             raise ParameterError(f"srmat must be ({self.n_state}, {self.n_state}), not {columns.T.shape}.")
         self._columns = columns
-        self._prepare()
+        self._make_not_pickled()
 
-    def _prepare(self) -> None:
+    def _make_not_pickled(self) -> None:
         """Make what `act` and `update` work with: views of the columns, the two factors as vectors, room for a step.
 
         NumPy multiplies two short vectors in half the time that a vector and a number take.
@@ -151,14 +140,6 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
         self._change = np.empty(self.n_state)
         self._state_at = lru_cache(_POSITIONS)(self._grid.nearest)
 
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        return {name: value for name, value in state.items() if name not in _PREPARED}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._prepare()
-
     def reset(self) -> None:
         """Forget all that was learned and seen; the random generator goes on where it was."""
         super().reset()
@@ -166,37 +147,20 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
         self.initial_obs_variable: bool | None = None
         self.curr_state: int | None = None
         self.next_state: int | None = None
-        self.srmat_ground = self.srmat_sum = self.srmat_full_td = self._nothing()
-        self.transmat_norm = self._nothing()
+        self.srmat_ground = self.srmat_sum = self.srmat_full_td = np.empty((0, 0))
+        self.transmat_norm: FloatArray = np.empty((0, 0))
         self._walk = ArrowWalk()
         self.srmat = np.eye(self.n_state)
         if self.twoD:
             self.create_transmat(self.state_density, "2D_env")
 
-    @staticmethod
-    def _nothing() -> FloatArray:
-        return np.empty((0, 0))
-
     def obs_to_state(self, pos: FloatArray | Sequence[float]) -> int:
-        """Return the state nearest to a position.
-
-        Parameters
-        ----------
-        pos : array of shape (2,)
-            x and y; outside the room the nearest state of the border.
-        """
+        """Return the state nearest to a position, (2,); outside the room that is one at the border."""
         x, y = pos.tolist() if isinstance(pos, np.ndarray) else pos
         return self._state_at(x, y)
 
     def act(self, obs: Any, policy_func: Callable[[Any], Any] | None = None) -> Any:
-        """Choose one of the four directions with equal probability, and note the state.
-
-        Parameters
-        ----------
-        obs : array of shape (2,)
-            The position; without any elements the agent stays where it is.
-        policy_func : callable, optional
-            Takes the observation and returns the action, instead of a random one.
+        """Choose one of the four directions with equal probability, and note the state; as `AgentCore.act` otherwise.
 
         Returns
         -------
@@ -221,75 +185,55 @@ class Stachenfeld2018(SuccessorMaps, AgentCore):
         dict or None
             ``{"state_td_error": td}`` with td (n_state,); None before the first `act`.
         """
-        next_state = self.next_state
-        if next_state is None:
+        if self.next_state is None:
             return None
-        if self.initial_obs_variable is None or self.curr_state is None:
-            self.curr_state = next_state
-            self.initial_obs_variable = True
         td_error = np.empty((1, self.n_state))
-        self._learn([self.curr_state, next_state], td_error)
+        self._learn([self.next_state], td_error)
         self.grad_history.append(math.sqrt(td_error[0].dot(td_error[0])))
         return {"state_td_error": td_error[0]}
 
-    def _learn(self, states: list[int], td_errors: FloatArray) -> None:
-        """Learn from a walk through n + 1 states; put the TD errors of its n transitions into ``td_errors``."""
+    def _learn(self, following: list[int], td_errors: FloatArray) -> None:
+        """Learn from a walk on through n states; put the TD errors of its n transitions into ``td_errors``."""
+        if self.initial_obs_variable is None or self.curr_state is None:
+            self.curr_state = following[0]
+            self.initial_obs_variable = True
         columns, gammas, rates, change = self._column_list, self._gammas, self._rates, self._change
-        for state, next_state, td_error in zip(states, states[1:], td_errors, strict=False):
+        for state, next_state, td_error in zip([self.curr_state, *following], following, td_errors, strict=False):
             column = columns[state]
             np.multiply(columns[next_state], gammas, td_error)
             np.subtract(td_error, column, td_error)
             td_error[state] += 1.0
             np.add(column, np.multiply(td_error, rates, change), column)
-        self.curr_state = states[-1]
+        self.curr_state = following[-1]
         self.global_steps += len(td_errors)
-
-    @property
-    def works_in_blocks(self) -> bool:
-        """True if `act_block` and `update_block` do what `act` and `update` do: neither is replaced by a subclass."""
-        return self._is_unchanged(Stachenfeld2018, "act", "update", "obs_to_state")
 
     def act_block(self, n_steps: int) -> FloatArray:
         """Choose several steps at once, as `AgentCore.act_block` does."""
         return self._walk.steps(n_steps, self.rng)
 
     def update_block(self, observations: FloatArray) -> dict[str, FloatArray] | None:
-        """Learn from several observations, as `AgentCore.update_block` does.
-
-        Returns
-        -------
-        dict
-            ``{"state_td_error": td}`` with td (n_steps, n_state).
-        """
+        """Learn from several observations: `update` in a block; td is then (n_steps, n_state)."""
         self.obs_history.extend(observations)
         while len(self.obs_history) >= MEMORY:
             del self.obs_history[: MEMORY - 1]
         states = [self._state_at(x, y) for x, y in observations.tolist()]
         self.next_state = states[-1]
-        if self.initial_obs_variable is None or self.curr_state is None:
-            self.curr_state = states[0]
-            self.initial_obs_variable = True
         td_errors = np.empty((len(states), self.n_state))
-        self._learn([self.curr_state, *states], td_errors)
+        self._learn(states, td_errors)
         self.grad_history += np.sqrt((td_errors * td_errors).sum(axis=1)).tolist()
         return {"state_td_error": td_errors}
 
     def create_transmat(self, state_density: float, name_env: str, plotting_variable: bool = False) -> FloatArray:
-        """Make the transition matrix of a walk to the four neighbours, and start ``srmat`` anew.
+        """Make the transition matrix of a walk to the four neighbours, (n_state, n_state), and start ``srmat`` anew.
 
         Parameters
         ----------
         state_density : float
-            As the agent's own; for NeuralPlayground's signature.
+            Not used; for NeuralPlayground's signature.
         name_env : {"2D_env"}
             The only kind there is.
         plotting_variable : bool
             True draws the matrix. Default False.
-
-        Returns
-        -------
-        ndarray, (n_state, n_state)
-            Rows sum to 1 (to 0 for a room of one state).
 
         Raises
         ------

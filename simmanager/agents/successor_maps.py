@@ -7,24 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..base.checks import check_integer
 from ..base.errors import ParameterError
+from ..training.arrays import FloatArray
 from . import successor_matrix
-from .grid import Grid
+from .grid import OnGrid
 from .rate_map_plot import draw_map, new_axes, save_figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = npt.NDArray[np.float64]
 
 #: Eigenvectors in a summary, and the largest number of states of which it has any (they take about a second there).
 _N_MAPS, _MAX_STATES_MAPPED = 16, 1000
 
 
-class SuccessorMaps:
+class SuccessorMaps(OnGrid):
     """The part of `Stachenfeld2018` that looks at what was learned, and changes nothing."""
 
     if TYPE_CHECKING:  # what the agent has
@@ -34,7 +33,6 @@ class SuccessorMaps:
         gamma: float
         srmat: FloatArray
         transmat_norm: FloatArray
-        _grid: Grid
 
         def successor_rep_solution(self) -> FloatArray: ...  # noqa: D102
 
@@ -95,23 +93,18 @@ class SuccessorMaps:
         ax: Axes | Sequence[Axes] | None = None,
         save_path: str | Path | None = None,
     ) -> Any:
-        """Plot one or several eigenvectors as maps of the room, x to the right, y upwards.
+        """Plot one or several eigenvectors as maps of the room, x to the right, y upwards, and return the axes.
 
         Parameters
         ----------
         sr_matrix : ndarray, optional
             As in `get_rate_map_matrix`.
         eigen_vectors : int or sequence of int, optional
-            Which ones; by default number 10, or the last one if there are fewer.
+            Which ones; by default number 10, or the last one if there are fewer. A sequence returns a sequence of axes.
         ax : matplotlib Axes, or a sequence of one for each eigenvector, optional
             By default those of a new figure.
         save_path : path, optional
             Save the figure there.
-
-        Returns
-        -------
-        matplotlib Axes, or a sequence of them
-            A sequence if ``eigen_vectors`` is one.
         """
         if eigen_vectors is None:
             eigen_vectors = min(10, self.n_state - 1)
@@ -124,7 +117,7 @@ class SuccessorMaps:
             raise ParameterError(f"ax must hold one for each of the {len(chosen)} eigenvectors, not {len(axes)}.")
         for axis, which in zip(axes, chosen, strict=False):
             rates = self.get_rate_map_matrix(sr_matrix, which)
-            draw_map(rates.T, axis, f"Rate map: Eig{which}", "width", "depth", "Firing rate")
+            draw_map(rates.T, axis, f"Rate map: Eig{which}")
         save_figure_of(axes, save_path)
         return axes if several else axes[0]
 
@@ -134,7 +127,7 @@ class SuccessorMaps:
         save_path: str | Path | None = None,
         ax: Sequence[Axes] | None = None,
     ) -> Any:
-        """Plot the transition matrix of the room beside another one.
+        """Plot the transition matrix of the room beside another one, and return the two axes.
 
         Parameters
         ----------
@@ -144,10 +137,6 @@ class SuccessorMaps:
             Save the figure there.
         ax : sequence of two matplotlib Axes, optional
             By default those of a new figure.
-
-        Returns
-        -------
-        sequence of two matplotlib Axes
         """
         matrix = self.get_T_from_M(self.srmat.T) if T is None else T  # M is the transpose of srmat
         axes = new_axes(2, figsize=(14, 5)) if ax is None else ax

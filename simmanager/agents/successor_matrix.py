@@ -10,18 +10,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from ..training.arrays import FloatArray
 
 
 def neighbour_transitions(width: int, depth: int) -> FloatArray:
     """Return the transition matrix of a walk to the four neighbours on a grid, states numbered ``ix * depth + iy``.
 
-    Returns
-    -------
-    ndarray, (width * depth, width * depth)
-        Rows sum to 1 (to 0 on a grid of one state).
+    Rows sum to 1 (to 0 on a grid of one state).
     """
     number = np.arange(width * depth).reshape(width, depth)
     adjacent: FloatArray = np.zeros((number.size, number.size))
@@ -78,12 +74,9 @@ def transitions_of(matrix: FloatArray, gamma: float) -> FloatArray:
 
 
 def eigenvectors(matrix: FloatArray, which: slice) -> FloatArray:
-    """Return eigenvectors of M in the order of their eigenvalues, the largest first.
+    """Return the real parts of eigenvectors of M, (n_vectors, n_state), that of the largest eigenvalue first.
 
-    Returns
-    -------
-    ndarray, (n_vectors, n_state)
-        Real parts; the sign is such that the largest element is positive.
+    The sign is such that the largest element is positive.
     """
     values, vectors = np.linalg.eig(matrix)
     order = np.argsort(-values.real, kind="stable")

@@ -3,56 +3,24 @@
 from __future__ import annotations
 
 import sys
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from ..base.errors import ParameterError
 from ..base.public import public
+from ..training.arrays import FloatArray
 from .grid import Grid
-
-FloatArray = npt.NDArray[np.float64]
-
-
-class InputCells(Protocol):
-    """What a model asks of its input cells; places are numbered as in `Grid`."""
-
-    def rates(self, place: int) -> FloatArray:
-        """Rate of each cell at one place, (n_cells,)."""
-        ...
-
-    def curves(self) -> FloatArray:
-        """Rate of each cell at each place, (n_cells, n_places)."""
-        ...
-
-    def sum_over_cells(self, weights: FloatArray) -> FloatArray:
-        """Weighted sum of the cells at each place, (n_places,)."""
-        ...
-
-    def sum_over_places(self, values: FloatArray) -> FloatArray:
-        """For each cell, its rates times ``values`` summed over all places, (n_cells,)."""
-        ...
 
 
 @public("simmanager.agents")
 class GaussianCells:
     """Cells whose tuning is a sum of Gaussians with a diagonal covariance.
 
-    Such a Gaussian is a product of one in x and one in y (equation 12 of Weber and Sprekeler 2018), so two
-    small tables, one for each axis, hold what takes n_cells x n_places numbers otherwise. They
-    are not pickled but made again from the centres.
-
-    Parameters
-    ----------
-    grid : Grid
-        The places.
-    centres : ndarray, (n_cells, n_gaussians, 2)
-        Where the Gaussians of each cell are highest.
-    sigma : two floats
-        Standard deviation in x and in y, greater than 0.
-    height : float
-        Of each Gaussian.
+    Such a Gaussian is a product of one in x and one in y (equation 12 of Weber and Sprekeler 2018), so two small
+    tables, one for each axis, hold what takes n_cells x n_places numbers otherwise. They are not pickled but made again
+    from the centres, (n_cells, n_gaussians, 2), the standard deviations in x and y, and the height of each Gaussian.
     """
 
     def __init__(self, grid: Grid, centres: FloatArray, sigma: tuple[float, float], height: float) -> None:
@@ -126,13 +94,7 @@ class GaussianCells:
 
 
 class TabulatedCells:
-    """Cells whose tuning curves were given, place by place.
-
-    Parameters
-    ----------
-    curves : ndarray, (n_cells, n_places)
-        Rate of each cell at each place. Pickled as it is.
-    """
+    """Cells whose tuning curves, (n_cells, n_places), were given."""
 
     def __init__(self, curves: npt.ArrayLike, n_cells: int, n_places: int) -> None:
         self._curves = np.array(curves, dtype=np.float64)
@@ -155,7 +117,15 @@ class TabulatedCells:
         """For each cell, its rates times ``values`` summed over all places, (n_cells,)."""
         return self._curves @ values
 
+    def functions(self) -> list[list[list[FloatArray]]]:
+        """Return an empty list: they are not known."""
+        return []
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TabulatedCells) and np.array_equal(self._curves, other._curves)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+#: What a model can have as input.
+InputCells: TypeAlias = GaussianCells | TabulatedCells

@@ -9,22 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..base.errors import ParameterError
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.parameters import Pair, another_name, flag, generator, integer, number, pair, parameter
 from .agent_core import AgentCore
-from .grid import Grid
+from .grid import Grid, OnGrid
+from .rate_map_plot import draw_map, new_axes, save_figure_of
 from .tuning_curves import GaussianCells, InputCells, TabulatedCells
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = npt.NDArray[np.float64]
 
 #: Centres of tuning curves lie up to this fraction of the room outside it, against border effects.
 _MARGIN = 0.2
@@ -33,7 +34,7 @@ _SPREAD = 0.05
 
 
 @public("simmanager.agents")
-class Weber2018(AgentCore):
+class Weber2018(OnGrid, AgentCore):
     """One output neuron that learns where to fire, driven by place-tuned excitation and inhibition.
 
     The output rate is the weighted sum of excitatory rates minus that of inhibitory rates (equation 1).
@@ -99,6 +100,8 @@ class Weber2018(AgentCore):
     record_weight_changes: bool = flag(
         "Whether `update` also returns all weight changes, as NeuralPlayground's does", default=False
     )
+    _one_by_one: ClassVar[tuple[str, ...]] = ("act", "update")
+    _not_pickled: ClassVar[tuple[str, ...]] = ("_zeros",)
 
     def _derive(self) -> None:
         """Lay out the places and draw the cells."""
@@ -122,26 +125,13 @@ class Weber2018(AgentCore):
         self._inh: InputCells = self.generate_tuning_curves(self.Ni, self.sigma_inh, self.Nif, self.alpha_i)
         self._exc: InputCells = self.generate_tuning_curves(self.Ne, self.sigma_exc, self.Nef, self.alpha_e)
         self.init_we_sum = float(np.sqrt(np.sum(self.we**2)))
-        self._prepare()
+        self._make_not_pickled()
 
-    def _prepare(self) -> None:
+    def _make_not_pickled(self) -> None:
         """Make zeros to compare the weights with: NumPy compares with a number in more than twice the time."""
         self._zeros = np.zeros(self.Ne), np.zeros(self.Ni)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__getstate__().items() if name != "_zeros"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._prepare()
-
-    def generate_tuning_curves(
-        self,
-        n_curves: int,
-        cov_scale: Pair,
-        Nf: int,
-        alpha: float,
-    ) -> GaussianCells:
+    def generate_tuning_curves(self, n_curves: int, cov_scale: Pair, Nf: int, alpha: float) -> GaussianCells:
         """Draw cells with random centres, uniformly over the room and 20% beyond.
 
         Parameters
@@ -157,16 +147,6 @@ class Weber2018(AgentCore):
         centres = self.rng.uniform(-reach, reach, size=(n_curves, Nf, 2))
         sigma = (cov_scale[0] * self.room_width, cov_scale[1] * self.room_width)
         return GaussianCells(self._grid, centres, sigma, alpha)
-
-    @property
-    def mesh(self) -> FloatArray:
-        """The x and y of each place, (2, resolution_depth, resolution_width)."""
-        return self._grid.mesh
-
-    @property
-    def xy_combinations(self) -> FloatArray:
-        """All places, (n_places, 2)."""
-        return self._grid.points
 
     @property
     def exc_cell_list(self) -> FloatArray:
@@ -189,37 +169,23 @@ class Weber2018(AgentCore):
     @property
     def exc_rates_functions(self) -> list[list[list[FloatArray]]]:
         """For each excitatory cell a list of [centre, covariance]; empty if its curves were assigned."""
-        return self._exc.functions() if isinstance(self._exc, GaussianCells) else []
+        return self._exc.functions()
 
     @property
     def inh_rates_functions(self) -> list[list[list[FloatArray]]]:
         """For each inhibitory cell a list of [centre, covariance]; empty if its curves were assigned."""
-        return self._inh.functions() if isinstance(self._inh, GaussianCells) else []
+        return self._inh.functions()
 
     def _place(self, pos: Any) -> int:
         x, y = pos.tolist() if type(pos) is np.ndarray else pos
         return self._grid.nearest(x, y)
 
     def get_rates(self, cell_list: FloatArray, pos: npt.ArrayLike) -> FloatArray:
-        """Return the rate of each cell at the place nearest to a position, (n_cells,); negative ones are 0.
-
-        Parameters
-        ----------
-        cell_list : ndarray, (n_cells, n_places)
-            Tuning curves.
-        pos : array of shape (2,)
-            x and y.
-        """
+        """Return the rates of cells with tuning curves (n_cells, n_places) at a position, (n_cells,), at least 0."""
         return np.maximum(cell_list[:, self._place(pos)], 0)
 
     def get_output_rates(self, pos: npt.ArrayLike) -> float:
-        """Return the rate of the output neuron at a position (equation 1; see ``rectify``).
-
-        Parameters
-        ----------
-        pos : array of shape (2,)
-            x and y.
-        """
+        """Return the rate of the output neuron at a position, (2,) (equation 1; see ``rectify``)."""
         place = self._place(pos)
         return self._output(self._exc.rates(place), self._inh.rates(place))
 
@@ -293,19 +259,8 @@ class Weber2018(AgentCore):
             record |= {"delta_we": delta_we, "delta_wi": delta_wi}
         return record
 
-    @property
-    def works_in_blocks(self) -> bool:
-        """True if `act_block` and `update_block` do what `act` and `update` do: neither is replaced by a subclass."""
-        return self._is_unchanged(Weber2018, "act", "update")
-
     def update_block(self, observations: FloatArray) -> dict[str, FloatArray] | None:
-        """Change the weights at one observation after the other, as `AgentCore.update_block` does.
-
-        Returns
-        -------
-        dict
-            As of `update`, with the step as the first axis.
-        """
+        """Change the weights at one observation after the other, as `AgentCore.update_block` does."""
         super().update_block(observations)
         records = [self._learn(self._grid.nearest(x, y)) for x, y in observations.tolist()]
         return {name: np.array([record[name] for record in records]) for name in records[0]}
@@ -339,33 +294,21 @@ class Weber2018(AgentCore):
         ax : matplotlib Axes, optional
             Where to draw; by default a new figure.
         """
-        from .rate_map_plot import draw_map, new_axes, save_figure_of
-
         ax = new_axes() if ax is None else ax
-        draw_map(self.get_rate_map_matrix().T, ax, "Out rate", "width", "depth", "Firing rate")
+        draw_map(self.get_rate_map_matrix().T, ax, "Out rate")
         save_figure_of(ax, save_path)
         return ax
 
     def plot_all_rates(self, save_path: str | Path | None = None, ax: Sequence[Axes] | None = None) -> Any:
-        """Plot the first excitatory cell, the first inhibitory cell and the output neuron, and return the axes.
+        """Plot the first excitatory cell, the first inhibitory cell and the output neuron, as `plot_rate_map` does.
 
-        Parameters
-        ----------
-        save_path : path, optional
-            Save the figure there.
-        ax : sequence of three matplotlib Axes, optional
-            Where to draw; by default a new figure.
+        ``ax`` is a sequence of three axes, as is what is returned.
         """
-        from .rate_map_plot import draw_map, new_axes, save_figure_of
-
         axes = new_axes(3, figsize=(14, 5)) if ax is None else ax
-        for cells, n_cells, title, axis in (
-            (self._exc, self.Ne, "Exc rates", axes[0]),
-            (self._inh, self.Ni, "Inh rates", axes[1]),
-        ):
-            rates = cells.sum_over_cells(np.eye(1, n_cells)[0])
-            image = rates.reshape(self.resolution_width, self.resolution_depth).T
-            draw_map(image, axis, title, "width", "depth", "Firing rate")
-        draw_map(self.get_rate_map_matrix().T, axes[2], "Out rate", "width", "depth", "Firing rate")
+        places = self.resolution_width, self.resolution_depth
+        exc, inh = self._exc.sum_over_cells(np.eye(1, self.Ne)[0]), self._inh.sum_over_cells(np.eye(1, self.Ni)[0])
+        draw_map(exc.reshape(places).T, axes[0], "Exc rates")
+        draw_map(inh.reshape(places).T, axes[1], "Inh rates")
+        draw_map(self.get_rate_map_matrix().T, axes[2], "Out rate")
         save_figure_of(axes, save_path)
         return axes

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from ..base.checks import check_flag, check_integer, check_number
 from ..base.errors import ParameterError, unknown
 from ..base.public import public
+from .arrays import FloatArray
 
-FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
 #: A statistic by name, or a function ``f(values, axis=...)`` such as `numpy.std`.
@@ -67,14 +67,7 @@ def interquartile_mean(values: npt.ArrayLike, axis: int = 0) -> Any:
     """Return the interquartile mean over runs (IQM, the 25% trimmed mean); NaN values are left out.
 
     Of n values the floor(n / 4) lowest and as many highest are dropped, and the others averaged: robust against
-    outliers like the median, but less variable (Agarwal et al. 2021, section 4.3).
-
-    Parameters
-    ----------
-    values : array, (n_runs, ...)
-        As in `mean`.
-    axis : int
-        The axis of the runs. Default 0.
+    outliers like the median, but less variable (Agarwal et al. 2021, section 4.3). Parameters as in `mean`.
 
     References
     ----------
@@ -111,13 +104,7 @@ STATISTICS: dict[str, Callable[..., Any]] = {"mean": mean, "median": median, "iq
 
 
 def statistic_of(statistic: Statistic) -> Callable[..., Any]:
-    """Return the function for a statistic given by name, or the function itself.
-
-    Raises
-    ------
-    ParameterError
-        There is no statistic of that name.
-    """
+    """Return the function for a statistic given by name, or the function itself; raise if there is none."""
     if callable(statistic):
         return statistic
     if statistic not in STATISTICS:
@@ -189,8 +176,8 @@ def bootstrap_interval(
         part = slice(start, start + block)
         estimates = function(rows[part][:, indices], axis=-1)
         low[part], high[part] = _percentiles(np.asarray(estimates, dtype=np.float64), level)
-    alone = (~np.isnan(rows)).sum(axis=-1) < 2
-    low[alone] = high[alone] = np.nan
+    too_few = (~np.isnan(rows)).sum(axis=-1) < 2
+    low[too_few] = high[too_few] = np.nan
     return (low, high) if array.ndim == 2 else (float(low[0]), float(high[0]))
 
 
@@ -285,10 +272,8 @@ def probability_of_improvement(a: npt.ArrayLike, b: npt.ArrayLike, paired: bool 
 
     Parameters
     ----------
-    a, b : array, (n_runs_a,), (n_runs_b,)
-        One value for each run; NaN are left out.
-    paired : bool
-        True: only runs with the same index are compared (they have the same seed). Default False.
+    a, b, paired
+        As in `difference`; runs that are paired are only compared with each other.
 
     Returns
     -------

@@ -12,9 +12,8 @@ from ..base.checks import check_number
 from ..base.errors import ParameterError
 from ..base.model_arrays import EXTENT, MAPS
 from ..base.public import public
-from .autocorrelogram import MIN_OVERLAP, check_bin_size, spatial_autocorrelogram
-
-FloatArray = npt.NDArray[np.float64]
+from .arrays import FloatArray, check_bin_size
+from .autocorrelogram import MIN_OVERLAP, spatial_autocorrelogram
 
 #: Rotations at which a hexagonal grid looks like itself, and at which it does not, in degrees.
 _ALIKE, _UNLIKE = (60, 120), (30, 90, 150)
@@ -29,7 +28,7 @@ _LOWEST_PEAK = 0.1
 _FLAT = 1e-20
 
 #: Two distances that differ by less, in bins, are the same.
-_HAIR = 1e-9
+_SAME_DISTANCE = 1e-9
 
 
 @public("simmanager.analysis")
@@ -211,28 +210,28 @@ class _Lags:
         sums = np.bincount(rings, self.correlogram[known])
         profile = sums[n > 0] / n[n > 0]
         radii = np.flatnonzero(n > 0)
-        gone = np.flatnonzero(profile[1:] <= 0) + 1
+        not_positive = np.flatnonzero(profile[1:] <= 0) + 1
         minima = np.maximum(np.flatnonzero(np.diff(profile) >= 0), 1)  # the ring before the one that rises
-        ends = [*gone[:1], *minima[:1]]
+        ends = [*not_positive[:1], *minima[:1]]
         return float(radii[min(ends)]) if ends else np.nan
 
     def score(self, annulus: tuple[float, float] | None) -> tuple[float, float, float]:
         """Return the grid score and the inner and outer radius of the annulus that gave it."""
-        nothing = (np.nan, np.nan, np.nan)
+        undefined = (np.nan, np.nan, np.nan)
         if annulus is None:
             inner = self.inner_radius()
             if np.isnan(inner):
-                return nothing
+                return undefined
             first, last = inner + _EDGE * self.shorter_side, (1 - _EDGE) * self.shorter_side
-            radii = np.arange(first, last + _HAIR)
+            radii = np.arange(first, last + _SAME_DISTANCE)
         else:
             inner, outer = (radius / self.unit for radius in _radii(annulus))
             radii = np.array([outer])
         if not len(radii):
-            return nothing
+            return undefined
         scores = self._scores(inner, radii)
         if np.isnan(scores).all():
-            return nothing
+            return undefined
         best = int(np.nanargmax(scores))
         return float(scores[best]), inner * self.unit, float(radii[best]) * self.unit
 
@@ -257,7 +256,7 @@ class _Lags:
 
     def _scores(self, inner: float, radii: FloatArray) -> FloatArray:
         """Return the score of each annulus from one inner radius to several outer ones."""
-        radii, inner = radii + _HAIR, inner - _HAIR
+        radii, inner = radii + _SAME_DISTANCE, inner - _SAME_DISTANCE
         inside = (self.distance >= inner) & (self.distance <= radii[-1]) & np.isfinite(self.correlogram)
         x, y, values = self.x[inside], self.y[inside], self.correlogram[inside]
         # The first annulus that a lag belongs to; the sums over annuli are then cumulative.
@@ -300,9 +299,9 @@ def _vertex(
     """Return how far, in bins, the vertex of the parabola through a bin and its two neighbours is from the bin."""
     padded = np.pad(values, 1, constant_values=-2.0)
     before, here, after = (padded[rows + 1 + k * down, columns + 1 + k * right] for k in (-1, 0, 1))
-    bend = before - 2 * here + after
-    usable = (before > -2) & (after > -2) & (bend < 0)  # -2 stands for no value
-    return np.where(usable, np.clip((before - after) / np.where(usable, 2 * bend, 1.0), -0.5, 0.5), 0.0)
+    curvature = before - 2 * here + after
+    usable = (before > -2) & (after > -2) & (curvature < 0)  # -2 stands for no value
+    return np.where(usable, np.clip((before - after) / np.where(usable, 2 * curvature, 1.0), -0.5, 0.5), 0.0)
 
 
 def _radii(annulus: Any) -> tuple[float, float]:

@@ -10,8 +10,7 @@ import numpy.typing as npt
 from ..base.checks import check_number
 from ..base.errors import ParameterError
 from ..base.public import public
-
-FloatArray = npt.NDArray[np.float64]
+from .arrays import FloatArray
 
 #: On which side of a threshold a curve has to arrive.
 Direction: TypeAlias = Literal["below", "above"]
@@ -50,10 +49,10 @@ def final_value(values: npt.ArrayLike, n_points: npt.ArrayLike | None = None) ->
         ends = np.asarray(n_points)
         if ends.shape != curves.shape[:1] or (ends < 0).any() or (ends > curves.shape[1]).any():
             raise ParameterError(f"n_points must hold a number from 0 to {curves.shape[1]} for each of the runs.")
-    found = np.full(len(curves), np.nan)
+    last = np.full(len(curves), np.nan)
     some = ends > 0
-    found[some] = curves[some, ends[some] - 1]
-    return found
+    last[some] = curves[some, ends[some] - 1]
+    return last
 
 
 @public("simmanager.analysis")
@@ -100,10 +99,8 @@ def iterations_to_threshold(
 
     Parameters
     ----------
-    iterations : array, (n_points,)
-        Ascending.
-    values : array, (n_runs, n_points)
-        One curve for each run; NaN is on neither side.
+    iterations, values
+        As in `area_under_curve`; NaN is on neither side.
     threshold : float
         In units of the values.
     direction : {"below", "above"}
@@ -124,8 +121,8 @@ def iterations_to_threshold(
     check_number("threshold", threshold)
     if direction not in DIRECTIONS:
         raise ParameterError(f"direction must be 'below' or 'above', not {direction!r}.")
-    there = curves <= threshold if direction == "below" else curves >= threshold
-    first = np.where(there, places, np.inf).min(axis=1, initial=np.inf)
+    reached = curves <= threshold if direction == "below" else curves >= threshold
+    first = np.where(reached, places, np.inf).min(axis=1, initial=np.inf)
     return np.where(np.isfinite(first), first, np.nan)
 
 

@@ -8,16 +8,12 @@ import numpy.typing as npt
 from ..base.checks import check_integer, check_number
 from ..base.errors import ParameterError
 from ..base.public import public
-
-FloatArray = npt.NDArray[np.float64]
+from .arrays import FloatArray
 
 
 @public("simmanager.analysis")
 def occupancy(
-    positions: npt.ArrayLike,
-    n_bins: int | tuple[int, int],
-    limits: npt.ArrayLike,
-    dt_s: float = 1.0,
+    positions: npt.ArrayLike, n_bins: int | tuple[int, int], limits: npt.ArrayLike, dt_s: float = 1.0
 ) -> FloatArray:
     """Return the time spent in each bin of a room.
 
@@ -64,12 +60,8 @@ def rate_map(
 
     Parameters
     ----------
-    positions : array, (n_samples, 2)
-        x and y in the unit of the arena, one for each time step; those outside the limits, and NaN, do not count.
-    n_bins : int or (int, int)
-        Bins in x and in y; one number for both.
-    limits : array
-        [[x_min, x_max], [y_min, y_max]] as ``arena_limits``, or x_min, x_max, y_min, y_max as an extent.
+    positions, n_bins, limits
+        As in `occupancy`.
     rates : array, (n_samples,), optional
         Rate of the cell at each sample, in any unit; the map is its mean. NaN and infinities do not count.
     spikes : array, (n_samples,), optional

@@ -8,9 +8,7 @@ import numpy.typing as npt
 from ..base.checks import check_number
 from ..base.errors import ParameterError
 from ..base.public import public
-from .autocorrelogram import check_bin_size, check_map
-
-FloatArray = npt.NDArray[np.float64]
+from .arrays import FloatArray, check_bin_size, check_map
 
 #: A firing field is where the rate is above this fraction of the highest one (Solstad et al. 2008).
 FIELD_THRESHOLD = 0.3

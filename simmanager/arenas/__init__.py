@@ -1,6 +1,6 @@
-"""Arenas: the worlds in which agents move.
+"""Arenas: the environments in which agents move.
 
-Names that are not in ``__all__`` are parts of them, whose paths are in pickles; they are not meant to be imported.
+Names that are not in ``__all__`` are here since pickles refer to them; they are not meant to be imported.
 """
 
 from ..training.recording import GrowingArray as GrowingArray

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.model_state import one_name
 from ..training.parameters import Parameterized, another_name, number, parameter
 
@@ -35,7 +34,7 @@ class Environment(Parameterized):
     environment_name: str = parameter("A name for this arena", default="Environment", kind="str", kw_only=False)
     time_step_size: float = number("Time that one step takes", default=1.0, unit="seconds", above=0)
     _env_name: str | None = another_name("environment_name", alias="env_name", default=None)
-    _others: ClassVar[str] = "env_kwargs"
+    _undeclared_as: ClassVar[str] = "env_kwargs"
     _order: ClassVar[str] = "environment_name time_step_size env_kwargs metadata state history global_steps global_time"
 
     def _derive(self) -> None:
@@ -43,10 +42,10 @@ class Environment(Parameterized):
         owner = type(self).__name__
         self.environment_name = one_name(owner, "environment_name", self.environment_name, "env_name", self._env_name)
         if type(self) is Environment:
-            self._refuse(self._further)
-        self.env_kwargs = self._further
+            self._refuse(self._undeclared)
+        self.env_kwargs = self._undeclared
         self.metadata: dict[str, Any] = {"env_kwargs": self.env_kwargs}
-        self.state: npt.NDArray[np.float64] = np.array([])
+        self.state: FloatArray = np.array([])
         self.history: Sequence[dict[str, Any]] = []
         self.global_steps = 0
         self.global_time = 0.0
@@ -56,11 +55,11 @@ class Environment(Parameterized):
         """Another word for ``environment_name``."""
         return self.environment_name
 
-    def make_observation(self) -> npt.NDArray[np.float64]:
+    def make_observation(self) -> FloatArray:
         """Return what an agent sees: here a copy of the state."""
         return self.state.copy()
 
-    def step(self, action: Any = None) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
+    def step(self, action: Any = None) -> tuple[FloatArray, FloatArray, float]:
         """Let one time step pass.
 
         Parameters
@@ -88,20 +87,14 @@ class Environment(Parameterized):
         self.global_steps += 1
         self.global_time += self.time_step_size
 
-    def reset(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Set the counters to 0 and forget the history.
-
-        Returns
-        -------
-        observation, state : ndarray
-            As `step` returns them.
-        """
+    def reset(self) -> tuple[FloatArray, FloatArray]:
+        """Set the counters to 0, forget the history, and return observation and state as `step` does."""
         self.global_steps = 0
         self.global_time = 0.0
         self.history = []
         return self.make_observation(), self.state.copy()
 
-    def reward_function(self, action: Any, state: npt.NDArray[np.float64]) -> float:
+    def reward_function(self, action: Any, state: FloatArray) -> float:
         """Return the reward of a step; here always 0. Override it to reward something."""
         return 0.0
 
@@ -109,30 +102,5 @@ class Environment(Parameterized):
         """Return the history."""
         return self.history
 
-    def save_environment(self, save_path: str | Path, raw_object: bool = True) -> None:
-        """Write the arena to a file, which appears whole or not at all.
-
-        Parameters
-        ----------
-        save_path : path
-            The file; its folder must exist.
-        raw_object : bool
-            True (default) writes the object, for ``pickle.load`` or `restore_environment`;
-            False only its state, for `restore_environment`.
-        """
-        self._save(save_path, raw_object)
-
-    def restore_environment(self, restore_path: str | Path) -> None:
-        """Become the arena that was saved to a file. It is a pickle: only open files you trust.
-
-        Parameters
-        ----------
-        restore_path : path
-            Written by `save_environment` from an arena of the same class.
-
-        Raises
-        ------
-        ParameterTypeError
-            The file holds something else.
-        """
-        self._restore(restore_path)
+    save_environment = Parameterized._save
+    restore_environment = Parameterized._restore

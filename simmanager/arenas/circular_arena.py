@@ -12,10 +12,9 @@ import numpy.typing as npt
 from ..base.checks import check_integer, check_number
 from ..base.errors import ParameterError
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.parameters import Pair, integer, number, parameter
-from .simple2d import Simple2D
-
-FloatArray = npt.NDArray[np.float64]
+from .simple2d import Simple2D, TwoArrays
 
 
 @public("simmanager.arenas")
@@ -88,38 +87,18 @@ class CircularArena(Simple2D):
     def validate_action(self, pre_state: FloatArray, action: Any, new_state: FloatArray) -> tuple[FloatArray, bool]:
         """Return where a move ends, and whether a wall stopped it, as `Simple2D.validate_action` does."""
         # A straight move between two points of a circle stays in it.
-        if self._has_no_inner_walls and self._is_clear(pre_state) and self._is_clear(new_state):
+        if self._has_no_inner_walls and self._is_well_inside(pre_state) and self._is_well_inside(new_state):
             return new_state, False
         end, crossed = super().validate_action(pre_state, action, new_state)
         if math.hypot(*end.tolist()) > self.radius:  # through a corner, or between walls that were changed
             return pre_state.copy(), True
         return end, crossed
 
-    def _is_clear(self, state: FloatArray) -> bool:
+    def _is_well_inside(self, state: FloatArray) -> bool:
         return math.hypot(*state.tolist()) < self._inner_radius
 
-    def reset(
-        self, random_state: bool = False, custom_state: npt.ArrayLike | None = None
-    ) -> tuple[FloatArray, FloatArray]:
-        """Forget the history and put the agent at its start.
-
-        Parameters
-        ----------
-        random_state : bool
-            True: anywhere within the walls with equal probability. False (default): at (0, 0).
-        custom_state : array of shape (2,), optional
-            Start there instead.
-
-        Returns
-        -------
-        observation, state : ndarray, (2,)
-            The position.
-
-        Raises
-        ------
-        ParameterError
-            ``custom_state`` is not in the circle.
-        """
+    def reset(self, random_state: bool = False, custom_state: npt.ArrayLike | None = None) -> TwoArrays:
+        """Forget the history and put the agent at its start, as `Simple2D.reset` does; at random: within the walls."""
         if random_state and custom_state is None:
             distance, angle = self._inner_radius * math.sqrt(self.rng.random()), 2 * math.pi * self.rng.random()
             custom_state = (distance * math.cos(angle), distance * math.sin(angle))

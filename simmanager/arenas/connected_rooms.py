@@ -14,9 +14,7 @@ import numpy.typing as npt
 from ..base.errors import ParameterError
 from ..base.public import public
 from ..training.parameters import Pair, number, parameter
-from .simple2d import Simple2D
-
-FloatArray = npt.NDArray[np.float64]
+from .simple2d import Simple2D, TwoArrays
 
 
 @public("simmanager.arenas")
@@ -64,28 +62,10 @@ class ConnectedRooms(Simple2D):
         ]
         self.custom_walls = [np.array(wall, dtype=np.float64) for wall in walls]
 
-    def reset(
-        self, random_state: bool = False, custom_state: npt.ArrayLike | None = None
-    ) -> tuple[FloatArray, FloatArray]:
-        """Forget the history and put the agent at its start.
+    def reset(self, random_state: bool = False, custom_state: npt.ArrayLike | None = None) -> TwoArrays:
+        """Forget the history and put the agent at its start, as `Simple2D.reset` does.
 
-        Parameters
-        ----------
-        random_state : bool
-            True: anywhere in the rooms and the corridor with equal probability. False (default): in the middle of the
-            corridor.
-        custom_state : array of shape (2,), optional
-            Start there instead.
-
-        Returns
-        -------
-        observation, state : ndarray, (2,)
-            The position.
-
-        Raises
-        ------
-        ParameterError
-            ``custom_state`` is not in the arena.
+        If that is neither given nor random, it is the middle of the corridor.
         """
         if custom_state is None and not random_state:
             custom_state = (0.0, self.corridor_ysize / 2)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..base.errors import UnknownName, suggest
 from ..base.public import public
-from ..training.recording import GrowingArray
+from ..training.recording import GrowingArray, ListOfTransitions
 
 
 @public("simmanager.arenas")
-class EpisodeHistory(Sequence[dict[str, Any]]):
+class EpisodeHistory(ListOfTransitions):
     """The transitions of an arena with episodes; reads like a list of dicts.
 
     Each has the keys ``action``, ``state`` and ``next_state`` (both what the action led to, as in the other arenas;
@@ -41,13 +39,8 @@ class EpisodeHistory(Sequence[dict[str, Any]]):
     ) -> None:
         """Add one transition.
 
-        Parameters
-        ----------
-        action, state : ndarray
-            Always of the same shape and dtype (without dimensions for one number or object); ``state`` None, always, if
-            it is not kept.
-        reward, terminated, truncated, episode
-            As described above.
+        Actions and states are always of the same shape and dtype (without dimensions for one number or object); states
+        are None, always, if they are not kept.
         """
         if self._actions is None:
             self._actions = GrowingArray(action.shape, action.dtype)
@@ -65,9 +58,7 @@ class EpisodeHistory(Sequence[dict[str, Any]]):
         UnknownName
             No such column.
         """
-        if key not in self._KEYS:
-            known = ", ".join(self._KEYS)
-            raise UnknownName(f"A transition has no {key!r}.{suggest(key, self._KEYS)} It has: {known}.")
+        self._check_key(key)
         if key == "step":
             return np.arange(1, len(self) + 1)
         if key in self._NUMBERS:
@@ -91,27 +82,5 @@ class EpisodeHistory(Sequence[dict[str, Any]]):
             "step": index + 1,
         }
 
-    @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
-    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
-        if isinstance(index, slice):
-            return [self._transition(i) for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"There is no transition {index}: the history has {len(self)}.")
-        return self._transition(index % len(self))
-
     def __len__(self) -> int:
         return len(self._numbers)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return map(self._transition, range(len(self)))
-
-    def __eq__(self, other: object) -> bool:
-        return vars(self) == vars(other) if isinstance(other, EpisodeHistory) else NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"EpisodeHistory({len(self)} transitions)"

@@ -6,7 +6,6 @@ https://arxiv.org/abs/2407.17032.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,15 +14,13 @@ import numpy.typing as npt
 
 from ..base.errors import PackageMissing, ParameterError, ParameterTypeError, SimManagerError
 from ..base.public import public
+from ..disk.pickling import dumps, loads
 from ..training.parameters import another_name, flag, generator, parameter
 from ..training.recording import GrowingArray
 from .arena_core import Environment
 from .episode_history import EpisodeHistory
 
 Array = npt.NDArray[Any]
-
-#: What is not saved: the environment itself (its pickle is), and what it said last besides the observation.
-_LIVE = ("_env", "info")
 
 
 @public("simmanager.arenas")
@@ -76,9 +73,10 @@ class GymnasiumArena(Environment):
     keep_observations: bool = flag(
         "Whether the history keeps what each step led to; not, if observations are large", default=True
     )
-    _others: ClassVar[str] = "make_kwargs"
+    _undeclared_as: ClassVar[str] = "make_kwargs"
+    _not_pickled: ClassVar[tuple[str, ...]] = ("_env", "info")
 
-    if TYPE_CHECKING:  # to which ``_others`` says nothing
+    if TYPE_CHECKING:  # to which ``_undeclared_as`` says nothing
 
         def __init__(self, env_id: str | Callable[..., Any], **parameters: Any) -> None: ...
 
@@ -92,39 +90,40 @@ class GymnasiumArena(Environment):
             self.environment_name = env_id if isinstance(env_id, str) else getattr(env_id, "__name__", "GymnasiumArena")
         super()._derive()
         self._env = _make(env_id, self.env_kwargs)
+        #: The pickle of the environment, after loading; None if it has none.
         self._frozen: bytes | None = None
         self.reset()
 
-    # The live environment --------------------------------------------------------------------------------------
+    # The environment itself --------------------------------------------------------------------------------------
 
-    def _live(self) -> Any:
+    def _running(self) -> Any:
         if self._env is None:
             if self._frozen is None:
                 raise SimManagerError(
                     f"The episode of {self.environment_name} was not saved, since this environment cannot be pickled. "
                     "Call reset() to begin a new one."
                 )
-            self._env = pickle.loads(self._frozen)
+            self._env = loads(self._frozen)
         return self._env
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in super().__getstate__().items() if name not in _LIVE}
-        return state if self._env is None else {**state, "_frozen": _freeze(self._env)}
+        state = super().__getstate__()
+        return state if self._env is None else {**state, "_frozen": _pickled(self._env)}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+    def _make_not_pickled(self) -> None:
+        """Leave the environment pickled until it is needed."""
         self._env = None  # made when it is needed: what was recorded can be read without Gymnasium
         self.info: dict[str, Any] = {}
 
     @property
     def observation_space(self) -> Any:
         """The space of observations, before they become arrays."""
-        return self._live().observation_space
+        return self._running().observation_space
 
     @property
     def action_space(self) -> Any:
         """The space of actions."""
-        return self._live().action_space
+        return self._running().action_space
 
     # Episodes --------------------------------------------------------------------------------------------------
 
@@ -144,13 +143,7 @@ class GymnasiumArena(Environment):
         return self._episodes.array[:, 1].astype(np.int64)
 
     def reset(self) -> tuple[Array, Array]:
-        """Forget all episodes and begin anew, with a new seed from ``rng``.
-
-        Returns
-        -------
-        observation, state : ndarray
-            The first observation, twice.
-        """
+        """Forget all episodes, begin anew with a new seed from ``rng``, and return the first observation, twice."""
         self.global_steps = 0
         self.global_time = 0.0
         self.history: EpisodeHistory = EpisodeHistory()
@@ -159,7 +152,7 @@ class GymnasiumArena(Environment):
         self.terminated = self.truncated = False
         if self._env is None and self._frozen is None:
             self._env = _make(self.env_id, self.env_kwargs)
-        env = self._live()
+        env = self._running()
         seed = int(self.rng.integers(2**31))
         env.action_space.seed(seed)
         observation, self.info = env.reset(seed=seed)
@@ -188,7 +181,7 @@ class GymnasiumArena(Environment):
         ParameterError
             The action is not in the action space.
         """
-        env = self._live()
+        env = self._running()
         action = self._checked(env.action_space, action)
         observation, reward, terminated, truncated, self.info = env.step(action)
         reward, state = float(reward), self._as_array(observation)
@@ -268,12 +261,10 @@ def _make(env_id: str | Callable[..., Any], make_kwargs: dict[str, Any]) -> Any:
         raise ParameterTypeError(f"{env_id} cannot be made with {make_kwargs}: {error}") from error
 
 
-def _freeze(env: Any) -> bytes | None:
+def _pickled(env: Any) -> bytes | None:
     """Return the pickle of an environment, the same one for equal environments; None if it has none."""
-    import cloudpickle
-
     try:
         # The first pickle shows which strings are one object; in what was loaded from it that is always the same.
-        return bytes(cloudpickle.dumps(pickle.loads(cloudpickle.dumps(env, protocol=5)), protocol=5))
+        return dumps(loads(dumps(env)))
     except Exception:  # windows, sockets and handles of C libraries fail in many ways
         return None

@@ -13,10 +13,9 @@ import numpy.typing as npt
 
 from ..base.errors import ParameterError
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.parameters import number
-from .simple2d import Simple2D
-
-FloatArray = npt.NDArray[np.float64]
+from .simple2d import Simple2D, TwoArrays
 
 
 @public("simmanager.arenas")
@@ -74,12 +73,7 @@ class MergingRoom(Simple2D):
         self.custom_walls = [np.array([[x_low, 0.0], [x_high, 0.0]])]
 
     def set_room(self, room_id: str) -> None:
-        """Put the agent into a room, at a random place, with the wall; or take the wall away.
-
-        Parameters
-        ----------
-        room_id : {"A", "B", "AB"}
-            "AB" takes the wall away; the agent stays where it is.
+        """Put the agent into room "A" or "B", at a random place, with the wall; "AB" takes the wall away instead.
 
         Raises
         ------
@@ -102,27 +96,10 @@ class MergingRoom(Simple2D):
         self.custom_walls = custom_walls
         self.wall_list = self.default_walls + custom_walls
 
-    def reset(
-        self, random_state: bool = False, custom_state: npt.ArrayLike | None = None
-    ) -> tuple[FloatArray, FloatArray]:
-        """Forget the history, build the wall and put the agent into room A.
+    def reset(self, random_state: bool = False, custom_state: npt.ArrayLike | None = None) -> TwoArrays:
+        """Forget the history, build the wall and put the agent into room A; parameters as of `Simple2D.reset`.
 
-        Parameters
-        ----------
-        random_state : bool
-            Of no effect: the agent starts at a random place of A in any case.
-        custom_state : array of shape (2,), optional
-            Start there instead; it must be in A.
-
-        Returns
-        -------
-        observation, state : ndarray, (2,)
-            The position.
-
-        Raises
-        ------
-        ParameterError
-            ``custom_state`` is not in room A.
+        It starts at a random place of A, whatever ``random_state`` is, or at ``custom_state``, which must be in A.
         """
         super().reset(False, custom_state)
         chosen = self.state

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.errors import ParameterError, ParameterTypeError, UnknownName, suggest
-
-FloatArray = npt.NDArray[np.float64]
+from ..training.arrays import FloatArray
 
 #: Texts of a CSV file that stand for a missing value.
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}
@@ -63,30 +62,7 @@ def read_columns(path: str | Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def one_column(columns: Mapping[str, npt.NDArray[Any]], name: str | int, parameter: str, where: str) -> FloatArray:
-    """Return one column as numbers.
-
-    Parameters
-    ----------
-    columns : mapping of str to ndarray
-        Of `read_columns`.
-    name : str or int
-        Which one.
-    parameter : str
-        What asks for it, for the message.
-    where : str
-        The file, for the message.
-
-    Returns
-    -------
-    ndarray, (n,)
-
-    Raises
-    ------
-    UnknownName
-        There is none of that name; the message lists those that there are.
-    ParameterError
-        It is not one row or column of numbers.
-    """
+    """Return one column of what `read_columns` gave as numbers, (n,); messages say which parameter of which file."""
     numbers = _numbers(columns, name, parameter, where)
     if numbers.size != max(numbers.shape, default=0):
         raise ParameterError(f"{parameter}={name!r} of {where} must be one column, not of shape {numbers.shape}.")
@@ -123,7 +99,7 @@ def _read_text(path: Path) -> dict[str, npt.NDArray[Any]]:
     if not rows:
         raise ParameterError(f"{path} is empty.")
     names = [text.strip() for text in rows[0][1]]
-    if all(_is_number(text) for text in names):
+    if all(_number(text) is not None for text in names):
         names = [str(i) for i in range(len(names))]
     else:
         rows = rows[1:]
@@ -131,7 +107,10 @@ def _read_text(path: Path) -> dict[str, npt.NDArray[Any]]:
     for i, (line, row) in enumerate(rows):
         if len(row) != len(names):
             raise ParameterError(f"Line {line} of {path} has {len(row)} values, not {len(names)}.")
-        table[i] = [_as_number(text, line, path) for text in row]
+        numbers = [_number(text) for text in row]
+        if None in numbers:
+            raise ParameterError(f"Line {line} of {path} holds {row[numbers.index(None)]!r}, which is no number.")
+        table[i] = numbers
     return {name: table[:, i] for i, name in enumerate(names)}
 
 
@@ -143,21 +122,12 @@ def _numbered_rows(file: Any, delimiter: str) -> Iterator[tuple[int, list[str]]]
         yield reader.line_num, row
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return text.strip().lower() in _MISSING
-    return True
-
-
-def _as_number(text: str, line: int, path: Path) -> float:
+def _number(text: str) -> float | None:
+    """Return the number that a text is, NaN for a missing one; None if it is neither."""
     try:
         return float(text)
     except ValueError:
-        if text.strip().lower() in _MISSING:
-            return np.nan
-        raise ParameterError(f"Line {line} of {path} holds {text!r}, which is no number.") from None
+        return np.nan if text.strip().lower() in _MISSING else None
 
 
 def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:

@@ -11,11 +11,10 @@ import numpy.typing as npt
 from ..base.checks import check_integer, check_number
 from ..base.errors import ParameterError, ParameterTypeError
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.parameters import Pair, flag, number, one_of, pair, parameter
 from .position_file import one_column, read_columns, two_columns
-from .simple2d import Simple2D
-
-FloatArray = npt.NDArray[np.float64]
+from .simple2d import Simple2D, TwoArrays
 
 
 @public("simmanager.arenas")
@@ -119,27 +118,11 @@ class RecordedTrajectory(Simple2D):
         self.arena_x_limits, self.arena_y_limits = map(tuple, limits.tolist())
         super()._derive()
 
-    def reset(
-        self, random_state: bool = False, custom_state: npt.ArrayLike | None = None
-    ) -> tuple[FloatArray, FloatArray]:
-        """Forget the history and go to the first position.
+    def reset(self, random_state: bool = False, custom_state: npt.ArrayLike | None = None) -> TwoArrays:
+        """Forget the history and go to the first position; parameters as of `Simple2D.reset`.
 
-        Parameters
-        ----------
-        random_state : bool
-            True: to any position of the recording, from which it goes on. Default False.
-        custom_state : array of shape (2,), optional
-            To the position nearest to this place, from which it goes on.
-
-        Returns
-        -------
-        observation, state : ndarray, (2,)
-            The position.
-
-        Raises
-        ------
-        ParameterError
-            ``custom_state`` is not in the room.
+        The recording goes on from there: with ``random_state`` any of its positions, with ``custom_state`` the one
+        nearest to that place.
         """
         super().reset(False, custom_state)
         self.position_index = 0
@@ -151,22 +134,9 @@ class RecordedTrajectory(Simple2D):
         return self.make_observation(), self.state.copy()
 
     def step(self, action: Any = None, normalize_step: bool = False) -> tuple[FloatArray, FloatArray, float]:
-        """Go to the next position.
+        """Go to the next position, whatever ``action`` and ``normalize_step`` are; returns what `Simple2D.step` does.
 
-        Parameters
-        ----------
-        action : object
-            Of no effect. What the history keeps as action is the change of the recorded position (none where the
-            recording begins again).
-        normalize_step : bool
-            Of no effect.
-
-        Returns
-        -------
-        observation, state : ndarray, (2,)
-            The position.
-        reward : float
-            What `reward_function` gives.
+        What the history keeps as action is the change of the recorded position (none where the recording begins again).
 
         Raises
         ------
@@ -265,13 +235,7 @@ def _regular(data: FloatArray, times: FloatArray, interval: float, step: float, 
 
 
 def _room(data: FloatArray, x_limits: Any, y_limits: Any) -> FloatArray:
-    """Return [[x_low, x_high], [y_low, y_high]], given or the extent of the data.
-
-    Raises
-    ------
-    ParameterError
-        A position is outside.
-    """
+    """Return [[x_low, x_high], [y_low, y_high]], given or the extent of the data; raise if a position is outside."""
     limits = np.stack((data.min(axis=0), data.max(axis=0)), axis=1)
     for axis, (name, given) in enumerate((("arena_x_limits", x_limits), ("arena_y_limits", y_limits))):
         low, high = limits[axis].tolist()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..base.errors import ParameterError, ParameterTypeError
 from ..base.public import public
+from ..training.arrays import FloatArray
 from ..training.parameters import Pair, another_name, generator, number, pair
 from ..training.recording import TransitionHistory
 from .arena_core import Environment
@@ -20,7 +21,9 @@ from .walls import Rectangle, Segments, stop_in_rectangle
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = npt.NDArray[np.float64]
+
+#: Observation and state.
+TwoArrays = tuple[FloatArray, FloatArray]
 
 
 @public("simmanager.arenas")
@@ -55,6 +58,8 @@ class Simple2D(Environment):
         f"{Environment._order} arena_x_limits arena_y_limits agent_step_size arena_limits room_width room_depth "
         "state_dims_labels rng"
     )
+    _one_by_one: ClassVar[tuple[str, ...]] = ("step", "validate_action", "reward_function", "make_observation")
+    _not_pickled: ClassVar[tuple[str, ...]] = ("_segments",)
 
     def _derive(self) -> None:
         """Build the walls and put the agent at its start."""
@@ -72,7 +77,11 @@ class Simple2D(Environment):
         self.reset()
 
     def _create_default_walls(self) -> None:
-        """Set ``default_walls`` to the four sides: left, right, bottom, top."""
+        """Set ``default_walls`` to the four sides."""
+        self.default_walls = self._sides()
+
+    def _sides(self) -> list[FloatArray]:
+        """Return the sides of the room: left, right, bottom, top."""
         x_low, x_high, y_low, y_high = self._room
         sides = [
             [[x_low, y_low], [x_low, y_high]],
@@ -80,7 +89,7 @@ class Simple2D(Environment):
             [[x_low, y_low], [x_high, y_low]],
             [[x_low, y_high], [x_high, y_high]],
         ]
-        self.default_walls = [np.array(side) for side in sides]
+        return [np.array(side) for side in sides]
 
     def _create_custom_walls(self) -> None:
         """Set ``custom_walls`` to a list of (2, 2) arrays; none in a plain room. To be overridden."""
@@ -98,28 +107,23 @@ class Simple2D(Environment):
             if wall.shape != (2, 2) or not np.isfinite(wall).all():
                 raise ParameterError(f"A wall must be two points of two finite numbers, not {wall.tolist()!r}.")
         self._wall_list = arrays
-        plain = len(arrays) == 4 and np.array_equal(arrays, self.default_walls)
+        plain = len(arrays) == 4 and np.array_equal(arrays, self._sides())
         self._segments = None if plain else Segments(arrays)
         #: Moves that end inside need no further check.
         self._is_plain = plain and type(self).validate_action is Simple2D.validate_action
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__getstate__().items() if name != "_segments"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+    def _make_not_pickled(self) -> None:
+        """Take the walls as if they were just assigned."""
         self.wall_list = self._wall_list
 
-    def reset(
-        self, random_state: bool = False, custom_state: npt.ArrayLike | None = None
-    ) -> tuple[FloatArray, FloatArray]:
+    def reset(self, random_state: bool = False, custom_state: npt.ArrayLike | None = None) -> TwoArrays:
         """Forget the history and put the agent at its start.
 
         Parameters
         ----------
         random_state : bool
-            True: anywhere in the room with equal probability. False (default): at (0, 0), or in the
-            middle of a room that does not hold that point.
+            True: anywhere in the arena with equal probability. False (default): at (0, 0), or in the middle of a room
+            that does not hold that point.
         custom_state : array of shape (2,), optional
             Start there instead.
 
@@ -131,7 +135,7 @@ class Simple2D(Environment):
         Raises
         ------
         ParameterError
-            ``custom_state`` is not in the room.
+            ``custom_state`` is not in the arena.
         """
         self.global_steps = 0
         self.global_time = 0.0
@@ -152,24 +156,15 @@ class Simple2D(Environment):
         return self.make_observation(), self.state.copy()
 
     def step(self, action: Any = None, normalize_step: bool = False) -> tuple[FloatArray, FloatArray, float]:
-        """Move.
+        """Move; what is returned is as in `Environment.step`, observation and state being the position, (2,).
 
         Parameters
         ----------
         action : array of shape (2,) or None
             Change in x and y. None stays.
         normalize_step : bool
-            True: take the direction of the action only, with length ``agent_step_size``; an action
-            of length 0 stays. Default False.
-
-        Returns
-        -------
-        observation : ndarray, (2,)
-            What the agent sees: the position.
-        state : ndarray, (2,)
-            The position, after walls.
-        reward : float
-            What `reward_function` gives.
+            True: take the direction of the action only, with length ``agent_step_size``; an action of length 0 stays.
+            Default False.
 
         Raises
         ------
@@ -197,23 +192,14 @@ class Simple2D(Environment):
         return self.make_observation(), state.copy(), reward
 
     def validate_action(self, pre_state: FloatArray, action: Any, new_state: FloatArray) -> tuple[FloatArray, bool]:
-        """Return where a move ends, with the walls there are.
+        """Return where a move ends, (2,), with the walls there are, and whether one stopped it.
 
         Parameters
         ----------
-        pre_state : ndarray, (2,)
-            Where it starts.
+        pre_state, new_state : ndarray, (2,)
+            Where it starts, and where it would end without walls.
         action : object
             Not used; for subclasses.
-        new_state : ndarray, (2,)
-            Where it would end without walls.
-
-        Returns
-        -------
-        new_state : ndarray, (2,)
-            Where it ends.
-        crossed_wall : bool
-            True if a wall stopped it.
         """
         x, y, crossed = self._stop(*pre_state.tolist(), *new_state.tolist())
         return (np.array((x, y)), True) if crossed else (new_state, False)
@@ -227,21 +213,15 @@ class Simple2D(Environment):
     @property
     def works_in_blocks(self) -> bool:
         """True if `step_block` does what `step` does: nothing that it calls is replaced by a subclass."""
-        methods = ("step", "validate_action", "reward_function", "make_observation")
-        return self._is_unchanged(Simple2D, *methods) and isinstance(self.history, TransitionHistory)
+        return super().works_in_blocks and isinstance(self.history, TransitionHistory)
 
     def step_block(self, actions: FloatArray) -> FloatArray:
-        """Move several times, as `step` does.
+        """Move several times, as `step` does, and return what the agent sees after each: the position, (n, 2).
 
         Parameters
         ----------
         actions : ndarray, (n, 2)
             Changes in x and y.
-
-        Returns
-        -------
-        ndarray, (n, 2)
-            What the agent sees after each: the position.
 
         Raises
         ------
@@ -315,10 +295,9 @@ class Simple2D(Environment):
         else:
             positions = np.array([transition["state"][:2] for transition in history]).reshape(-1, 2)
         ax = plot_path(positions, self.arena_limits, ax, plot_every)
-        for wall in self.default_walls:
-            ax.plot(wall[:, 0], wall[:, 1], "C3", lw=3)
-        for wall in self.custom_walls:
-            ax.plot(wall[:, 0], wall[:, 1], "C0", lw=3)
+        for walls, colour in ((self.default_walls, "C3"), (self.custom_walls, "C0")):
+            for wall in walls:
+                ax.plot(*wall.T, colour, lw=3)
         figure = ax.get_figure()
         if save_path is not None and figure is not None:
             figure.savefig(save_path, bbox_inches="tight")  # type: ignore[union-attr]

@@ -6,9 +6,9 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..base.checks import check_integer
+from ..training.arrays import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,22 +17,8 @@ if TYPE_CHECKING:
 _N_COLOURS = 256
 
 
-def plot_path(
-    positions: npt.NDArray[np.float64], arena_limits: npt.NDArray[np.float64], ax: Axes | None, plot_every: int
-) -> Any:
-    """Draw a path coloured by time, with a colour bar, and return the axes.
-
-    Parameters
-    ----------
-    positions : ndarray, (n, 2)
-        Position x, y after each step.
-    arena_limits : ndarray, (2, 2)
-        [[x_low, x_high], [y_low, y_high]].
-    ax : matplotlib Axes or None
-        Where to draw; None makes a figure.
-    plot_every : int
-        Use every so many positions, at least 1.
-    """
+def plot_path(positions: FloatArray, arena_limits: FloatArray, ax: Axes | None, plot_every: int) -> Any:
+    """Draw the path of a `Simple2D`, (n, 2), coloured by time, in its limits, (2, 2), and return the axes."""
     from matplotlib import pyplot as plt
     from matplotlib.collections import LineCollection
 
@@ -47,13 +33,8 @@ def plot_path(
         lines.set_array(cuts[:-1] * step)
         lines.set_clim(0, len(positions))
         ax.add_collection(lines)
-        bar = ax.figure.colorbar(lines, ax=ax, ticks=[0, len(positions)])
-        bar.set_label("step")
-    ax.set_xlabel("width")
-    ax.set_ylabel("depth")
-    ax.set_title("position")
-    margin = 0.02 * (arena_limits[:, 1] - arena_limits[:, 0])
-    ax.set_xlim(arena_limits[0, 0] - margin[0], arena_limits[0, 1] + margin[0])
-    ax.set_ylim(arena_limits[1, 0] - margin[1], arena_limits[1, 1] + margin[1])
-    ax.set_aspect("equal")
+        ax.figure.colorbar(lines, ax=ax, ticks=[0, len(positions)], label="step")
+    margin = 0.02 * np.diff(arena_limits)
+    x_limits, y_limits = arena_limits + np.hstack((-margin, margin))
+    ax.set(xlabel="width", ylabel="depth", title="position", xlim=x_limits, ylim=y_limits, aspect="equal")
     return ax

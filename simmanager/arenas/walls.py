@@ -19,33 +19,19 @@ _OVERLAP = 1e-12
 
 #: x_low, x_high, y_low, y_high
 Rectangle = tuple[float, float, float, float]
+Interval = tuple[float, float]
 
 
 def shorten(fraction: float, hit: float) -> float:
-    """Return the fraction of a move that is left after a wall.
-
-    Parameters
-    ----------
-    fraction : float
-        What was left before.
-    hit : float
-        Where the whole move meets the line of the wall, as a fraction of it.
-    """
+    """Return what fraction is left of a move, after a wall that the whole move meets at the fraction ``hit``."""
     crossed = fraction != 0 and 0 <= hit / fraction <= 1
     return hit - WALL_CLOSENESS * fraction if crossed else fraction
 
 
 def stop_in_rectangle(x: float, y: float, new_x: float, new_y: float, room: Rectangle) -> tuple[float, float, bool]:
-    """Return where a move inside a room ends, and whether a wall stopped it.
+    """Return where a move from (x, y), in a room or on its border, ends, and whether a wall stopped it.
 
-    Parameters
-    ----------
-    x, y : float
-        Start, inside the room or on its border.
-    new_x, new_y : float
-        Where it would end without walls.
-    room : tuple of float
-        x_low, x_high, y_low, y_high; the walls are tried in this order.
+    (new_x, new_y) is where it would end without walls; they are tried in the order of the numbers of ``room``.
     """
     x_low, x_high, y_low, y_high = room
     if x_low < new_x < x_high and y_low < new_y < y_high:
@@ -53,33 +39,23 @@ def stop_in_rectangle(x: float, y: float, new_x: float, new_y: float, room: Rect
     dx, dy = new_x - x, new_y - y
     fraction = 1.0
     if new_x <= x_low or new_x >= x_high:
-        fraction = _shorten_at(x_low, x, new_x, y, dy, y_low, y_high, fraction)
-        fraction = _shorten_at(x_high, -x, -new_x, y, dy, y_low, y_high, fraction, sign=-1.0)
+        fraction = _shorten_at(x_low, x, new_x, y, dy, (y_low, y_high), fraction)
+        fraction = _shorten_at(-x_high, -x, -new_x, y, dy, (y_low, y_high), fraction)
     if new_y <= y_low or new_y >= y_high:
-        fraction = _shorten_at(y_low, y, new_y, x, dx, x_low, x_high, fraction)
-        fraction = _shorten_at(y_high, -y, -new_y, x, dx, x_low, x_high, fraction, sign=-1.0)
+        fraction = _shorten_at(y_low, y, new_y, x, dx, (x_low, x_high), fraction)
+        fraction = _shorten_at(-y_high, -y, -new_y, x, dx, (x_low, x_high), fraction)
     end_x, end_y = keep_inside(x, y, dx, dy, fraction, room)
     return end_x, end_y, fraction != 1.0 or not (x_low <= new_x <= x_high and y_low <= new_y <= y_high)
 
 
 def _shorten_at(
-    wall: float,
-    start: float,
-    end: float,
-    along: float,
-    along_step: float,
-    along_low: float,
-    along_high: float,
-    fraction: float,
-    sign: float = 1.0,
+    wall: float, start: float, end: float, along: float, along_step: float, ends: Interval, fraction: float
 ) -> float:
-    """Shorten a move at one side of a rectangle: outside is ``end <= wall``, with all signs turned for high sides."""
-    wall = sign * wall
+    """Shorten a move at a low side of a rectangle, or at a high one if ``wall, start, end`` have the other sign."""
     if not end <= wall or not end < start:
         return fraction
     hit = (wall - start) / (end - start)
-    at = along + hit * along_step
-    return shorten(fraction, hit) if along_low <= at <= along_high else fraction
+    return shorten(fraction, hit) if ends[0] <= along + hit * along_step <= ends[1] else fraction
 
 
 def keep_inside(x: float, y: float, dx: float, dy: float, fraction: float, room: Rectangle) -> tuple[float, float]:
@@ -99,13 +75,7 @@ def keep_inside(x: float, y: float, dx: float, dy: float, fraction: float, room:
 
 
 class Segments:
-    """Any walls, intersected with a move all at once.
-
-    Parameters
-    ----------
-    walls : sequence of (2, 2) arrays
-        Start and end of each, [[x1, y1], [x2, y2]], tried in this order.
-    """
+    """Any walls, (2, 2) each, [[x1, y1], [x2, y2]], intersected with a move all at once, and tried in their order."""
 
     def __init__(self, walls: Sequence[npt.NDArray[np.float64]]) -> None:
         table = np.array(walls, dtype=np.float64).reshape(-1, 2, 2)
@@ -113,13 +83,9 @@ class Segments:
         self._dx, self._dy = table[:, 1, 0] - self._x, table[:, 1, 1] - self._y
 
     def hits(self, x: float, y: float, dx: float, dy: float) -> npt.NDArray[np.float64]:
-        """Return where a move meets each wall it touches within its length, forwards or backwards.
+        """Return the fractions of a move, in [-1, 1], at which it meets walls, forwards or backwards, in their order.
 
-        Returns
-        -------
-        ndarray, (n_hits,)
-            Fractions of the move in [-1, 1], in the order of the walls. A wall that is parallel to
-            the move is not met; nor is one on which the move starts.
+        A wall that is parallel to the move is not met; nor is one on which the move starts.
         """
         to_x, to_y = self._x - x, self._y - y
         with np.errstate(all="ignore"):

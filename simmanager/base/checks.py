@@ -12,22 +12,7 @@ from .errors import ParameterError, ParameterTypeError, SimulationError, unknown
 
 
 def refuse_unknown(owner: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
-    """Raise if there are any parameters that nobody took.
-
-    Parameters
-    ----------
-    owner : str
-        Name of the class or function, for the message.
-    given : mapping
-        Their names and values.
-    known : iterable of str
-        The parameters that exist.
-
-    Raises
-    ------
-    ParameterTypeError
-        Names the first unknown parameter, the nearest known one, and all known ones.
-    """
+    """Raise if parameters are left over that ``owner`` does not have; the message names the first of them."""
     for name in given:
         raise ParameterTypeError(unknown(f"{owner} has no parameter", name, known, "It takes"))
 
@@ -90,25 +75,10 @@ def check_number(
     above: float = -math.inf,
     below: float = math.inf,
 ) -> float:
-    """Return ``value`` if it is a finite real number in the range, else raise.
+    """Return ``value`` if it is a finite real number in the range, else raise `ParameterError`.
 
-    Parameters
-    ----------
-    name : str
-        The parameter, for the message.
-    value : object
-        What was given; a ``bool`` is not a number here.
-    minimum, maximum : float
-        Allowed range, ends included.
-    above, below : float
-        Allowed range, ends excluded.
-
-    Raises
-    ------
-    ParameterTypeError
-        Not a number.
-    ParameterError
-        Not finite, or out of range.
+    ``minimum`` and ``maximum`` are allowed, ``above`` and ``below`` are not. A ``bool`` is no number here: that, like
+    anything else that is no number, is a `ParameterTypeError`.
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ParameterTypeError(f"{name} must be a number, not {value!r} ({type(value).__name__}).")

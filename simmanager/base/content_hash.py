@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .provenance import travels
+from .provenance import is_pickled_by_value
 
 #: Attributes of a class that say nothing about what it does, or that Python fills in another order each time.
 _NOT_CONTENT = {
@@ -68,7 +68,7 @@ def is_plain(value: Any) -> bool:
 def travels_with_recipe(thing: Any) -> bool:
     """Return whether a class or function is pickled by value: workers do not import it."""
     module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "")
-    if not isinstance(module, str) or travels(module):
+    if not isinstance(module, str) or is_pickled_by_value(module):
         return True
     found: Any = sys.modules.get(module)
     for part in name.split("."):

@@ -1,4 +1,4 @@
-"""The run that this process executes now: the worker installs it, models and training loops speak to it."""
+"""The run that this process executes now: the worker installs it, models and training loops use it."""
 
 from __future__ import annotations
 
@@ -23,26 +23,12 @@ class Checkpoints(Protocol):
 
 @dataclass(slots=True)
 class CurrentRun:
-    """A run while it is executed.
+    """A run while it is executed."""
 
-    Parameters
-    ----------
-    folder : Path
-        Its folder.
-    seed : int
-        With which the random generators were seeded.
-    attempt : int
-        How many times it has been started, this time included.
-    tell_progress : callable, optional
-        Takes (done, total).
-    checkpoints : Checkpoints, optional
-        Where its training loop keeps its state.
-    """
-
-    folder: Path
-    seed: int
-    attempt: int = 1
-    tell_progress: Callable[[float, float], None] | None = None
+    folder: Path | str
+    seed: int  # with which the random generators were seeded
+    attempt: int = 1  # how many times it has been started, this time included
+    tell_progress: Callable[[float, float], None] | None = None  # takes (done, total)
     checkpoints: Checkpoints | None = None
 
 

@@ -84,6 +84,10 @@ class ResultsMissing(SimManagerError, FileNotFoundError):
     """A run has no results to load; the message says in which state it is and what to do."""
 
 
+class PartNotSaved(SimManagerError, AttributeError):
+    """A result of a finished run could not be saved, and is used; the message says what kept it from being saved."""
+
+
 class PackageMissing(SimManagerError, ImportError):
     """A package that only some functions need is not installed; the message says how to install it."""
 
@@ -122,19 +126,6 @@ def near_name(name: str, known: Iterable[str]) -> str:
 def unknown(begin: str, name: object, known: Iterable[str], there: str = "There are") -> str:
     """Return the message about a name that does not exist, with the nearest one and those that do.
 
-    Parameters
-    ----------
-    begin : str
-        The words before the name.
-    name : object
-        What was given.
-    known : iterable of str
-        What exists.
-    there : str
-        The words before the names that exist.
-
-    Examples
-    --------
     >>> unknown("No simulation", "frist", ["first", "other"])
     "No simulation 'frist'. Did you mean 'first'? There are: first, other."
     >>> unknown("No map", "grid", [])

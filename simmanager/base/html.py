@@ -9,12 +9,8 @@ from typing import Any
 from .tables import Cell, Table
 from .text import plain
 
-#: Simulations, reasons and parameters that are shown.
-MAX_ROWS = 30
-
-
-#: Longest text of a value.
-_MAX_TEXT = 200
+MAX_ROWS = 30  # simulations, reasons and parameters that are shown
+_MAX_TEXT = 200  # characters of a value
 
 
 def simulation_html(entry: Mapping[str, Any]) -> str:
@@ -26,12 +22,12 @@ def simulation_html(entry: Mapping[str, Any]) -> str:
 
 def text(value: Any) -> str:
     """Return any value as text that is safe in HTML: no control characters, escaped, cut if it is long."""
-    text = plain(str(value))
-    return escape(text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…")
+    shown = plain(str(value))
+    return escape(shown if len(shown) <= _MAX_TEXT else f"{shown[:_MAX_TEXT]}…")
 
 
 def box(content: str) -> str:
-    """Return HTML of ours in a frame of readable width."""
+    """Return HTML in a frame of readable width."""
     return f'<div style="max-width:70em;line-height:1.5">{content}</div>'
 
 

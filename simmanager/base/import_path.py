@@ -10,8 +10,7 @@ from typing import Any
 
 from .provenance import working_directory
 
-#: Under this name in the provenance of manager.json.
-KEY = "import_path"
+KEY = "import_path"  # in the provenance of manager.json
 
 
 def own_import_path() -> list[str]:
@@ -44,7 +43,7 @@ def kept_in(provenance: Mapping[str, Any]) -> list[str]:
     return [folder for folder in kept if isinstance(folder, str)] if isinstance(kept, list) else []
 
 
-def adopt(provenance: Mapping[str, Any]) -> None:
+def extend_sys_path(provenance: Mapping[str, Any]) -> None:
     """Append to ``sys.path`` what a batch was made with: its recipes and results may need modules from there.
 
     What this process finds now has precedence; folders that are gone are left out.

@@ -8,19 +8,13 @@ from contextvars import ContextVar
 
 from .errors import SimulationError
 
-#: What is being loaded in this thread; "": nothing.
+#: What of the user is being loaded in this thread, or "".
 _loaded: ContextVar[str] = ContextVar("simmanager_loaded", default="")
 
 
 @contextmanager
 def loading(what: str) -> Iterator[None]:
-    """Say for a while that something of the user is being loaded.
-
-    Parameters
-    ----------
-    what : str
-        Its name, for the message of `refuse_while_loading`.
-    """
+    """Note, while the context lasts, that something of the user is being loaded; ``what`` is its name for messages."""
     token = _loaded.set(what)
     try:
         yield
@@ -29,13 +23,7 @@ def loading(what: str) -> Iterator[None]:
 
 
 def refuse_while_loading() -> None:
-    """Raise if something of the user is being loaded.
-
-    Raises
-    ------
-    SimulationError
-        Says what, and what to do.
-    """
+    """Raise if something of the user is being loaded."""
     if what := _loaded.get():
         raise SimulationError(
             f"{what} makes or runs a batch while it is loaded. Start such a file with Python itself (python FILE.py), "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Real
@@ -10,44 +11,20 @@ from typing import Any
 from .errors import SimulationError
 from .text import name_of
 
-#: Fields of run.json by which runs can be compared as by metrics.
-RECORD_METRICS = ("duration_s", "cpu_s", "peak_mb")
-
-#: Characters of the longest name of a metric.
-_MAX_NAME = 100
+RECORD_METRICS = ("duration_s", "cpu_s", "peak_mb")  # fields of run.json by which runs are compared as by metrics
+_MAX_NAME = 100  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the metrics of a run gave.
+    """What the metrics of a run gave, by their names."""
 
-    Parameters
-    ----------
-    values : dict of str to float
-        Of those that gave a number; may be NaN or infinite.
-    errors : dict of str to str
-        Of the others: why, in one line.
-    """
-
-    values: dict[str, float] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)  # of those that gave a number; may be NaN or infinite
+    errors: dict[str, str] = field(default_factory=dict)  # of the others: why, in one line
 
 
 def check_metrics(metrics: Any, owner: str) -> None:
-    """Raise if ``metrics`` is no dict of names and callables.
-
-    Parameters
-    ----------
-    metrics : object
-        What was given; None is none.
-    owner : str
-        The simulation, for the message.
-
-    Raises
-    ------
-    SimulationError
-        Names the metric and what is wrong with it.
-    """
+    """Raise if ``metrics`` is neither None nor a dict of names and callables; ``owner`` is the simulation."""
     if metrics is None:
         return
     if not isinstance(metrics, Mapping):
@@ -85,13 +62,10 @@ def differ_only_in_new_metrics(one: Mapping[str, Any], other: Mapping[str, Any])
 def as_number(value: Any) -> float:
     """Return what a metric gave as a float; NumPy's numbers, arrays of no dimension and the like are numbers, too.
 
-    Raises
-    ------
-    TypeError
-        It is no number; says what it is.
-    OverflowError
-        It is too large for a float.
+    What is masked is no value: NaN. Raises TypeError, or OverflowError if it is too large for a float.
     """
+    if type(value).__name__ in ("MaskedConstant", "MaskedArray") and not value.shape and bool(value.mask):
+        return math.nan
     item = getattr(value, "item", None)
     plain = item() if callable(item) and not getattr(value, "shape", ()) else value
     if not isinstance(plain, Real):

@@ -1,15 +1,7 @@
 """Names under which agents and arenas give the arrays that figures show."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 #: Before the name of maps, (n_maps, n_y, n_x), the lowest x and y first.
 MAPS = "maps:"
-
 
 #: x_min, x_max, y_min, y_max of the room; before the name of maps: their outer edges.
 EXTENT = "extent:"

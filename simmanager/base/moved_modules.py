@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+#: Package -> its modules that version 0.1 had outside of packages.
+_NOW_IN = {
+    "training": ("reinforcement_learning", "recording", "history_columns", "model_state"),
+    "simulation": ("one_shot",),
+    "disk": ("spool", "state"),
+    "base": ("errors",),
+    "analysis": ("learning_curves", "autocorrelogram", "grid_score", "rate_maps", "spatial_tuning"),
+}
+
 #: Module of version 0.1 -> where its names are now.
 _MOVED = {
+    **{f"simmanager.{name}": f"simmanager.{package}.{name}" for package, names in _NOW_IN.items() for name in names},
     "simmanager.training_loops": "simmanager.training.loops",
-    "simmanager.reinforcement_learning": "simmanager.training.reinforcement_learning",
-    "simmanager.recording": "simmanager.training.recording",
-    "simmanager.history_columns": "simmanager.training.history_columns",
-    "simmanager.model_state": "simmanager.training.model_state",
-    "simmanager.one_shot": "simmanager.simulation.one_shot",
     "simmanager.simulation": "simmanager.simulation.single_sim",
-    "simmanager.spool": "simmanager.disk.spool",
-    "simmanager.state": "simmanager.disk.state",
-    "simmanager.errors": "simmanager.base.errors",
     "simmanager.progress": "simmanager.base.current_run",
     "simmanager.checkpoint": "simmanager.base.current_run",
     "simmanager.statistics": "simmanager.analysis.bootstrap",
-    **{
-        f"simmanager.{name}": f"simmanager.analysis.{name}"
-        for name in ("learning_curves", "autocorrelogram", "grid_score", "rate_maps", "spatial_tuning")
-    },
 }
 
 #: How the paths of modules begin -> the public module that has their names.
-_FACES = {
+_PUBLIC = {
     "simmanager.agents.": "simmanager.agents",
     "simmanager.arenas.": "simmanager.arenas",
     "simmanager.analysis.": "simmanager.analysis",
@@ -47,10 +45,7 @@ def module_now(module: str) -> str:
 def described_now(entry: Any) -> Any:
     """Return the description of a simulation with the names that its classes and functions have now.
 
-    Parameters
-    ----------
-    entry : object
-        From manager.json or run.json; texts ``"module:name"`` in it are looked at, however deep they are.
+    It is that of manager.json or run.json: texts ``"module:name"`` in it are translated, however deep they are.
     """
     if isinstance(entry, Mapping):
         return {key: described_now(value) for key, value in entry.items()}
@@ -59,5 +54,5 @@ def described_now(entry: Any) -> Any:
     if isinstance(entry, str) and entry.startswith("simmanager.") and ":" in entry:
         module, _, name = entry.partition(":")
         module = module_now(module)
-        return f"{next((face for start, face in _FACES.items() if module.startswith(start)), module)}:{name}"
+        return f"{next((public for start, public in _PUBLIC.items() if module.startswith(start)), module)}:{name}"
     return entry

@@ -8,47 +8,39 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import lru_cache
 from importlib import util
 from pathlib import Path
 from typing import Any
 
 from .advice import TARGET, target
 
-#: Seconds that git may take to tell about a repository.
-_PATIENCE_S = 5.0
+_GIT_TIMEOUT_S = 5.0
+_GIT_ANSWER_VALID_S = 2.0
 
 #: Bytes of the longest diff that is kept.
 _LONGEST_DIFF = 1_000_000
-
-#: Seconds for which an answer of git is good.
-_MOMENT_S = 2.0
 
 #: In the provenance of manager.json: the code of each simulation that travels in its pickle.
 FROZEN_CODE = "frozen_code"
 
 #: In what is said of one simulation there, and in run.json: hashes of what its description does not tell completely.
 CONTENTS = "contents"
+#: Where a description of a simulation names its code.
+_CODE_FIELDS = ("agent_class", "env_class", "training_loop")
 
 
 def provenance_of(simulations: Iterable[Mapping[str, Any]], threads_per_run: int | None = None) -> dict[str, Any]:
-    """Return what is known about the program that runs a batch.
+    """Return what is known about the program that runs a batch of simulations, described as in manager.json.
 
-    Parameters
-    ----------
-    simulations : iterable of mapping
-        The simulations as manager.json describes them (``"module:name"`` of their classes).
-    threads_per_run : int, optional
-        Threads that numerical libraries may use in a run.
-
-    Returns
-    -------
-    dict
-        host, platform, cpu, cores, threads_per_run, command, versions; ``git_commit`` and ``git_dirty`` of the working
-        directory; ``code``: folder, commit and dirty flag of each repository that holds the classes; the same of
-        simmanager itself, if it runs from a repository.
+    ``git_commit`` and ``git_dirty`` are those of the working directory; ``code`` has folder, commit and dirty flag of
+    each repository that holds the classes; ``simmanager`` the same of simmanager itself, if it runs from a repository.
     """
+    import socket
+
     return {
-        "host": _host(),
+        "host": socket.gethostname(),
         "platform": sys.platform,
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
@@ -62,12 +54,6 @@ def provenance_of(simulations: Iterable[Mapping[str, Any]], threads_per_run: int
     }
 
 
-def _host() -> str:
-    import socket
-
-    return socket.gethostname()
-
-
 def cpu_model() -> str:
     """Return the name of the processor, or ""."""
     try:
@@ -79,44 +65,39 @@ def cpu_model() -> str:
     return next((line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")), "")
 
 
-_versions: tuple[int, dict[str, str]] = (-1, {})
-
-
 def loaded_versions() -> dict[str, str]:
-    """Return the versions of Python and of every package that this process has loaded and that tells its own."""
-    global _versions
-    if _versions[0] != len(sys.modules):  # a run of a millisecond need not go through all modules again
-        found = {"python": ".".join(map(str, sys.version_info[:3]))}
-        for name, module in sorted(sys.modules.items()):
-            if "." in name or name.startswith("_") or name in sys.stdlib_module_names:
-                continue
-            version = getattr(module, "__dict__", {}).get("__version__")  # asking the module may run code, or warn
-            if isinstance(version, str):
-                found[name] = version[:100]
-        _versions = (len(sys.modules), found)
-    return dict(_versions[1])
+    """Return the versions of Python and of every package that this process has loaded and that has ``__version__``."""
+    return dict(_versions(len(sys.modules)))
+
+
+@lru_cache(maxsize=1)
+def _versions(n_modules: int) -> dict[str, str]:
+    """Go through all modules; not again before there are more: a run may take a millisecond."""
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for name, module in sorted(sys.modules.items()):
+        if "." in name or name.startswith("_") or name in sys.stdlib_module_names:
+            continue
+        version = getattr(module, "__dict__", {}).get("__version__")  # asking the module may run code, or warn
+        if isinstance(version, str):
+            found[name] = version[:100]
+    return found
 
 
 def installed_versions(names: Iterable[str]) -> dict[str, str]:
-    """Return the versions that these packages have now, as far as that can be told without loading them."""
-    from importlib import metadata  # as slow to import as a run may be short
+    """Return the versions that these packages have now, as far as that is known without loading them."""
+    from importlib import metadata  # its import may take longer than a run
 
     loaded, found = loaded_versions(), {}
     for name in names:
-        if name in loaded:
-            found[name] = loaded[name]
-            continue
-        try:
-            found[name] = metadata.version(name)
-        except (metadata.PackageNotFoundError, ValueError):
-            continue
+        with suppress(metadata.PackageNotFoundError, ValueError):
+            found[name] = loaded[name] if name in loaded else metadata.version(name)
     return found
 
 
 def working_directory() -> str:
-    """Return the working directory as it is, links and all; the root if it was deleted."""
+    """Return the working directory; the root if it was deleted."""
     try:
-        return os.getcwd()  # noqa: PTH109 - Path.cwd does the same, this says so
+        return str(Path.cwd())
     except FileNotFoundError:
         return os.sep
 
@@ -127,25 +108,19 @@ _states: dict[str, tuple[float, dict[str, Any]]] = {}
 def git_state(folder: str) -> dict[str, Any]:
     """Return the git commit of a folder and whether its tracked files differ from it; {} outside of git.
 
-    A batch that is made and run at once asks twice: what was said a moment ago is said again.
+    An answer is kept for a moment: a batch that is made and run at once asks twice.
     """
     known = _states.get(folder)
-    if known is None or time.monotonic() - known[0] > _MOMENT_S:
+    if known is None or time.monotonic() - known[0] > _GIT_ANSWER_VALID_S:
         known = _states[folder] = (time.monotonic(), _ask_git(folder))
     return dict(known[1])
 
 
 def _ask_git(folder: str) -> dict[str, Any]:
     def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", folder, *words],
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_S,
-            check=True,
-            stdin=subprocess.DEVNULL,
-        )
-        return done.stdout.strip()
+        command, nothing = ["git", "-C", folder, *words], subprocess.DEVNULL
+        output = subprocess.check_output(command, stdin=nothing, stderr=nothing, text=True, timeout=_GIT_TIMEOUT_S)
+        return output.strip()
 
     try:
         commit = git("rev-parse", "HEAD")
@@ -164,7 +139,7 @@ def uncommitted(provenance: Mapping[str, Any]) -> dict[str, str]:
             done = subprocess.run(
                 ["git", "-C", folder, "diff", "HEAD", "--no-color", "--no-ext-diff"],
                 capture_output=True,
-                timeout=_PATIENCE_S,
+                timeout=_GIT_TIMEOUT_S,
                 check=True,
                 stdin=subprocess.DEVNULL,
             )
@@ -179,43 +154,35 @@ def code_states(simulations: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]
 
     No module is imported for it. Installed packages have a version instead.
     """
-    packages = {
-        str(simulation.get(field)).partition(":")[0].partition(".")[0]
-        for simulation in simulations
-        for field in ("agent_class", "env_class", "training_loop")
-    }
+    packages = {module.partition(".")[0] for simulation in simulations for module in _modules_of(simulation)}
     folders = sorted({folder for package in packages if (folder := _folder_of(package))})
     states = [{"folder": folder, **git_state(folder)} for folder in folders]
     return [state for state in states if "git_commit" in state]
 
 
+def _modules_of(simulation: Mapping[str, Any]) -> set[str]:
+    return {str(simulation.get(field)).partition(":")[0] for field in _CODE_FIELDS}
+
+
 def code_taken_along(simulation: Mapping[str, Any]) -> dict[str, Any]:
-    """Return which code of a simulation travels in its pickle as it is now, whatever becomes of the files.
+    """Return which code of a simulation is in its pickle as it is now, whatever becomes of the files.
 
-    Parameters
-    ----------
-    simulation : mapping
-        As manager.json describes it.
-
-    Returns
-    -------
-    dict
-        ``code_files``: path -> SHA-256 of each file; ``code``: as `code_states`. Empty if workers import all of it.
+    ``code_files`` is path -> SHA-256 of each file, ``code`` as `code_states`; {} if workers import all of it.
     """
-    modules = {str(simulation.get(field)).partition(":")[0] for field in ("agent_class", "env_class", "training_loop")}
-    paths = {getattr(sys.modules.get(name), "__file__", None) for name in modules if travels(name)}
+    names = filter(is_pickled_by_value, _modules_of(simulation))
+    paths = {getattr(sys.modules.get(name), "__file__", None) for name in names}
     files = {str(Path(path).resolve()): sha for path in paths if path and (sha := file_hash(path))}
     return {"code_files": files, "code": code_states([simulation])} if files else {}
 
 
 def frozen_code_of(provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what the provenance of a manifest says of it: simulation_id -> `code_taken_along`, as it was then."""
+    """Return simulation_id -> `code_taken_along` at the time when the batch was made, from its provenance."""
     kept = _inner(provenance, FROZEN_CODE)
     return {str(name): dict(taken) for name, taken in kept.items() if isinstance(taken, Mapping)}
 
 
-def travels(module: str) -> bool:
-    """Return whether classes and functions of a module are pickled by value."""
+def is_pickled_by_value(module: str) -> bool:
+    """Return whether classes and functions of a module are pickled with their code."""
     pickler = sys.modules.get("cloudpickle")
     by_value = pickler.list_registry_pickle_by_value() if pickler is not None else set()
     parts = module.split(".")
@@ -237,7 +204,7 @@ def changed_files(taken: Mapping[str, Any]) -> list[str]:
 
 
 def _folder_of(package: str) -> str | None:
-    """Return the folder of the code of a package that is neither installed nor Python's own nor ours, or None."""
+    """Return the folder of the code of a package that is neither installed nor Python's own nor simmanager, or None."""
     if package in sys.stdlib_module_names or package == "simmanager":
         return None
     file = getattr(sys.modules.get(package), "__file__", None)
@@ -253,15 +220,7 @@ def _folder_of(package: str) -> str | None:
 
 
 def changes_since(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return in words in which versions and commits a batch would go on differently from how it was begun.
-
-    Parameters
-    ----------
-    before : mapping
-        Provenance in manager.json, or that of a run.
-    now : mapping
-        `provenance_of` this program.
-    """
+    """Return in words which versions and commits differ between two provenances: of a batch or run, and of now."""
     recorded = before.get("versions")
     recorded = {k: v for k, v in recorded.items() if isinstance(v, str)} if isinstance(recorded, Mapping) else {}
     installed = installed_versions(recorded)
@@ -274,7 +233,7 @@ def changes_since(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
     words += _change_of_commit("simmanager", _inner(before, "simmanager"), _inner(now, "simmanager"))
     old = {str(entry.get("folder")): entry for entry in _entries(before)}
     here = working_directory()
-    for entry in (entry for entry in _entries(now) if entry.get("folder") != here):  # told already
+    for entry in (entry for entry in _entries(now) if entry.get("folder") != here):  # which is named above
         words += _change_of_commit(str(entry.get("folder")), old.get(str(entry.get("folder")), {}), entry)
     return words
 

@@ -12,11 +12,6 @@ def public(module: str) -> Callable[[Thing], Thing]:
     """Give a class or function the module under which users know it, wherever its code is.
 
     What refers to it by its path (a pickle, manager.json, a traceback) then still finds it when the code moves.
-
-    Parameters
-    ----------
-    module : str
-        A module that has it as an attribute.
     """
 
     def mark(thing: Thing) -> Thing:

@@ -28,38 +28,21 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What stands in one place, if that is more than a value.
+    """What stands in one place, if that is more than a value."""
 
-    Parameters
-    ----------
-    text : str
-        What people read.
-    sort : str
-        What a page sorts by, if that is something else.
-    style : str
-        A style of rich, for a terminal.
-    html : str
-        HTML of ours that takes the place of the text.
-    """
-
-    text: str = ""
-    sort: str = ""
-    style: str = ""
-    html: str = ""
+    text: str = ""  # what people read
+    sort: str = ""  # what a page sorts by, if that is something else
+    style: str = ""  # a style of rich, for a terminal
+    html: str = ""  # HTML that takes the place of the text, not escaped
 
     def __str__(self) -> str:
         return self.text
 
 
 class Table:
-    """Rows of values under titles; the first of each row is its name.
+    """Rows of values (of any kind, or `Cell`) under titles; the first of each row is its name.
 
-    Parameters
-    ----------
-    columns : iterable of str or Column
-        Titles; if none has a text, HTML has no head.
-    rows : iterable of sequences
-        Values of any kind, or `Cell`. What they say is taken as text: nothing in it is obeyed.
+    Values are shown as text: control characters are taken out, HTML is escaped. Without any title HTML has no head.
     """
 
     def __init__(self, columns: Iterable[str | Column], rows: Iterable[Sequence[Any]]) -> None:
@@ -101,13 +84,7 @@ class Table:
         return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
     def html(self, most: int | None = None) -> str:
-        """Return a ``<table>`` that looks the same in any notebook.
-
-        Parameters
-        ----------
-        most : int, optional
-            Show only so many rows, and say how many more there are.
-        """
+        """Return a ``<table>`` that looks the same in any notebook; of more rows than ``most``, how many more."""
         styles = [f' style="{_STYLE}{"right" if one.kind == "number" else "left"}"' for one in self.columns]
         more = len(self.rows) - (len(self.rows) if most is None else most)
         return self._html(styles, self.rows[:most]) + (f"<div>and {more} more</div>" if more > 0 else "")
@@ -132,13 +109,7 @@ class Table:
         return f"<table>{head}<tbody>{''.join(lines)}</tbody></table>"
 
     def frame(self) -> pd.DataFrame:
-        """Return a pandas DataFrame with a row for each row, and the values as they are.
-
-        Raises
-        ------
-        PackageMissing
-            pandas is not installed; says how to install it.
-        """
+        """Return a pandas DataFrame with a row for each row, and the values as they are."""
         try:
             import pandas as pd
         except ImportError as error:
@@ -147,5 +118,5 @@ class Table:
 
 
 def _line(value: Any) -> str:
-    """Return a value as one line without anything that a terminal would obey; "" for None."""
+    """Return a value as one line without control characters; "" for None."""
     return "" if value is None else plain(str(value)).replace("\n", " ")

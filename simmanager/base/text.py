@@ -1,23 +1,20 @@
-"""Text that is shown: nothing in it that a terminal would obey, one line where one is meant."""
+"""Text that is shown: without control characters, in one line where one is meant."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-#: Longest line of a log that is shown whole.
-MAX_LINE = 5000
-
+MAX_LINE = 5000  # longest line of a log that is shown whole
+DETAIL_LENGTH = 500  # characters of a reason that a line of state.log keeps
 
 # Escape sequences, control characters but tab and newline, and marks that change the direction of text.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-
-
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def plain(text: str) -> str:
-    """Return text without anything that a terminal would obey; overlong lines are cut."""
+    """Return text without control characters and escape sequences; overlong lines are cut."""
     text = _CONTROL.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
     lines = text.split("\n")
     return "\n".join(
@@ -25,8 +22,29 @@ def plain(text: str) -> str:
     )
 
 
-#: Characters of a reason that a line of state.log keeps.
-DETAIL_LENGTH = 500
+# What moves the cursor of a terminal so that something is written over: carriage returns, lines up, lines erased.
+_MOVES = re.compile(r"(\r\n|\r|\n|\x1b\[\d*[AK])")
+
+
+def as_last_seen(text: str) -> str:
+    """Return text as it stood on a terminal at last: of a progress bar its last state, not the thousands before it."""
+    if "\r" not in text and "\x1b[" not in text:
+        return text
+    lines, row, at_start = [""], 0, True
+    for piece in _MOVES.split(text):
+        if piece in ("\n", "\r\n"):
+            row, at_start = row + 1, True
+            if row == len(lines):
+                lines.append("")
+        elif piece == "\r":
+            at_start = True
+        elif piece.startswith("\x1b[") and piece.endswith("A"):
+            row = max(row - int(piece[2:-1][:6] or 1), 0)
+        elif piece.startswith("\x1b[") and piece.endswith("K"):
+            lines[row], at_start = "", True
+        elif piece:
+            lines[row], at_start = piece if at_start else lines[row] + piece, False
+    return "\n".join(lines)
 
 
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -36,6 +54,19 @@ def one_line(text: str, length: int = DETAIL_LENGTH) -> str:
     """Return ``text`` as one line without control characters, cut to ``length`` characters."""
     flat = _BREAKS.sub(" ", text.encode("utf-8", "replace").decode()).strip()  # no lone surrogates
     return flat if len(flat) <= length else flat[: length - 1] + "…"
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception in one line, ``"ValueError: text"``; also one whose ``__str__`` raises."""
+    try:
+        text = str(error)
+    except BaseException as second:
+        text = f"(its text cannot be shown: __str__ raised {type(second).__name__})"
+    if isinstance(error, SystemExit):
+        return one_line(f"the simulation's code called sys.exit({text or ''})", 300)
+    if isinstance(error, KeyboardInterrupt):
+        return one_line(f"the simulation's code raised KeyboardInterrupt {text}", 300)
+    return one_line(f"{type(error).__name__}: {text}" if text else type(error).__name__, 300)
 
 
 def count(number: int, what: str, several: str = "") -> str:

@@ -29,7 +29,7 @@ from .named_object import named_object
 from .plan import BatchPlan
 
 #: Fields of a batch file, with the type of each.
-_FIELDS = {"manager_id": str, "runs_per_sim": int, "seed": int, "options": dict, "simulations": list}
+_FIELDS = {"manager_id": str, "runs_per_sim": int, "seed": int, "setup": str, "options": dict, "simulations": list}
 
 #: Fields of one of its simulations.
 _SIMULATION = {
@@ -73,11 +73,12 @@ def read_batch_file(path: Path | str) -> BatchPlan:
 
     Notes
     -----
-    A file has the fields ``manager_id``, ``runs_per_sim``, ``seed``, ``options`` (the keywords of ``run_all``) and
-    ``simulations``, a list of tables. Each of these has the fields of `SingleSim`, classes, loop and metrics as
-    ``"module:name"``; ``default = "stachenfeld_in_2d"`` takes what it does not say from ``default_simulation``, and
-    ``sweep`` holds what `sweep` takes: parameters with their values, and ``mode``, ``n`` and ``seed``. Drawn values are
-    written as ``{distribution = "loguniform", a = 1e-4, b = 1e-1}``, by their names in ``scipy.stats``.
+    A file has the fields ``manager_id``, ``runs_per_sim``, ``seed``, ``setup`` (``"module:function"``, called once in
+    each worker), ``options`` (the keywords of ``run_all``) and ``simulations``, a list of tables. Each of these has
+    the fields of `SingleSim`, classes, loop and metrics as ``"module:name"``; ``default = "stachenfeld_in_2d"`` takes
+    what it does not say from ``default_simulation``, and ``sweep`` holds what `sweep` takes: parameters with their
+    values, and ``mode``, ``n`` and ``seed``. Drawn values are written as ``{distribution = "loguniform", a = 1e-4, b
+    = 1e-1}``, by their names in ``scipy.stats``.
     """
     path = Path(path)
     document = read_document(path)
@@ -100,7 +101,9 @@ class _BatchFile:
         with self._at("seed"):
             seed = check_seed(content["seed"]) if "seed" in content else None
         options = self._options(content.get("options", {}))
-        return BatchPlan(manager_id, self._simulations(content.get("simulations")), runs_per_sim, seed, options)
+        with self._at("setup"):
+            setup = named_object(content["setup"], self._folder) if "setup" in content else None
+        return BatchPlan(manager_id, self._simulations(content.get("simulations")), runs_per_sim, seed, options, setup)
 
     @contextmanager
     def _at(self, *where: Any) -> Iterator[None]:

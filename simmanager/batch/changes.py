@@ -15,15 +15,16 @@ from ..base.content_hash import changed_parts
 from ..base.errors import BatchNotWritable, BatchWarning, ParameterError, SimManagerError, SimulationError
 from ..base.metrics import differ_only_in_new_metrics
 from ..base.provenance import contents_in, frozen_code, frozen_code_of
-from ..disk.batch_folder import BatchFolder
+from ..disk.batch_folder import BatchFolder, OpenBatch
+from ..disk.files import SCRATCHES, write_file
 from ..disk.manifest import MIXED, Manifest
-from ..disk.run_folder import SCRATCH, RunFolder
 from ..disk.state import RunState
 from ..simulation.contents import contents_of, sources_of
 from ..simulation.contradiction import refuse_contradiction
 from ..simulation.description import changed_names, describe_simulation
 from ..simulation.single_sim import SingleSim
-from .making import as_stored, check_all, check_runs, make_missing_runs, pickled, runs_of
+from ..worker.session import recorded
+from .making import as_stored, check_all, check_runs, make_missing_runs, pickled
 
 #: In the provenance of manager.json: SHA-256 of the recipes that the last change has put, or was to put, in place.
 _STAGED = "staged"
@@ -53,7 +54,7 @@ def merge_simulations(ours: Iterable[Any], given: Sequence[Any]) -> list[Any]:
     return [*(rest.pop(simulation.simulation_id, simulation) for simulation in ours), *rest.values()]
 
 
-def take_over_changes(folder: BatchFolder, simulations: Sequence[SingleSim]) -> None:
+def take_over_changes(batch: OpenBatch, simulations: Sequence[SingleSim]) -> None:
     """Write changed parameters of simulations that have not run yet; refuse to mix them with finished runs.
 
     Raises
@@ -61,17 +62,16 @@ def take_over_changes(folder: BatchFolder, simulations: Sequence[SingleSim]) -> 
     SimulationError
         A simulation is not in the batch, or was changed but has finished runs.
     """
-    manifest = folder.read_manifest()
     check_all(list(simulations))
-    known = manifest.simulation_ids
+    known = batch.simulation_ids
     for name in {str(simulation.simulation_id) for simulation in simulations}.difference(known):
         raise SimulationError(
             f"Simulation {name!r} is not in this batch, which has {', '.join(known)}. Add it: manager.add([sim])."
         )
-    _commit(folder, manifest, _changed(folder, manifest, simulations))
+    _commit(batch, batch.manifest, _changed(batch, simulations))
 
 
-def take_over(folder: BatchFolder, simulation: SingleSim, *, finished_stay: bool) -> None:
+def take_over(batch: OpenBatch, simulation: SingleSim, *, finished_stay: bool) -> None:
     """Make the parameters of a simulation those of its coming runs; if finished ones stay, this is said, and noted.
 
     Raises
@@ -80,12 +80,12 @@ def take_over(folder: BatchFolder, simulation: SingleSim, *, finished_stay: bool
         Its id names another value of a parameter.
     """
     simulation.check()
-    manifest, name = folder.read_manifest(), str(simulation.simulation_id)
+    manifest, name = batch.manifest, str(simulation.simulation_id)
     before = next((entry for entry in manifest.simulations if entry["simulation_id"] == name), {})
     refuse_contradiction(simulation, before)
-    what = _what_changes(folder, manifest, simulation)
+    what = _what_changes(batch, simulation)
     mixed = manifest.mixed
-    if what and finished_stay and _has_finished(folder, name):
+    if what and finished_stay and _has_finished(batch, name):
         mixed[name] = what
         warnings.warn(
             f"Finished runs of simulation {name!r} stay, and {what} was changed: it will hold runs of two kinds. "
@@ -94,39 +94,39 @@ def take_over(folder: BatchFolder, simulation: SingleSim, *, finished_stay: bool
             BatchWarning,
             stacklevel=3,
         )
-    _commit(folder, replace(manifest, provenance={**manifest.provenance, MIXED: mixed}), [simulation])
+    _commit(batch, replace(manifest, provenance={**manifest.provenance, MIXED: mixed}), [simulation])
 
 
-def forget_mixture(folder: BatchFolder, simulation_id: str) -> None:
+def forget_mixture(batch: OpenBatch, simulation_id: str) -> None:
     """Note that a simulation has runs of one kind only: all of them were replaced."""
-    manifest = folder.read_manifest()
+    manifest = batch.manifest
     if simulation_id in manifest.mixed:
         mixed = {name: text for name, text in manifest.mixed.items() if name != simulation_id}
-        folder.write_manifest(replace(manifest, provenance={**manifest.provenance, MIXED: mixed}))
+        batch.write_manifest(replace(manifest, provenance={**manifest.provenance, MIXED: mixed}))
 
 
-def _has_finished(folder: BatchFolder, simulation_id: str) -> bool:
-    return any(run.read_history().state is RunState.FINISHED for run in runs_of(folder, simulation_id))
+def _has_finished(batch: OpenBatch, simulation_id: str) -> bool:
+    return any(run.read_history().state is RunState.FINISHED for run in batch.runs(simulation_id))
 
 
-def _what_changes(folder: BatchFolder, manifest: Manifest, simulation: SingleSim) -> str:
+def _what_changes(batch: OpenBatch, simulation: SingleSim) -> str:
     """Return the names of what a simulation has otherwise than in the batch, joined; "" if there is nothing."""
-    name, entry = str(simulation.simulation_id), as_stored(describe_simulation(simulation))
+    manifest, name, entry = batch.manifest, str(simulation.simulation_id), as_stored(describe_simulation(simulation))
     entries = {kept["simulation_id"]: kept for kept in manifest.simulations}
     before = contents_in(frozen_code_of(manifest.provenance).get(name, {}))
     now = contents_of([simulation])[name]
     changed = list(changed_names(entries.get(name, {}), entry))
     if before is not None:
-        changed += [*_changed_parts(folder, name, before, now), *changed_parts(before, now, code=True)]
+        changed += [*_changed_parts(batch.folder, name, before, now), *changed_parts(before, now, code=True)]
     return ", ".join(dict.fromkeys(changed))
 
 
-def grow_batch(folder: BatchFolder, simulations: Sequence[SingleSim], runs_per_sim: int | None = None) -> list[str]:
+def grow_batch(batch: OpenBatch, simulations: Sequence[SingleSim], runs_per_sim: int | None = None) -> list[str]:
     """Add simulations and runs to a batch; what is there stays.
 
     Parameters
     ----------
-    folder : BatchFolder
+    batch : OpenBatch
         The batch.
     simulations : list of SingleSim
         Those that the batch has with the same parameters are left alone.
@@ -147,15 +147,15 @@ def grow_batch(folder: BatchFolder, simulations: Sequence[SingleSim], runs_per_s
     RecipeError
         A simulation cannot be pickled.
     """
-    manifest = folder.read_manifest()
+    manifest = batch.manifest
     number = more_runs(manifest.runs_per_sim, runs_per_sim)
     _check_together(manifest, simulations)
     known = set(manifest.simulation_ids)
     added = [simulation for simulation in simulations if simulation.simulation_id not in known]
-    changed = _changed(folder, manifest, simulations)
-    _commit(folder, replace(manifest, runs_per_sim=number), changed, added, always=number != manifest.runs_per_sim)
-    for simulation_id in folder.read_manifest().simulation_ids:
-        make_missing_runs(folder, simulation_id, number)
+    changed = _changed(batch, simulations)
+    _commit(batch, replace(manifest, runs_per_sim=number), changed, added, always=number != manifest.runs_per_sim)
+    for simulation_id in batch.simulation_ids:
+        make_missing_runs(batch, simulation_id)
     return [str(simulation.simulation_id) for simulation in added]
 
 
@@ -170,15 +170,14 @@ def _check_together(manifest: Manifest, simulations: Sequence[SingleSim]) -> Non
             raise SimulationError(f"{name!r} and {twin!r}, which is in the batch, differ in upper and lower case only.")
 
 
-def _changed(folder: BatchFolder, manifest: Manifest, simulations: Sequence[SingleSim]) -> list[SingleSim]:
+def _changed(batch: OpenBatch, simulations: Sequence[SingleSim]) -> list[SingleSim]:
     """Return those whose parameters are not those in the batch; one that has finished runs is refused.
 
     Other metrics are no other parameters: finished runs stay, and lack the new ones. Other code is left alone.
     """
-    entries, kept = (
-        {entry["simulation_id"]: entry for entry in manifest.simulations},
-        frozen_code_of(manifest.provenance),
-    )
+    manifest, folder = batch.manifest, batch.folder
+    entries = {entry["simulation_id"]: entry for entry in manifest.simulations}
+    kept = frozen_code_of(manifest.provenance)
     contents = contents_of(simulation for simulation in simulations if simulation.simulation_id in entries)
     changed = []
     for simulation in simulations:
@@ -192,7 +191,7 @@ def _changed(folder: BatchFolder, manifest: Manifest, simulations: Sequence[Sing
                 _say_old_code(folder, name, code)
             continue
         mixable = not parts and differ_only_in_new_metrics(entries[name], entry)
-        if not mixable and _has_finished(folder, name):
+        if not mixable and _has_finished(batch, name):
             raise SimulationError(_refusal(folder, name, parts))
         refuse_contradiction(simulation, entries[name])
         changed.append(simulation)
@@ -247,7 +246,7 @@ def _say_old_code(folder: BatchFolder, simulation_id: str, parts: Sequence[str])
 
 
 def _commit(
-    folder: BatchFolder,
+    batch: OpenBatch,
     manifest: Manifest,
     changed: Sequence[SingleSim],
     added: Sequence[SingleSim] = (),
@@ -261,6 +260,7 @@ def _commit(
     """
     if not (changed or added or always):
         return
+    folder = batch.folder
     recipes = pickled((*changed, *added))
     new = {str(simulation.simulation_id): describe_simulation(simulation) for simulation in (*changed, *added)}
     new_entries = list(new.values())
@@ -270,13 +270,18 @@ def _commit(
             parent = folder.own_simulation(name)
             parent.mkdir(exist_ok=True)
             target = folder.recipe(name) if name in new else _staged(folder, name)
-            RunFolder(parent).write_bytes(target.name, content)
+            write_file(target, content)
         folder.keep_sources(sources_of((*changed, *added)))
         path = import_path.joined(import_path.kept_in(manifest.provenance), import_path.own_import_path())
-        frozen = frozen_code(new_entries, contents_of((*changed, *added)), manifest.provenance)
         staged = {str(simulation.simulation_id): _sha(recipes[str(simulation.simulation_id)]) for simulation in changed}
-        provenance = {**manifest.provenance, import_path.KEY: path, **frozen, _STAGED: staged}
-        folder.write_manifest(replace(manifest, simulations=(*entries, *new.values()), provenance=provenance))
+        provenance = {
+            **manifest.provenance,
+            import_path.KEY: path,
+            **frozen_code(new_entries, contents_of((*changed, *added)), manifest.provenance),
+            **(recorded(recipes, manifest.provenance) if recipes else {}),
+            _STAGED: staged,
+        }
+        batch.write_manifest(replace(manifest, simulations=(*entries, *new.values()), provenance=provenance))
         for simulation in changed:
             name = str(simulation.simulation_id)
             _staged(folder, name).replace(folder.recipe(name))
@@ -286,9 +291,9 @@ def _commit(
         raise BatchNotWritable(f"{folder.path} cannot be written ({error.strerror or error}).") from error
 
 
-def finish_changes(folder: BatchFolder) -> None:
+def finish_changes(batch: OpenBatch) -> None:
     """Finish what a killed manager had begun: recipes that manager.json speaks of are put in place, others dropped."""
-    manifest = folder.read_manifest()
+    folder, manifest = batch.folder, batch.manifest
     kept = manifest.provenance.get(_STAGED)
     expected = kept if isinstance(kept, Mapping) else {}
     for name in manifest.simulation_ids:
@@ -314,4 +319,5 @@ def load_simulation(recipe: Path, simulation_id: str) -> SingleSim:
 
 
 def _staged(folder: BatchFolder, simulation_id: str) -> Path:
-    return folder.simulation(simulation_id) / f"{SCRATCH}next-simulation.pkl"
+    names = [folder.simulation(simulation_id) / f"{prefix}next-simulation.pkl" for prefix in SCRATCHES]
+    return next(filter(Path.is_file, names), names[0])  # one that an earlier version has left, perhaps

@@ -10,11 +10,24 @@ from typing import Any
 
 from ..base.advice import command, either, same_command
 from ..base.checks import check_integer
-from ..base.errors import BatchDamaged, BatchExists, BatchNotFound, BatchNotWritable, SimManagerError, SimulationError
-from ..disk.batch_folder import RESERVED, BatchFolder
+from ..base.errors import (
+    BatchDamaged,
+    BatchExists,
+    BatchNotFound,
+    BatchNotWritable,
+    ParameterTypeError,
+    RecipeError,
+    SimManagerError,
+    SimulationError,
+)
+from ..disk.batch_folder import REMOVED, RESERVED, BatchFolder, OpenBatch
+from ..disk.files import remove_entry
 from ..disk.manifest import Manifest, check_name
+from ..disk.recipe import pickle_recipe
 from ..disk.run_folder import RunFolder
-from ..disk.state import STATE_LOG
+from ..disk.shared_params import SHARED
+from ..disk.starts import StartsLog
+from ..disk.state import STATE_LOG, RunState
 from ..simulation.single_sim import SingleSim
 from .neuralplayground_folder import PARAMETERS
 
@@ -70,8 +83,35 @@ def pickled(simulations: Iterable[SingleSim]) -> dict[str, bytes]:
     return {str(simulation.simulation_id): simulation.recipe() for simulation in simulations}
 
 
-def make_batch_folder(
-    folder: BatchFolder, recipes: Mapping[str, bytes], manifest: Manifest, sources: Mapping[str, str]
+def check_setup(setup: Any) -> Any:
+    """Return the set-up function of a batch, or None, if it can be called, else raise `ParameterTypeError`."""
+    if setup is not None and not callable(setup):
+        raise ParameterTypeError(f"setup must be a function without arguments, not {setup!r}.")
+    return setup
+
+
+def pickled_setup(setup: Any) -> bytes | None:
+    """Return the set-up function of a batch pickled.
+
+    Raises
+    ------
+    RecipeError
+        It cannot be pickled, or a worker could not load it.
+    """
+    if setup is None:
+        return None
+    try:
+        return pickle_recipe(setup)
+    except Exception as error:
+        raise RecipeError(f"The setup function cannot be given to the workers: {error}") from error
+
+
+def make_batch(
+    batch: OpenBatch,
+    recipes: Mapping[str, bytes],
+    manifest: Manifest,
+    setup: bytes | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> None:
     """Write recipes and sources, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
 
@@ -82,13 +122,15 @@ def make_batch_folder(
     BatchNotWritable
         A file cannot be written.
     """
-    if folder.manifest_file.exists():
+    folder = batch.folder
+    if batch.is_made:
         raise BatchExists(f"{folder.path}: another manager has just made a batch there.")
     try:
         for simulation_id, content in recipes.items():
             folder.write_recipe(simulation_id, content)
-        folder.keep_sources(sources)
-        folder.write_manifest(manifest)
+        folder.write_setup(setup)
+        folder.keep_sources(sources or {})
+        batch.write_manifest(manifest)
     except OSError as error:
         if isinstance(error, SimManagerError):
             raise
@@ -146,26 +188,23 @@ def _ways_out(path: Path) -> str:
 
 
 def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
-    with folder.held():
+    with folder.held() as batch:
         parents = [folder.own_simulation(simulation_id) for simulation_id in manifest.simulation_ids]
         for parent in parents:
-            for run in runs_of(folder, parent.name):
+            for run in batch.runs(parent.name):
                 remove_run(run)
             folder.recipe(parent.name).unlink(missing_ok=True)
+            remove_entry(parent / SHARED)
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
-        folder.starts_file.unlink(missing_ok=True)
         folder.sources_file.unlink(missing_ok=True)
+        folder.setup_file.unlink(missing_ok=True)
+        StartsLog(folder.path).path.unlink(missing_ok=True)
         folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again
 
 
-def runs_of(folder: BatchFolder, simulation_id: str) -> list[RunFolder]:
-    """Return the runs of a simulation that have a folder, by run id."""
-    return [RunFolder(path) for _, path in sorted(folder.run_folders(simulation_id).items())]
-
-
-def make_missing_runs(folder: BatchFolder, simulation_id: str, number: int) -> None:
-    """Make the folder of every run of a simulation that has none; the caller holds the lock of the batch.
+def make_missing_runs(batch: OpenBatch, simulation_id: str) -> None:
+    """Make the folder of every run of a simulation that has none.
 
     Raises
     ------
@@ -174,19 +213,21 @@ def make_missing_runs(folder: BatchFolder, simulation_id: str, number: int) -> N
     BatchNotWritable
         A folder cannot be made.
     """
-    parent = folder.own_simulation(simulation_id)
+    parent = batch.folder.own_simulation(simulation_id)
     try:
         parent.mkdir(exist_ok=True)
-        there = folder.run_folders(simulation_id)
-        for run_id in range(number):
-            if run_id not in there:
-                RunFolder(parent / RunFolder.new_name(run_id)).create()
+        for run_id in range(batch.manifest.runs_per_sim):
+            if run_id not in batch.run_folders(simulation_id):
+                batch.add_run(simulation_id, run_id)
     except OSError as error:
         raise BatchNotWritable(f"{parent} cannot be written ({error.strerror or error}).") from error
 
 
-def replace_run(folder: RunFolder) -> None:
+def replace_run(batch: OpenBatch, folder: RunFolder) -> None:
     """Remove a run and make a new one with the same id, waiting in the queue.
+
+    Of a run that failed or was interrupted, what it wrote, its record and its curves stay: in ``attempt_<n>/`` of the
+    new one.
 
     Raises
     ------
@@ -195,20 +236,41 @@ def replace_run(folder: RunFolder) -> None:
     BatchNotWritable
         It cannot be removed.
     """
-    remove_run(folder)
-    RunFolder(folder.path.parent / RunFolder.new_name(folder.run_id or 0)).create()
+    _check_is_a_run(folder)
+    history = folder.read_history()
+    try:
+        if has_failed := history.state is not RunState.FINISHED:
+            folder.set_aside_attempt(max(history.attempts, 1))
+        aside = _take_out(folder)
+        new = batch.add_run(folder.simulation_id, folder.run_id or 0)
+        for attempt in aside.glob("attempt_*") if has_failed else ():
+            if attempt.is_dir() and not attempt.is_symlink():
+                attempt.rename(new.path / attempt.name)
+    except OSError as error:
+        if isinstance(error, SimManagerError):
+            raise
+        raise BatchNotWritable(f"{folder.path} cannot be replaced ({error.strerror or error}).") from error
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def remove_run(folder: RunFolder) -> None:
     """Remove the folder of a run, after a rename that takes it out of the batch at once."""
+    _check_is_a_run(folder)
+    shutil.rmtree(_take_out(folder), ignore_errors=True)
+
+
+def _check_is_a_run(folder: RunFolder) -> None:
     if folder.run_id is None or not folder.looks_like_a_run() or folder.path.parent.is_symlink():
         raise BatchDamaged(
             f"{folder.path} cannot be shown to be a run of this batch (no {STATE_LOG} in it, or a symbolic link); "
             "it is left alone. Remove it yourself."
         )
-    aside = folder.path.with_name(f".removed-{folder.path.name}")
+
+
+def _take_out(folder: RunFolder) -> Path:
+    aside = folder.path.with_name(f"{REMOVED}{folder.path.name}")
     try:
         folder.path.rename(aside)
     except OSError as error:
         raise BatchNotWritable(f"{folder.path} cannot be removed ({error.strerror or error}).") from error
-    shutil.rmtree(aside, ignore_errors=True)
+    return aside

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from ..base.errors import SimulationError
 from ..base.load_guard import refuse_while_loading
 from ..base.provenance import frozen_code, provenance_of, uncommitted
 from ..base.public import public
-from ..disk.batch_folder import BatchFolder
+from ..base.text import describe
+from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.manifest import Manifest, check_name
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import draw_seed
@@ -24,8 +26,9 @@ from ..dispatch.run_options import check_options, count_jobs, lists_options
 from ..simulation.contents import contents_of, sources_of
 from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
+from ..status.reader import StatusReader
 from ..status.status import BatchStatus
-from ..worker.simulate import describe
+from ..worker.session import recorded
 from .changes import (
     finish_changes,
     forget_mixture,
@@ -39,11 +42,13 @@ from .making import (
     check_all,
     check_runs,
     check_seed,
+    check_setup,
     checked_list,
     claim_folder,
-    make_batch_folder,
+    make_batch,
     make_missing_runs,
     pickled,
+    pickled_setup,
     replace_run,
 )
 from .neuralplayground_folder import open_batch
@@ -72,6 +77,9 @@ class SimulationManager(BatchView):
         Seed of the batch, 0 <= seed < 2**63; drawn if not given, and kept in manager.json.
     results_dir : path-like, default "."
         Where the folder of the batch is made.
+    setup : callable, optional
+        Called without arguments once in each worker process, before its first run: for what a worker does not take over
+        from the session by itself. It is kept with the batch. See the Notes.
 
     Raises
     ------
@@ -87,6 +95,11 @@ class SimulationManager(BatchView):
     Notes
     -----
     Nothing is written before `generate_sim_paths` or `run_all`.
+
+    No worker executes the script or notebook: its classes and functions travel by value, as they are when the batch is
+    made. Each worker imports the modules that the script imports at its top, and takes over: error handling of NumPy,
+    recursion limit, warning filters, levels and console handlers of logging, the decimal context, JAX's and PyTorch's
+    precision and determinism, the device of Brian2, and ``-O``, ``-W`` and ``-X dev``. For the rest there is ``setup``.
     """
 
     def __init__(
@@ -99,13 +112,15 @@ class SimulationManager(BatchView):
         *,
         seed: int | None = None,
         results_dir: str | Path = ".",
+        setup: Callable[[], object] | None = None,
     ) -> None:
         self.verbose = verbose
+        self._setup = check_setup(setup)
         self._simulation_list: list[Any] | None = None
         if existing_simulation is not None:
             self._folder, self._simulation_list = open_batch(Path(existing_simulation).absolute())
             manifest = self._folder.read_manifest()
-            import_path.adopt(manifest.provenance)
+            import_path.extend_sys_path(manifest.provenance)
             self.manager_id, self.runs_per_sim, self.seed = manifest.manager_id, manifest.runs_per_sim, manifest.seed
             self._batch_id: str = manifest.batch_id
             self._made = True
@@ -142,16 +157,30 @@ class SimulationManager(BatchView):
             The folder cannot be made.
         """
         if not self._made or overwrite:
-            self._make(overwrite)
+            with self._new_batch(overwrite=overwrite):
+                pass
         if self.verbose:
             from ..status.tree import print_status
 
             print_status(self.status())
 
-    def _make(self, overwrite: bool) -> None:
+    @contextmanager
+    def _open_batch(self) -> Iterator[OpenBatch]:
+        """Hold the batch, with what has been added to it since; it is made first if that is still to be done."""
+        if not self._made:
+            with self._new_batch() as batch:
+                yield batch
+            return
+        with self._folder.held() as batch:
+            self._take_note(batch)
+            yield batch
+
+    @contextmanager
+    def _new_batch(self, *, overwrite: bool = False) -> Iterator[OpenBatch]:
+        """Make the batch, with every run in the queue, and hold it."""
         refuse_while_loading()
         simulations = [SingleSim.from_object(simulation) for simulation in self.simulation_list]
-        recipes = pickled(simulations)
+        recipes, setup = pickled(simulations), pickled_setup(self._setup)
         self._batch_id = uuid.uuid4().hex
         entries = tuple(describe_simulation(simulation) for simulation in simulations)
         manifest = Manifest(
@@ -165,15 +194,17 @@ class SimulationManager(BatchView):
                 **provenance_of(entries),
                 import_path.KEY: import_path.own_import_path(),
                 **frozen_code(entries, contents_of(simulations)),
+                **recorded(recipes),
             },
         )
         claim_folder(self._folder, overwrite=overwrite)
-        with self._folder.held():
+        with self._folder.held() as batch:
             sources = {**sources_of(simulations), **uncommitted(manifest.provenance)}
-            make_batch_folder(self._folder, recipes, manifest, sources)
+            make_batch(batch, recipes, manifest, setup, sources)
             self._made = True
             for simulation_id in recipes:
-                make_missing_runs(self._folder, simulation_id, self.runs_per_sim)
+                make_missing_runs(batch, simulation_id)
+            yield batch
 
     def add(self, simulations: Sequence[Any], runs_per_sim: int | None = None) -> list[str]:
         """Add simulations to the batch; what it has stays, finished runs above all. Call `run_all` to run them.
@@ -227,22 +258,20 @@ class SimulationManager(BatchView):
             self.runs_per_sim = more_runs(self.runs_per_sim, runs_per_sim)
             self._simulation_list = merged
             return added
-        with self._folder.held():
-            self._read_again()
-            added = grow_batch(self._folder, list(map(SingleSim.from_object, simulations)), runs_per_sim)
+        with self._open_batch() as batch:
+            added = grow_batch(batch, list(map(SingleSim.from_object, simulations)), runs_per_sim)
             if self._simulation_list is not None:
                 self._simulation_list = merge_simulations(self._simulation_list, simulations)
-            self._read_again()
+            self._take_note(batch)
         return added
 
-    def _read_again(self) -> None:
-        """Take note of what has been added to the batch since; the caller holds its lock."""
-        finish_changes(self._folder)
-        manifest = self._folder.read_manifest()
-        self.runs_per_sim = manifest.runs_per_sim
+    def _take_note(self, batch: OpenBatch) -> None:
+        """Take note of what has been added to the batch since."""
+        finish_changes(batch)
+        self.runs_per_sim = batch.manifest.runs_per_sim
         if self._simulation_list is not None:
             known = {SingleSim.from_object(simulation).simulation_id for simulation in self._simulation_list}
-            self._simulation_list += self._load_all([name for name in manifest.simulation_ids if name not in known])
+            self._simulation_list += self._load_all([name for name in batch.simulation_ids if name not in known])
 
     # Running it ------------------------------------------------------------------------------------------------
 
@@ -285,18 +314,16 @@ class SimulationManager(BatchView):
         refuse_while_loading()
         checked = check_options(options)
         jobs = count_jobs(n_jobs, checked)
-        if not self._made:
-            self._make(overwrite=False)
-        with self._folder.held():
-            self._read_again()
-            if self._simulation_list is not None:
-                take_over_changes(self._folder, list(map(SingleSim.from_object, self._simulation_list)))
-            for simulation_id in self.simulation_ids:
-                make_missing_runs(self._folder, simulation_id, self.runs_per_sim)
+        is_new = not self._made
+        with self._open_batch() as batch:
+            if self._simulation_list is not None and not is_new:
+                take_over_changes(batch, list(map(SingleSim.from_object, self._simulation_list)))
+            for simulation_id in batch.simulation_ids:
+                make_missing_runs(batch, simulation_id)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
             if checked.retry_errors:
                 states.add(RunState.ERROR)
-            return run_batch(self._folder, states, jobs, checked, in_process=in_process, show=progress)
+            return run_batch(batch, states, jobs, checked, in_process=in_process, show=progress)
 
     #: Goes on with what is not finished; the same as `run_all`.
     resume = run_all
@@ -344,25 +371,22 @@ class SimulationManager(BatchView):
         checked = check_options(options)
         jobs = count_jobs(n_jobs, checked)
         self._must_exist()
-        with self._folder.held():
-            self._read_again()
+        with self._open_batch() as batch:
             if self._simulation_list is not None:
                 changed = self._simulation_list[self.simulation_ids.index(simulation_id)]
-                take_over(self._folder, SingleSim.from_object(changed), finished_stay=not include_finished)
+                take_over(batch, SingleSim.from_object(changed), finished_stay=not include_finished)
             self._check_that_it_loads(simulation_id)
             gone = {RunState.ERROR, RunState.INTERRUPTED} | ({RunState.FINISHED} if include_finished else set())
-            for run in self.status().simulation(simulation_id):
+            for run in StatusReader(self._folder.path).read_open(batch).simulation(simulation_id):
                 folder = RunFolder(run.path)
                 kept = folder.read_history().state is RunState.FINISHED and not include_finished
                 if run.state in gone and folder.run_id is not None and not kept:
-                    replace_run(folder)
+                    replace_run(batch, folder)
             if include_finished:
-                forget_mixture(self._folder, simulation_id)
-            make_missing_runs(self._folder, simulation_id, self.runs_per_sim)
+                forget_mixture(batch, simulation_id)
+            make_missing_runs(batch, simulation_id)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
-            return run_batch(
-                self._folder, states, jobs, checked, only=simulation_id, in_process=in_process, show=progress
-            )
+            return run_batch(batch, states, jobs, checked, only=simulation_id, in_process=in_process, show=progress)
 
     def _check_that_it_loads(self, simulation_id: str) -> None:
         """Raise if the workers could not load a simulation: runs are not replaced by some that are bound to fail."""

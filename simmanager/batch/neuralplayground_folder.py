@@ -77,9 +77,11 @@ class NeuralPlaygroundBatch(BatchFolder):
 
 
 def _unpickle(path: Path) -> Any:
+    from ..disk.pickling import load
+
     try:
         with path.open("rb") as file:
-            return pickle.load(file)  # trusted by contract, see the docstring
+            return load(file)  # trusted by contract, see the docstring
     except ModuleNotFoundError as error:
         raise_if_missing(error)
         raise  # a module of the user: its own message says most

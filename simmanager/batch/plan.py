@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,8 @@ class BatchPlan:
         Runs of each simulation and seed of the batch, if the file says so.
     options : dict
         Keywords of ``run_all``, if the file has any.
+    setup : callable, optional
+        Called once in each worker.
     """
 
     manager_id: str
@@ -38,6 +40,7 @@ class BatchPlan:
     runs_per_sim: int | None = None
     seed: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    setup: Callable[[], object] | None = None
 
     def swept(self, assignments: Iterable[str]) -> BatchPlan:
         """Return the plan with its simulations swept over a grid.
@@ -96,7 +99,9 @@ class BatchPlan:
         folder = BatchFolder(Path(results_dir) / check_name("manager_id", self.manager_id))
         if not (extend and folder.manifest_file.exists()):
             runs = DEFAULT_RUNS if self.runs_per_sim is None else self.runs_per_sim
-            return SimulationManager(self.simulations, runs, self.manager_id, seed=self.seed, results_dir=results_dir)
+            return SimulationManager(
+                self.simulations, runs, self.manager_id, seed=self.seed, results_dir=results_dir, setup=self.setup
+            )
         manager = SimulationManager(existing_simulation=folder.path)
         if self.seed not in (None, manager.seed):
             raise ParameterError(

@@ -13,6 +13,7 @@ from typing import Any
 from ..base.errors import SimulationError, UnknownName, suggest
 from ..base.load_guard import loading
 from ..simulation.single_sim import SingleSim
+from ..worker.session import note_file
 from .document import SUFFIXES
 from .plan import BatchPlan
 
@@ -98,6 +99,7 @@ def _execute(path: Path) -> ModuleType:
     sys.modules[name] = module
     sys.path.insert(0, str(path.resolve().parent))
     cloudpickle.register_pickle_by_value(module)  # workers do not execute the file again
+    note_file(module, path.resolve())
     with loading(str(path)):
         spec.loader.exec_module(module)
     return module

@@ -1,4 +1,4 @@
-"""Run a run again, elsewhere, and see whether it gives the same bytes."""
+"""Run a run again, elsewhere, and see whether it gives the same values, or even the same bytes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..base.provenance import changes_since, provenance_of
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder
 from ..disk.run_folder import PARAMS, RECORD, RESULTS, SUMMARY, RunFolder
+from ..disk.run_record import not_saved_of
 from ..disk.state import RunState
 from ..dispatch.run_options import RunOptions
 from ..dispatch.slots import Slots
@@ -24,7 +25,15 @@ from ..dispatch.stop import Stop
 from ..dispatch.supervision import Job, supervise
 from ..dispatch.worker_process import WorkerSettings
 from ..status.run_facts import find_run
+from ..worker.session import session_of
 from ..worker.task import Outcome, Task
+from .same_values import same_files
+
+#: Verdicts about a result; the last: neither of the runs could save it.
+SAME, SAME_VALUES, OTHER, MISSING, NOT_SAVED = "same", "same values", "other", "missing", "not saved"
+
+#: How they are told, where that is more than the word.
+_IN_WORDS = {SAME_VALUES: "the same values; the bytes differ (as those of a class by value do)"}
 
 #: Bytes hashed at a time.
 _CHUNK = 1 << 20
@@ -44,7 +53,9 @@ class Reproduction:
     reason : str
         Why, if it did not finish.
     files : dict
-        Name of each result -> ``"same"``, ``"other"`` or ``"missing"``.
+        Name of each result -> ``"same"`` (the bytes are), ``"same values"`` (other bytes: a class that travelled by
+        value has a random name, say), ``"other"``, ``"missing"``, or ``"not saved"`` where the original could not be
+        saved either.
     curves : dict
         History key -> largest absolute difference of its summaries, for keys that differ; infinity where they cannot be
         compared.
@@ -62,25 +73,33 @@ class Reproduction:
 
     @property
     def same(self) -> bool:
+        """Whether all results hold the same values."""
+        return self.state == RunState.FINISHED.value and set(self.files.values()) <= {SAME, SAME_VALUES, NOT_SAVED}
+
+    @property
+    def same_bytes(self) -> bool:
         """Whether all results are the same, byte by byte."""
-        return self.state == RunState.FINISHED.value and set(self.files.values()) == {"same"}
+        return self.state == RunState.FINISHED.value and set(self.files.values()) <= {SAME, NOT_SAVED}
 
     def __str__(self) -> str:
-        lines = [f"{name}: {verdict}" for name, verdict in self.files.items()]
+        lines = [f"{name}: {_IN_WORDS.get(verdict, verdict)}" for name, verdict in self.files.items()]
         lines += [f"  {key}: differs by {largest:g}" for key, largest in self.curves.items()]
         lines += [f"note: {change}" for change in self.changes]
         if self.state != RunState.FINISHED.value:
             lines.append(f"The copy ended as {self.state}: {self.reason}")
+        elif self.same:
+            lines.append(f"Reproduced: the same {'bytes' if self.same_bytes else 'values'}.")
         else:
-            lines.append("Reproduced: the same bytes." if self.same else "NOT reproduced.")
+            lines.append("NOT reproduced.")
         return "\n".join(lines)
 
 
 @public("simmanager")
 def reproduce(run: RunFolder | Path | str, copy: Path | str | None = None) -> Reproduction:
-    """Run a finished run again, with the same parameters and seed, and compare the results byte by byte.
+    """Run a finished run again, with the same parameters and seed, and compare the results.
 
-    This unpickles the parameters and runs their code: only for your own folders.
+    They are compared byte by byte, and where the bytes differ by the values in them. This unpickles the
+    parameters and results and runs their code: only for your own folders.
 
     Parameters
     ----------
@@ -100,26 +119,30 @@ def reproduce(run: RunFolder | Path | str, copy: Path | str | None = None) -> Re
         The folder for the copy is there already.
     """
     original = run if isinstance(run, RunFolder) else find_run(run)
+    folder, session = BatchFolder(original.path.absolute().parent.parent), dict[str, Any]()
     with suppress(BatchDamaged):
-        batch = BatchFolder(original.path.absolute().parent.parent).find_manifest()
-        import_path.adopt(batch.provenance if batch is not None else {})
+        batch = folder.find_manifest()
+        kept = batch.provenance if batch is not None else {}
+        import_path.extend_sys_path(kept)
+        session = session_of(folder, kept, original.simulation_id)
     record = original.read_json(original.record)
     seed = record.get("seed")
     if original.read_history().state is not RunState.FINISHED:
         raise ResultsMissing(f"The run in {original.path} is not finished: there is nothing to compare with.")
     if not isinstance(seed, int) or isinstance(seed, bool) or not original.params.is_file():
         raise ResultsMissing(f"{original.path} lacks its seed ({RECORD}) or its parameters ({PARAMS}).")
-    with _folder_for(copy) as folder:
+    with _folder_for(copy) as target:
         before = _dict(record, "provenance")
         entry = _dict(before, "simulation")
         threads = before.get("threads_per_run")
         threads = threads if isinstance(threads, int) and threads > 0 else 1
         now = {**provenance_of([entry], threads), "simulation": dict(entry)}
-        outcome = _run_again(Task(str(folder.path), str(original.params.absolute()), seed, provenance=now), threads)
-        files = {name: _compared(original.path / name, folder.path / name) for name in RESULTS}
-        curves = _curve_differences(original, folder) if files[SUMMARY] == "other" else {}
+        task = Task(str(target.path), str(original.params.absolute()), seed, provenance=now, session=session)
+        outcome = _run_again(task, threads)
+        files = {name: _compared(original, target, name) for name in RESULTS}
+        curves = _curve_differences(original, target) if files[SUMMARY] == OTHER else {}
         changes = tuple(changes_since({**before, "versions": record.get("versions")}, now))
-        return Reproduction(original.path, folder.path, outcome.state, outcome.reason, files, curves, changes)
+        return Reproduction(original.path, target.path, outcome.state, outcome.reason, files, curves, changes)
 
 
 def _dict(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -149,17 +172,22 @@ def _folder_for(copy: Path | str | None) -> Iterator[RunFolder]:
 
 
 def _run_again(task: Task, threads: int) -> Outcome:
-    slots = Slots(WorkerSettings(threads_per_run=threads))
+    slots = Slots(WorkerSettings(threads_per_run=threads, flags=tuple(task.session.get("flags", ()))))
     try:
         return supervise(Job(task, RunOptions()), slots, Stop())
     finally:
         slots.close()
 
 
-def _compared(one: Path, other: Path) -> str:
+def _compared(original: RunFolder, copy: RunFolder, name: str) -> str:
+    one, other = original.path / name, copy.path / name
+    if all(name in not_saved_of(run.read_json(run.record)) for run in (original, copy)):
+        return NOT_SAVED
     if not (one.exists() and other.exists()):
-        return "missing"
-    return "same" if _hashes(one) == _hashes(other) else "other"
+        return MISSING
+    if _hashes(one) == _hashes(other):
+        return SAME
+    return SAME_VALUES if same_files(one, other) else OTHER
 
 
 def _hashes(path: Path) -> dict[str, bytes]:

@@ -14,7 +14,6 @@ from ..simulation.single_sim import SingleSim
 from ..status.reader import read_status
 from ..status.status import BatchStatus
 from .changes import load_simulation
-from .making import runs_of
 
 if TYPE_CHECKING:
     from ..results.results import Results
@@ -80,7 +79,7 @@ class BatchView:
     @property
     def runs(self) -> list[RunFolder]:
         """The folders of all runs, in (simulation, run_id) order; those not made yet are left out."""
-        return [folder for name in self.simulation_ids for folder in runs_of(self._folder, name)]
+        return [folder for name in self.simulation_ids for folder in self._runs_of(name)]
 
     @property
     def run_paths(self) -> list[str]:
@@ -168,7 +167,7 @@ class BatchView:
             log_type, run_index = run_index, None
         simulation_id = self._id_of(simulation_index)
         self._must_exist()
-        runs = runs_of(self._folder, simulation_id) if run_index is None else [self._run(simulation_id, run_index)]
+        runs = self._runs_of(simulation_id) if run_index is None else [self._run(simulation_id, run_index)]
         print(f"Showing logs for simulation at path: {self._folder.simulation(simulation_id)}")
         for run in runs:
             print(f"log for run: {run.run_id}")
@@ -178,6 +177,8 @@ class BatchView:
         self, simulation_index: int | str, run_index: int, *, mmap: bool = False
     ) -> tuple[Any, Any, dict[str, Any]]:
         """Load the results of a run as live objects. This unpickles: only for your own folders.
+
+        No class of this process is changed by it; whose classes the objects are: see `SingleSim.load_results`.
 
         Parameters
         ----------
@@ -202,6 +203,9 @@ class BatchView:
         """
         self._must_exist()
         return SingleSim().load_results(self._run(self._id_of(simulation_index), run_index).path, mmap=mmap)
+
+    def _runs_of(self, simulation_id: str) -> list[RunFolder]:
+        return [RunFolder(path) for _, path in sorted(self._folder.run_folders(simulation_id).items())]
 
     def _run(self, simulation_id: str, run_index: int) -> RunFolder:
         folders = self._folder.run_folders(simulation_id)

@@ -86,15 +86,16 @@ def diff(arguments: argparse.Namespace) -> int:
         ("simmanager reproduce tonight SR 3", "is run 3 of SR reproducible?"),
         ("simmanager reproduce tonight/SR/3 --to again", "and keep what came out"),
     ),
-    exits=("the same bytes", "other bytes, or it did not finish"),
+    exits=("the same values", "other values, or it did not finish"),
 )
 def reproduce(arguments: argparse.Namespace) -> int:
-    """Run a finished run again elsewhere and compare the bytes.
+    """Run a finished run again elsewhere and compare what comes out.
 
     Runs a finished run once more with the same parameters and seed, in another
-    folder, and says of each of its results whether the bytes are the same, and
-    what has changed in the program since. The run itself is not touched. This
-    unpickles the parameters and runs their code: only for folders of your own.
+    folder, and says of each of its results whether the bytes or at least the
+    values are the same, and what has changed in the program since. The run itself
+    is not touched. This unpickles parameters and results and runs their code:
+    only for folders of your own.
     """
     from ..base.text import plain
     from ..batch.reproduction import reproduce

@@ -1,4 +1,4 @@
-"""BatchFolder: the folder of a batch. Its manifest, its locks, and where the runs are."""
+"""BatchFolder: the folder of a batch. Its manifest, its lock, where the runs are; and the batch whose lock is held."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from ..base.advice import command
 from ..base.clock import utc_now
 from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName, suggest
-from .files import open_regular, read_regular
-from .locks import LockHeld, is_held, take_lock
+from .files import SCRATCHES, read_regular, write_file
+from .json_file import json_bytes, read_json
+from .locks import LockHeld, is_held, take_batch_lock
 from .manifest import _SAFE_NAME, Manifest
-from .run_folder import SCRATCH, RunFolder
-
-#: Flags against links and pipes in the place of a file.
-_NO_SURPRISE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-
+from .run_folder import RunFolder
+from .shared_params import SHARED
+from .starts import STARTS
 
 #: The files in the folder of a batch.
-MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT = "manager.json", "batch.lock", "stop.request", "starts.log", "report.html"
+MANIFEST, LOCK, STOP_REQUEST, REPORT = "manager.json", "batch.lock", "stop.request", "report.html"
 
 #: The source of the code that travels with its recipes, and what was not committed: hash or folder -> text.
 SOURCES = "sources.json"
@@ -30,8 +30,11 @@ SOURCES = "sources.json"
 #: The file in the folder of a simulation.
 RECIPE = "simulation.pkl"
 
+#: The pickled function that each worker calls before its first run.
+SETUP = "setup.pkl"
+
 #: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
-RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SOURCES, "figures")
+RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SETUP, SOURCES, "figures")
 
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 28
@@ -39,8 +42,23 @@ _LONGEST_MANIFEST = 1 << 28
 #: Entries of a folder that are looked at for batches, and how many of those found are named.
 _LOOKED_AT, _NAMED = 1000, 5
 
-#: Bytes of the list of starts that are read at a time.
-_STARTS_AT_ONCE = 1 << 24
+#: How the name begins under which a run is taken out of the batch before its files are removed.
+REMOVED = ".removed-"
+
+
+class Listing(NamedTuple):
+    """What the folder of a simulation holds.
+
+    Parameters
+    ----------
+    runs : dict
+        Run id -> path of each run that has a folder; of two with one id, the newer.
+    remains : list of str
+        Names of what a killed process left half written or half removed.
+    """
+
+    runs: dict[int, str]
+    remains: list[str]
 
 
 class BatchFolder:
@@ -131,13 +149,25 @@ class BatchFolder:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace manager.json atomically."""
-        RunFolder(self.path).write_json(self.manifest_file.name, manifest.as_json())
+        write_file(self.manifest_file, json_bytes(manifest.as_json()))
 
     def write_recipe(self, simulation_id: str, content: bytes) -> None:
         """Replace the pickled recipe of a simulation atomically."""
         folder = self.own_simulation(simulation_id)
         folder.mkdir(exist_ok=True)
-        RunFolder(folder).write_bytes(self.recipe(simulation_id).name, content)
+        write_file(self.recipe(simulation_id), content)
+
+    @property
+    def setup_file(self) -> Path:
+        """The pickled function that each worker calls before its first run, if there is one."""
+        return self.path / SETUP
+
+    def write_setup(self, content: bytes | None) -> None:
+        """Write the pickled set-up function, or remove that of an earlier batch."""
+        if content is None:
+            self.setup_file.unlink(missing_ok=True)
+        else:
+            RunFolder(self.path).write_bytes(self.setup_file.name, content)
 
     @property
     def sources_file(self) -> Path:
@@ -146,23 +176,24 @@ class BatchFolder:
 
     def read_sources(self) -> dict[str, str]:
         """Return the kept texts by hash of their content, or by folder of a repository; {} if there are none."""
-        content = RunFolder.read_json(self.sources_file)
+        content = read_json(self.sources_file)
         return {name: text for name, text in content.items() if isinstance(text, str)}
 
     def keep_sources(self, texts: Mapping[str, str]) -> None:
         """Add source texts to those that are kept."""
         kept = self.read_sources()
         if new := {name: text for name, text in texts.items() if name not in kept}:
-            RunFolder(self.path).write_json(SOURCES, {**kept, **new})
+            write_file(self.sources_file, json_bytes({**kept, **new}))
 
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
-            if entry.name in (LOCK, SOURCES) or entry.name.startswith(SCRATCH):
+            if entry.name in (LOCK, SETUP, SOURCES) or entry.name.startswith(SCRATCHES):
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False
-            if any(f.name != RECIPE and not f.name.startswith(SCRATCH) for f in entry.iterdir()):
+            ours = (RECIPE, SHARED)
+            if any(f.name not in ours and not f.name.startswith(SCRATCHES) for f in entry.iterdir()):
                 return False
         return True
 
@@ -170,64 +201,34 @@ class BatchFolder:
 
     def run_folders(self, simulation_id: str) -> dict[int, str]:
         """Return the path of each run of a simulation that has a folder; of two with one id, the newer."""
-        found: dict[int, str] = {}
+        return self.listing(simulation_id).runs
+
+    def listing(self, simulation_id: str) -> Listing:
+        """List the folder of a simulation."""
+        newest: dict[int, str] = {}
+        remains: list[str] = []
         folder = f"{self.path}{os.sep}{simulation_id}"
         try:
             entries = os.scandir(folder)
         except OSError:
-            return {}
+            return Listing({}, [])
         with entries:
             for entry in entries:
-                run_id = RunFolder.run_id_of(entry.name)
+                name = entry.name
+                run_id = RunFolder.run_id_of(name)
+                if run_id is None and name.startswith((f"{REMOVED}run_", *SCRATCHES)):
+                    remains.append(name)
                 if run_id is None or not entry.is_dir(follow_symlinks=False):
                     continue
-                if run_id in found and RunFolder.age_key(entry.name) < RunFolder.age_key(found[run_id]):
-                    continue
-                found[run_id] = entry.name
-        return {run_id: f"{folder}/{name}" for run_id, name in found.items()}
+                if run_id not in newest or RunFolder.age_key(name) >= RunFolder.age_key(newest[run_id]):
+                    newest[run_id] = name
+        return Listing({run_id: f"{folder}/{name}" for run_id, name in newest.items()}, remains)
 
-    # Starts ----------------------------------------------------------------------------------------------------
-
-    @property
-    def starts_file(self) -> Path:
-        """One line per started run: tells watchers what to read again. A hint, not a record."""
-        return self.path / STARTS
-
-    def begin_starts(self) -> None:
-        """Make the list of starts, if there is none."""
-        with suppress(OSError):
-            os.close(os.open(self.starts_file, os.O_WRONLY | os.O_CREAT | _NO_SURPRISE, 0o666))
-
-    def read_starts(self, offset: int) -> tuple[list[str], int]:
-        """Return what was noted behind ``offset`` (``simulation_id/run folder``), and where to go on.
-
-        Parameters
-        ----------
-        offset : int
-            Bytes that are known; negative: nothing is read, only where to go on.
-
-        Returns
-        -------
-        (list of str, int)
-            The place is -1 if there is no such list.
-        """
-        try:
-            with os.fdopen(open_regular(self.starts_file), "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                if offset < 0 or size <= offset:
-                    return [], size
-                file.seek(offset)
-                content = file.read(_STARTS_AT_ONCE)
-        except OSError:  # no list, or something else in its place: it cannot say what has changed
-            return [], -1
-        complete = content[: content.rfind(b"\n") + 1]
-        return complete.decode("utf-8", "replace").split("\n")[:-1], offset + len(complete)
-
-    # Locks -----------------------------------------------------------------------------------------------------
+    # The lock --------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the batch: one manager at a time.
+    def held(self) -> Iterator[OpenBatch]:
+        """Hold the batch: one manager at a time. Yields what it consists of, kept current as long as it is held.
 
         Raises
         ------
@@ -237,11 +238,13 @@ class BatchFolder:
             The folder does not exist.
         BatchNotWritable
             The lock cannot be made.
+        BatchDamaged
+            There is a manager.json that cannot be read.
         """
         if not self.path.is_dir():  # filelock would make it
             raise BatchNotFound(f"There is no batch at {self.path}: the folder does not exist.{self.nearby()}")
         try:
-            lock = take_lock(self.lock_file, timeout=0.5)
+            lock = take_batch_lock(self.lock_file, timeout=0.5)
         except LockHeld:
             raise BatchBusy(
                 f"Another manager is running this batch: {self.owner()}. Wait for it, look with "
@@ -251,7 +254,7 @@ class BatchFolder:
             raise BatchNotWritable(f"{self.path} cannot be written ({error.strerror or error}).") from error
         try:
             self._sign()
-            yield
+            yield OpenBatch(self)
         finally:
             lock.release()
 
@@ -260,7 +263,7 @@ class BatchFolder:
 
         text = json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": utc_now()})
         with suppress(OSError):  # a full disk: the lock itself holds all the same
-            descriptor = os.open(self.lock_file, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+            descriptor = os.open(self.lock_file, os.O_WRONLY | os.O_NOFOLLOW)
             try:
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, text.encode())
@@ -269,7 +272,7 @@ class BatchFolder:
 
     def owner(self) -> str:
         """Return who took the lock of the batch last, in words."""
-        content = RunFolder.read_json(self.lock_file)
+        content = read_json(self.lock_file)
         if not content:
             return "an unknown process"
         return f"process {content.get('pid')} on {content.get('host')}, since {content.get('since')}"
@@ -282,7 +285,7 @@ class BatchFolder:
 
     def request_stop(self, *, now: bool) -> None:
         """Ask the manager that runs the batch to stop: after the runs at hand, or at once."""
-        RunFolder(self.path).write_bytes(self.stop_request.name, b"now" if now else b"finish")
+        write_file(self.stop_request, b"now" if now else b"finish")
 
     def requested_stop(self) -> str:
         """Return "", "finish" or "now"."""
@@ -298,18 +301,80 @@ class BatchFolder:
             self.stop_request.unlink()
 
 
-def note_start(run: RunFolder) -> None:
-    """Note that a run of a batch is about to start, if such a list is kept; a failure is no reason not to run it.
+class OpenBatch:
+    """A batch whose lock is held here: its manifest and the listings of its runs, each read once.
 
-    Noted before the move: who reads the note reads the state of that run again until it sees the move.
+    Nobody else changes them while the lock is held, so what this object writes is all that keeps them current.
+
+    Parameters
+    ----------
+    folder : BatchFolder
+        The batch; the caller holds its lock.
+
+    Raises
+    ------
+    BatchDamaged
+        There is a manager.json that cannot be read.
     """
-    parent = run.path.parent
-    with suppress(OSError):
-        descriptor = os.open(f"{parent.parent}{os.sep}{STARTS}", os.O_WRONLY | os.O_APPEND | _NO_SURPRISE)
-        try:
-            os.write(descriptor, f"{parent.name}{os.sep}{run.path.name}\n".encode())
-        finally:
-            os.close(descriptor)
+
+    def __init__(self, folder: BatchFolder) -> None:
+        self.folder = folder
+        self._manifest = folder.find_manifest()
+        self._listings: dict[str, Listing] = {}
+        #: Paths of the runs that were made since the lock was taken: all of them wait.
+        self.new_runs: set[str] = set()
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is a batch; False for a folder that is to become one."""
+        return self._manifest is not None
+
+    @property
+    def manifest(self) -> Manifest:
+        """What manager.json says.
+
+        Raises
+        ------
+        BatchNotFound
+            There is no batch in the folder.
+        """
+        return self._manifest or self.folder.read_manifest()
+
+    @property
+    def simulation_ids(self) -> list[str]:
+        """The ids of the simulations, in the order of the list."""
+        return self.manifest.simulation_ids
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replace manager.json; what is kept is what will be read from it."""
+        self.folder.write_manifest(manifest)
+        self._manifest = Manifest.from_json(json.loads(json.dumps(manifest.as_json())))
+
+    def run_folders(self, simulation_id: str) -> dict[int, str]:
+        """Return the path of each run of a simulation that has a folder, by run id."""
+        return self._listing(simulation_id).runs
+
+    def remains(self, simulation_id: str) -> list[str]:
+        """Return the names of what a killed process left half written or half removed among the runs."""
+        return self._listing(simulation_id).remains
+
+    def _listing(self, simulation_id: str) -> Listing:
+        if simulation_id not in self._listings:
+            self._listings[simulation_id] = self.folder.listing(simulation_id)
+        return self._listings[simulation_id]
+
+    def runs(self, simulation_id: str) -> list[RunFolder]:
+        """Return the runs of a simulation that have a folder, by run id."""
+        return [RunFolder(path) for _, path in sorted(self.run_folders(simulation_id).items())]
+
+    def add_run(self, simulation_id: str, run_id: int) -> RunFolder:
+        """Make the folder of a run, with the run waiting in it; it takes the place of one with the same id."""
+        path = f"{self.folder.path}{os.sep}{simulation_id}{os.sep}{RunFolder.new_name(run_id)}"
+        folder = RunFolder(path)
+        folder.create()
+        self.run_folders(simulation_id)[run_id] = path
+        self.new_runs.add(path)
+        return folder
 
 
 def _batches_in(folder: Path) -> list[str]:

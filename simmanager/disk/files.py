@@ -5,9 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from ..base.errors import SimManagerError
+
+#: Files are written under a name with this prefix first; what bears it is never a result. It does not begin with a dot:
+#: PyTorch takes the name for an empty one, then, and saves nothing.
+SCRATCH = "~part-"
+
+#: What scratch files may begin with: earlier versions wrote under the other.
+SCRATCHES = (SCRATCH, ".part-")
 
 
 def put_in_place(scratch: str, target: str) -> None:
@@ -33,6 +41,53 @@ def put_in_place(scratch: str, target: str) -> None:
         Path(scratch).replace(target)
 
 
+def write_whole(folder: str, name: str, writer: Callable[[str], None], *, durable: bool = False) -> None:
+    """Let ``writer`` write a scratch file, then put it in place: it appears whole or not at all.
+
+    Parameters
+    ----------
+    folder : str
+        The folder, with a separator at its end.
+    name : str
+        Name of the file in it.
+    writer : callable
+        Takes the path of the scratch file, which does not exist.
+    durable : bool, default False
+        Force it to the disk (fsync).
+
+    Raises
+    ------
+    SimManagerError
+        The writer made no file at the path it was given.
+    """
+    scratch = f"{folder}{SCRATCH}{name}"
+    try:
+        writer(scratch)
+        if durable:
+            sync(Path(scratch))
+        put_in_place(scratch, folder + name)
+        if durable:
+            sync_entry(Path(folder))
+    except BaseException:
+        for leftover in Path(folder).glob(f"{SCRATCH}{name}*"):  # a saver may have added a file ending
+            remove_entry(leftover)
+        raise
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a small file whole or not at all."""
+    remove_entry(path.with_name(SCRATCH + path.name))  # a link planted there must not be written through
+    write_whole(f"{path.parent}{os.sep}", path.name, lambda scratch: write_new(scratch, content))
+
+
+def remove_scratch(folder: Path | str) -> None:
+    """Remove scratch files that a killed process left in a folder."""
+    with os.scandir(folder) as entries:
+        leftovers = [entry.path for entry in entries if entry.name.startswith(SCRATCHES)]
+    for leftover in leftovers:
+        remove_entry(leftover)
+
+
 def sync(path: Path) -> None:
     """Force a file, or all of a folder, to the disk."""
     for inner in path.rglob("*") if path.is_dir() else ():
@@ -45,7 +100,7 @@ def sync_entry(path: Path) -> None:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
-        return  # the saver wrote nothing: what follows says so
+        return  # the saver wrote nothing: `put_in_place` will raise
     try:
         os.fsync(descriptor)
     finally:
@@ -54,7 +109,7 @@ def sync_entry(path: Path) -> None:
 
 def write_new(path: str, content: bytes) -> None:
     """Write a file, following no symbolic link."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
     try:
         view = memoryview(content)
         while view:
@@ -89,7 +144,7 @@ def open_regular(path: Path | str) -> int:
     OSError
         It is missing, a link, a folder, a pipe or a device, or cannot be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from ..base.errors import SimManagerError
 
-try:
-    import fcntl
-except ImportError:  # Windows is not supported, but importing and reading should work
-    _HAS_FLOCK = False
-else:
-    _HAS_FLOCK = True
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 #: Seconds between two tries for a lock that a poller may hold for a moment.
 POLL_INTERVAL = 0.002
@@ -33,13 +30,6 @@ class LockHeld(SimManagerError, TimeoutError):
     """Somebody else holds the lock."""
 
 
-class Lock(Protocol):
-    """A lock that is held."""
-
-    def release(self) -> object:
-        """Free it."""
-
-
 #: Descriptors of the locks that this process holds.
 _held: set[int] = set()
 
@@ -50,14 +40,13 @@ def _close_in_child() -> None:
         os.close(_held.pop())
 
 
-if _HAS_FLOCK:
-    os.register_at_fork(after_in_child=_close_in_child)
+os.register_at_fork(after_in_child=_close_in_child)
 
 
-class _Flock:
-    """A native lock, the same that filelock takes on POSIX (the two exclude each other), without its bookkeeping.
+class KernelLock:
+    """The lock of a run: the kernel lock that filelock takes, too (the two exclude each other), and nothing more.
 
-    A run of a millisecond would spend a sixth of it in there.
+    filelock's bookkeeping would cost a run of a millisecond a good part of that.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -73,8 +62,8 @@ class _Flock:
             os.close(descriptor)
 
 
-def take_lock(path: Path | str, timeout: float) -> Lock:
-    """Take an exclusive lock; it is freed by ``release()``, or by the end of the process.
+def take_lock(path: Path | str, timeout: float) -> KernelLock:
+    """Take the lock of a run, exclusively; it is freed by ``release()``, or by the end of the process.
 
     Parameters
     ----------
@@ -90,34 +79,38 @@ def take_lock(path: Path | str, timeout: float) -> Lock:
     OSError
         The file cannot be made.
     """
-    if _HAS_FLOCK:
-        return _take_flock(path, timeout)
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(path, thread_local=False, fallback_to_soft=False, poll_interval=POLL_INTERVAL)
-    try:
-        lock.acquire(timeout=timeout)
-    except Timeout:
-        raise LockHeld(f"{path} is held by another process.") from None
-    return lock
-
-
-def _take_flock(path: Path | str, timeout: float) -> _Flock:
     descriptor = _out_of_reach(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644))
     deadline = time.monotonic() + timeout
     try:
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return _Flock(descriptor)
+                return KernelLock(descriptor)
             except (BlockingIOError, PermissionError):
                 now = time.monotonic()
-                if now >= deadline and (now >= deadline + _LOOKERS_S or not _only_lookers(descriptor)):
+                if now >= deadline and (now >= deadline + _LOOKERS_S or is_held(path)):
                     raise LockHeld(f"{path} is held by another process.") from None
                 time.sleep(POLL_INTERVAL)
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def take_batch_lock(path: Path | str, timeout: float) -> FileLock:
+    """Take the lock of a batch, with filelock; the parameters and what is raised are those of `take_lock`."""
+    from filelock import FileLock, Timeout  # by those who hold a batch only: its import takes 10 ms and more
+
+    lock = FileLock(
+        path, timeout=timeout, thread_local=False, fallback_to_soft=False, poll_interval=POLL_INTERVAL
+    )  # of any thread; never another kind of lock, which would exclude nobody who takes this one
+    deadline = time.monotonic() + timeout + _LOOKERS_S
+    while True:
+        try:
+            lock.acquire()
+            return lock
+        except Timeout:
+            if time.monotonic() >= deadline or is_held(path):
+                raise LockHeld(f"{path} is held by another process.") from None
 
 
 def _out_of_reach(descriptor: int) -> int:
@@ -130,20 +123,8 @@ def _out_of_reach(descriptor: int) -> int:
     return high
 
 
-def _only_lookers(descriptor: int) -> bool:
-    """Return whether nobody holds a lock exclusively: those who look at it are no reason to give up."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
-    return True
-
-
 def is_held(path: Path | str) -> bool:
     """Return whether somebody holds this lock. Takes no exclusive lock, so two who look do not see each other."""
-    if not _HAS_FLOCK:
-        return _is_held_elsewhere(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -156,16 +137,6 @@ def is_held(path: Path | str) -> bool:
         return False
     finally:
         os.close(descriptor)
-    return False
-
-
-def _is_held_elsewhere(path: Path | str) -> bool:
-    if not Path(path).exists():
-        return False
-    try:
-        take_lock(path, timeout=0).release()
-    except LockHeld:
-        return True
     return False
 
 

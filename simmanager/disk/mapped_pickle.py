@@ -8,8 +8,8 @@ import pickle
 import struct
 from typing import Any, BinaryIO, ClassVar
 
-from ..base.moved_modules import module_now
 from . import pickling
+from .travelling import Classes
 
 #: Bytes from which on an array stays in the file.
 MAP_ABOVE = 64 << 10
@@ -21,7 +21,7 @@ _MAX_PLAIN = 256 << 10
 _PythonUnpickler: Any = pickle._Unpickler
 
 
-def load(file: BinaryIO) -> Any:
+def load(file: BinaryIO, classes: Classes | None = None) -> Any:
     """Unpickle a file, as ``pickle.load`` does, but leave large arrays in it: their pages are read when they are used.
 
     Changes of such an array stay in memory and do not get into the file. The file may be removed or replaced
@@ -35,28 +35,32 @@ def load(file: BinaryIO) -> Any:
     ----------
     file : binary file
         At its beginning. This runs code from the file: only for your own.
+    classes : Classes, optional
+        As for `pickling.load`.
 
     Raises
     ------
     Exception
         As ``pickle.load``.
     """
+    classes = classes or Classes()
     try:
-        return _Unpickler(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)).load()
+        return _Unpickler(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY), classes).load()
     except Exception:  # whatever it is, the plain way is the measure of what is an error
-        return pickling.load(file)
+        return pickling.load(file, classes)
 
 
 class _Unpickler(_PythonUnpickler):  # type: ignore[misc]
     """Knows where in the file it is, and what it is about to make."""
 
-    def __init__(self, mapping: mmap.mmap) -> None:
+    def __init__(self, mapping: mmap.mmap, classes: Classes) -> None:
         super().__init__(mapping)
+        self._classes = classes
         self._mapping = mapping
         self._n_plain = 0
 
     def find_class(self, module: str, name: str) -> Any:
-        return super().find_class(module_now(module), name)
+        return pickling.find_class(self._classes, module, name, super().find_class)
 
     def load_frame(self) -> None:
         (size,) = struct.unpack("<Q", self.read(8))

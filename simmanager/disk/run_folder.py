@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..base.errors import BatchExists, ResultsMissing, SimManagerError
+from ..base.errors import ResultsMissing, SimManagerError
 from ..base.public import public
-from .files import open_regular, put_in_place, read_regular, remove_entry, sync, sync_entry, write_new
-from .state import STATE_LOG, RunState, StateHistory, read_history, write_moves
+from .files import (
+    SCRATCH,
+    open_regular,
+    put_in_place,
+    read_regular,
+    remove_entry,
+    remove_scratch,
+    write_new,
+    write_whole,
+)
+from .json_file import json_bytes, read_json
+from .not_saved import NotSaved
+from .run_record import RunRecord, not_saved_of
+from .state import STATE_LOG, RunState, StateHistory, begin, read_history, write_moves
 
 _NAME = re.compile(r"run_(?P<run_id>\d+)_(?P<date>\d{2}-\d{2}-\d{4}_\d{2}-\d{2}-\d{2}-\d{3})", re.ASCII)
-
-#: Written under this prefix first; what bears it is never a result.
-SCRATCH = ".part-"
 
 #: The files in the folder of a run, beside `STATE_LOG`; the properties of `RunFolder` say what is in them.
 STATE_LOCK, RUN_LOG, ERROR_LOG, RECORD = "state.lock", "run.log", "error.log", "run.json"
@@ -27,16 +36,15 @@ PROGRESS, CHECKPOINT, PARAMS, THEIR_PARAMS = "progress", "checkpoint.pkl", "para
 AGENT, ARENA, HISTORY, SUMMARY = "agent", "arena", "training_hist.dict", "summary.npz"
 
 #: The results of a run, in the order in which they are put in place.
-RESULTS = (AGENT, ARENA, HISTORY, SUMMARY)
-
-# A line a value: nearly as readable as indentation, which would take json's slow path.
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": "))
-
-#: Bytes of a JSON file that are read; what is longer is none of ours.
-_LONGEST_JSON = 1 << 22
+RESULTS = (HISTORY, SUMMARY, AGENT, ARENA)
 
 #: What an attempt leaves and a next one keeps in ``attempt_<n>/``.
-_KEPT_OF_ATTEMPT = (RUN_LOG, ERROR_LOG, RECORD)
+_KEPT_OF_ATTEMPT = (RUN_LOG, ERROR_LOG, RECORD, SUMMARY)
+
+
+def _is_plain(path: str) -> bool:
+    """Return whether a path is already what a `Path` would make of it, so that none need be made."""
+    return path[:1] == os.sep and path[-1:] != os.sep and "//" not in path and "/." not in path
 
 
 @public("simmanager")
@@ -52,19 +60,26 @@ class RunFolder:
     """
 
     def __init__(self, path: Path | str, *, durable: bool = False) -> None:
-        self.path = Path(path)
-        self._at = f"{self.path}{os.sep}"
+        text = path if type(path) is str and _is_plain(path) else str(Path(path))
+        #: Path of the folder as text: a run of a millisecond would spend a tenth of it in making path objects.
+        self.text = text
+        self._at = text + os.sep
         self._durable = durable
         self._present: set[str] | None = None
 
+    @functools.cached_property
+    def path(self) -> Path:
+        """The folder."""
+        return Path(self.text)
+
     def __repr__(self) -> str:
-        return f"RunFolder({str(self.path)!r})"
+        return f"RunFolder({self.text!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, RunFolder) and self.path == other.path
+        return isinstance(other, RunFolder) and self.text == other.text
 
     def __hash__(self) -> int:
-        return hash(self.path)
+        return hash(self.text)
 
     @staticmethod
     def new_name(run_id: int) -> str:
@@ -89,24 +104,34 @@ class RunFolder:
     @property
     def run_id(self) -> int | None:
         """The number of the run within its simulation; None for the folder of a single ``run_sim``."""
-        return self.run_id_of(self.path.name)
+        return self.run_id_of(self.text.rpartition(os.sep)[2])
 
     @property
     def simulation_id(self) -> str:
         """The simulation it belongs to: the name of the folder above."""
-        return self.path.parent.name
+        return self.text.rpartition(os.sep)[0].rpartition(os.sep)[2]
 
     # The files -------------------------------------------------------------------------------------------------
 
     @property
     def state_log(self) -> Path:
         """The life of the run, one line a transition."""
-        return Path(self._at + STATE_LOG)
+        return Path(self.text, STATE_LOG)
 
     @property
     def lock_file(self) -> Path:
         """Held by whoever executes the run, as long as it lives."""
-        return Path(self._at + STATE_LOCK)
+        return Path(self.text, STATE_LOCK)
+
+    @property
+    def lock_path(self) -> str:
+        """`lock_file` as text."""
+        return self._at + STATE_LOCK
+
+    @property
+    def log_paths(self) -> tuple[str, str]:
+        """`run_log` and `error_log` as text."""
+        return self._at + RUN_LOG, self._at + ERROR_LOG
 
     @property
     def run_log(self) -> Path:
@@ -187,15 +212,15 @@ class RunFolder:
 
     def create(self) -> None:
         """Make the folder, with the run waiting in it: it appears whole, so nobody sees it without a state."""
-        parent, _, name = self._at[: -len(os.sep)].rpartition(os.sep)
+        parent, _, name = self.text.rpartition(os.sep)
         scratch = os.path.join(parent or os.curdir, SCRATCH + name)  # noqa: PTH118 - a hot path
         try:
             os.mkdir(scratch)  # noqa: PTH102
         except FileExistsError:  # a killed process left it
             remove_entry(scratch)
             os.mkdir(scratch)  # noqa: PTH102
-        write_moves(f"{scratch}{os.sep}{STATE_LOG}", StateHistory((), 0), (RunState.IN_QUEUE, ""))
-        os.rename(scratch, self._at[: -len(os.sep)])  # noqa: PTH104
+        begin(f"{scratch}{os.sep}{STATE_LOG}")
+        os.rename(scratch, self.text)  # noqa: PTH104
 
     def looks_like_a_run(self) -> bool:
         """Return whether this is a real folder (no symlink) that holds a state.log."""
@@ -214,7 +239,7 @@ class RunFolder:
         OSError
             The folder cannot be read.
         """
-        self._present = set(os.listdir(self.path))  # noqa: PTH208 - a hot path
+        self._present = set(os.listdir(self.text))  # noqa: PTH208 - a hot path
 
     def remove(self, name: str) -> None:
         """Remove a file of this folder, or what is in its place, if it is there."""
@@ -241,28 +266,18 @@ class RunFolder:
         SimManagerError
             The writer made no file at the path it was given.
         """
-        scratch = f"{self._at}{SCRATCH}{name}"
         self.remove(SCRATCH + name)  # a link planted there must not be written through
-        try:
-            writer(scratch)
-            if self._durable:
-                sync(Path(scratch))
-            put_in_place(scratch, self._at + name)
-            if self._present is not None:
-                self._present.add(name)
-            if self._durable:
-                sync_entry(self.path)
-        except BaseException:
-            for leftover in self.path.glob(f"{SCRATCH}{name}*"):  # a saver may have added a file ending
-                remove_entry(leftover)
-            raise
+        write_whole(self._at, name, writer, durable=self._durable)
+        if self._present is not None:
+            self._present.add(name)
 
     def keep_extras(self, *names: str) -> None:
         """Give files that a saver wrote beside the one it was asked for ("<path>_weights.npy") their own names, too."""
-        for entry in os.listdir(self.path):  # noqa: PTH208 - a hot path
-            name = entry.removeprefix(SCRATCH)
-            if name != entry and name.startswith(names) and name not in RESULTS:
-                put_in_place(self._at + entry, self._at + name)
+        for entry in os.listdir(self.text):  # noqa: PTH208 - a hot path
+            if entry.startswith(SCRATCH):
+                name = entry.removeprefix(SCRATCH)
+                if name.startswith(names) and name not in RESULTS:
+                    put_in_place(self._at + entry, self._at + name)
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write a small file whole or not at all."""
@@ -270,36 +285,45 @@ class RunFolder:
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON file whole or not at all."""
-        text = _JSON.encode(content)
-        self.write_bytes(name, f"{{\n {text[1:-1]}\n}}\n".encode(errors="backslashreplace"))
+        self.write_bytes(name, json_bytes(content))
+
+    def write_record(self, record: RunRecord) -> None:
+        """Write run.json whole or not at all."""
+        content = record.as_json()
+        provenance = content.pop("provenance")
+        self.write_bytes(RECORD, json_bytes(content, provenance=provenance))
 
     def set_aside_attempt(self, number: int) -> None:
-        """Move the logs of an earlier attempt to ``attempt_<number>/`` and remove what it left unfinished."""
-        kept = self.path / f"attempt_{number}"
-        if kept.is_symlink() or kept.is_file():
-            kept.unlink()
-        for name in _KEPT_OF_ATTEMPT:
-            file = self.path / name
-            if os.path.lexists(file):
-                kept.mkdir(exist_ok=True)
-                file.replace(kept / name)
+        """Move logs, record and curves of an earlier attempt to ``attempt_<number>/``, remove what it left unfinished.
+
+        Where the run that this one replaced has left such a folder, the next number is taken.
+        """
+        names = [name for name in _KEPT_OF_ATTEMPT if os.path.lexists(self.path / name)]
+        kept = self._attempt_folder(number, names)
+        for name in names:
+            kept.mkdir(exist_ok=True)
+            (self.path / name).replace(kept / name)
         for name in (*RESULTS, PROGRESS):
             self.remove(name)
-        self.remove_scratch()
+        remove_scratch(self.text)
+
+    def _attempt_folder(self, number: int, names: Sequence[str]) -> Path:
+        while True:
+            kept = self.path / f"attempt_{number}"
+            if kept.is_symlink() or kept.is_file():
+                kept.unlink()
+            if not any(os.path.lexists(kept / name) for name in names):
+                return kept
+            number += 1
 
     def remove_logs(self) -> None:
         """Remove what is in the place of the logs, so that new ones are written to files of their own."""
         for name in (RUN_LOG, ERROR_LOG):
             self.remove(name)
 
-    def remove_scratch(self) -> None:
-        """Remove scratch files that a killed process left."""
-        with os.scandir(self.path) as entries:
-            leftovers = [entry.path for entry in entries if entry.name.startswith(SCRATCH)]
-        for leftover in leftovers:
-            remove_entry(Path(leftover))
-
     # Reading ---------------------------------------------------------------------------------------------------
+
+    read_json = staticmethod(read_json)
 
     def read_log(self, log_type: str, limit: int | None = None) -> str:
         """Return the text of a log ("" if there is none); bytes that are no UTF-8 are replaced.
@@ -320,15 +344,6 @@ class RunFolder:
                 file.seek(max(os.fstat(descriptor).st_size - limit, 0))
             return file.read().decode("utf-8", "replace")
 
-    @staticmethod
-    def read_json(path: Path | str) -> dict[str, Any]:
-        """Return a JSON file as a dict; {} if it is missing or damaged."""
-        try:
-            content = json.loads(read_regular(path, _LONGEST_JSON))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return content if isinstance(content, dict) else {}
-
     def read_progress(self) -> float | None:
         """Return the fraction done of a running run, 0 to 1; None if it did not say."""
         try:
@@ -339,6 +354,8 @@ class RunFolder:
 
     def load(self, target: Path, unpickle: Callable[[BinaryIO], Any] | None = None) -> Any:
         """Unpickle a result. This runs code from the file: only for your own folders.
+
+        One that a finished run could not save is a `NotSaved`.
 
         Parameters
         ----------
@@ -362,6 +379,8 @@ class RunFolder:
             with target.open("rb") as file:
                 return (unpickle or load)(file)  # trusted by contract, see the docstring
         except FileNotFoundError:
+            if why := not_saved_of(self.read_json(self.record)).get(target.name):
+                return NotSaved(target.name, why)
             raise ResultsMissing(self._why_missing(target)) from None
         except IsADirectoryError:
             raise SimManagerError(
@@ -378,18 +397,3 @@ class RunFolder:
             return f"{self.path} holds no {target.name!r}; it does not look like the folder of a run."
         reason = f" ({history.last.detail})" if history.state in (RunState.ERROR, RunState.INTERRUPTED) else ""
         return f"The run in {self.path} has no {target.name!r}: its state is {history.last.state.value}{reason}."
-
-
-def refuse_folder(path: Path) -> None:
-    """Raise if ``path`` exists and is neither empty nor a run.
-
-    Raises
-    ------
-    BatchExists
-        Says what to do.
-    """
-    if not path.is_symlink() and not path.exists():
-        return
-    if RunFolder(path).looks_like_a_run() or (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
-        return
-    raise BatchExists(f"{path} holds something else than a run; give another save_path, or move it away.")

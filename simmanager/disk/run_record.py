@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..base.text import one_line
+
 #: Version of the format of run.json and manager.json.
 FORMAT = 1
 
@@ -48,6 +50,10 @@ class RunRecord:
         What the metrics of a finished run gave.
     metric_errors : dict of str to str
         Metrics that raised or gave no number, and why.
+    not_saved : dict of str to str
+        Results of a finished run that could not be saved (``agent``, ``training_hist.dict['key']``), and why.
+    left_out : dict of str to str
+        Keys of the training history that have no curve in the summary, and why.
     """
 
     simulation_id: str
@@ -68,6 +74,8 @@ class RunRecord:
     provenance: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     metric_errors: dict[str, str] = field(default_factory=dict)
+    not_saved: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of run.json. NaN and infinities, which JSON does not have, become texts."""
@@ -114,5 +122,24 @@ def metrics_of(record: Mapping[str, Any]) -> dict[str, float]:
 
 def metric_errors_of(record: Mapping[str, Any]) -> dict[str, str]:
     """Return name -> reason of the metrics that failed, from a record that may be damaged."""
-    errors = record.get("metric_errors")
-    return {name: why for name, why in errors.items() if isinstance(why, str)} if isinstance(errors, dict) else {}
+    return _texts(record, "metric_errors")
+
+
+def not_saved_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return name -> reason of the results that could not be saved, from a record that may be damaged."""
+    return _texts(record, "not_saved")
+
+
+def remark_on(not_saved: Mapping[str, str]) -> str:
+    """Return in one line what was not saved: ``agent not saved: Agent.writer cannot be pickled (...)``."""
+    return one_line("; ".join(f"{name} not saved: {why}" for name, why in not_saved.items()))
+
+
+def left_out_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return history key -> reason of those without a curve, from a record that may be damaged."""
+    return _texts(record, "left_out")
+
+
+def _texts(record: Mapping[str, Any], key: str) -> dict[str, str]:
+    content = record.get(key)
+    return {name: why for name, why in content.items() if isinstance(why, str)} if isinstance(content, dict) else {}

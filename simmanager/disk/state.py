@@ -11,7 +11,7 @@ from ..base.clock import utc_now
 from ..base.errors import InvalidTransition
 from ..base.public import public
 from ..base.text import one_line
-from .files import read_regular
+from .files import read_regular, write_new
 
 #: The file in the folder of a run.
 STATE_LOG = "state.log"
@@ -45,6 +45,9 @@ ALLOWED_MOVES: dict[RunState | None, frozenset[RunState]] = {
     RunState.INTERRUPTED: frozenset({RunState.IN_QUEUE}),
     RunState.FINISHED: frozenset(),
 }
+
+#: Before the remark in the detail of a finished run, behind its facts: what could not be saved.
+REMARK = "; "
 
 _KEYWORDS: dict[str, RunState] = {state.value: state for state in RunState}
 
@@ -156,6 +159,11 @@ def parse_file(content: bytes) -> StateHistory:
     return history
 
 
+def begin(path: str) -> None:
+    """Write the state.log of a run that waits; nobody else knows its folder yet."""
+    write_new(path, Transition(utc_now(), RunState.IN_QUEUE, "").line().encode())
+
+
 def write_moves(
     path: Path | str, history: StateHistory, *moves: tuple[RunState, str], durable: bool = False
 ) -> StateHistory:
@@ -193,13 +201,12 @@ def write_moves(
         written.append(Transition(utc_now(), target, detail))
         state = target
     text = "".join(move.line() for move in written).encode("utf-8", "replace")
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
     descriptor = os.open(path, flags, 0o666)
     try:
         size = os.lseek(descriptor, 0, os.SEEK_END)
         if size:
-            os.lseek(descriptor, size - 1, os.SEEK_SET)
-            if os.read(descriptor, 1) != b"\n":
+            if os.pread(descriptor, 1, size - 1) != b"\n":
                 text = b"\n" + text  # close a torn line, or it would swallow ours
         done = os.write(descriptor, text)
         if done != len(text):

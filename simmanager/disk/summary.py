@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import functools
-import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.errors import ParameterError
 from ..base.model_arrays import EXTENT, MAPS
+from ..base.text import describe, one_line
+from .curves import MAX_POINTS, NoCurve, curve_of
+from .files import write_new
+from .history import columns_of, curve_name
+from .npz import npz_bytes
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
-
-#: Points of a curve that a summary keeps.
-MAX_POINTS = 1000
 
 #: Arrays of a summary, at most: curves of further history keys are left out.
 MAX_ARRAYS = 9_000
 
 #: Arrays of one history key, at most.
 _OF_ONE_KEY = 3
+
+#: Keys without a curve that are named, at most, and characters of each name and reason.
+MAX_LEFT_OUT, _LONGEST_LEFT_OUT = 100, 200
 
 #: How a value that is an array becomes one number.
 REDUCTION = "mean absolute value"
@@ -57,57 +58,66 @@ _SHAPES = {
 }
 
 
-def summarise(history: Mapping[str, Any]) -> dict[str, Any]:
+class Summary(NamedTuple):
+    """The curves of a training history.
+
+    Parameters
+    ----------
+    curves : dict of str to ndarray
+        Each key that can be a curve -> (n_points,) float array, n_points <= 1000; with ``"iterations:" + key`` ->
+        (n_points,) positions along the first axis, evenly spaced; with ``"shape:" + key`` -> shape of the values, where
+        they were reduced to numbers.
+    left_out : dict of str to str
+        The other keys, and why each has no curve.
+    """
+
+    curves: dict[str, npt.NDArray[Any]]
+    left_out: dict[str, str]
+
+
+def summarise(history: Any) -> Summary:
     """Reduce a training history to scalar curves.
 
     Parameters
     ----------
-    history : mapping
-        Name -> one value per iteration (first axis = iteration).
-
-    Returns
-    -------
-    dict
-        Each numeric key -> (n_points,) float array, n_points <= 1000, at evenly spaced iterations; with
-        ``"iterations:" + key`` -> (n_points,) the indices along the first axis. Values that are arrays are reduced
-        to their mean absolute value; keys that are not numeric are left out.
+    history : mapping, DataFrame or Dataset
+        Name -> one value per iteration (first axis = iteration); see `curves.curve_of` for what a curve can be made
+        of. Whatever an object in it raises, the other keys have their curves.
     """
-    import numpy as np
-
-    from .spool import take
-
-    curves: dict[str, Any] = {}
-    for key, values in history.items():
-        if len(curves) > MAX_ARRAYS - _OF_ONE_KEY:
-            break
-        if not isinstance(key, str) or not _can_be_a_name(key):
-            continue
+    curves: dict[str, npt.NDArray[Any]] = {}
+    left_out: dict[str, str] = {}
+    for key, values in columns_of(history):
+        name = curve_name(key)
         try:
-            length = len(values)
-            few = length <= MAX_POINTS
-            picked = np.arange(length) if few else np.linspace(0, length - 1, MAX_POINTS).round().astype(int)
-            array = np.asarray(_filled(values)) if isinstance(values, np.ndarray) else None
-            rows = take(array, picked) if array is not None else np.asarray([values[i] for i in picked])
-            if not (np.issubdtype(rows.dtype, np.number) or rows.dtype == bool):
-                continue
-            plain = rows.ndim == 1 and not np.iscomplexobj(rows)
-            points = rows if plain else np.abs(rows).mean(axis=tuple(range(1, rows.ndim)))
-            curves[key] = np.asarray(points, dtype=float)
-            curves[ITERATIONS + key] = picked
-            if not plain:
-                curves[SHAPE + key] = np.array(rows.shape[1:], dtype=int)
-        except (TypeError, ValueError, KeyError, IndexError):
-            continue
-    return curves
+            if len(curves) > MAX_ARRAYS - _OF_ONE_KEY:
+                raise NoCurve(f"a summary has no room for more than {MAX_ARRAYS:,} arrays")
+            if not _can_be_a_name(name):
+                raise NoCurve("its name cannot be that of a curve")
+            if name in curves:
+                raise NoCurve("another key has the same name")
+            points, rows, shape = curve_of(values)
+        except NoCurve as why:
+            _leave_out(left_out, name, str(why))
+        except (Exception, SystemExit) as error:
+            _leave_out(left_out, name, describe(error))
+        else:
+            curves[name], curves[ITERATIONS + name] = points, rows
+            if shape is not None:
+                curves[SHAPE + name] = _integers(shape)
+    return Summary(curves, left_out)
 
 
-def _filled(values: Any) -> Any:
-    """Return an array with NaN where it is masked: what is under a mask is no value."""
+def _leave_out(left_out: dict[str, str], name: str, reason: str) -> None:
+    if len(left_out) < MAX_LEFT_OUT:
+        left_out[one_line(name, _LONGEST_LEFT_OUT)] = one_line(reason, _LONGEST_LEFT_OUT)
+    else:
+        left_out["..."] = "further keys"
+
+
+def _integers(shape: tuple[int, ...]) -> npt.NDArray[Any]:
     import numpy as np
 
-    if not isinstance(values, np.ma.MaskedArray) or values.dtype.kind not in "biuf":
-        return values
-    return np.ma.filled(values.astype(float), np.nan)
+    return np.array(shape, dtype=int)
 
 
 def model_arrays(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,7 +143,7 @@ def model_arrays(given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if not (isinstance(name, str) and _names_a_model_array(name)):
             raise ParameterError(f"summary_arrays gave {name!r}; it may give {', '.join(_MODEL_ARRAYS)}.")
-        array = np.asarray(value)
+        array = np.ma.filled(value.astype(float), np.nan) if _is_masked(value) else np.asarray(value)
         if name.startswith(MAPS):
             array = array[:MAX_MAPS].astype(np.float32)
         if name == TRAJECTORY and array.ndim and len(array) > MAX_POINTS:
@@ -145,6 +155,12 @@ def model_arrays(given: Mapping[str, Any]) -> dict[str, Any]:
     return arrays
 
 
+def _is_masked(value: Any) -> bool:
+    import numpy as np
+
+    return isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "biuf"
+
+
 def _names_a_model_array(name: str) -> bool:
     kind, colon, rest = name.partition(":")
     if kind + colon in (MAPS, EXTENT):
@@ -152,40 +168,19 @@ def _names_a_model_array(name: str) -> bool:
     return name in _MODEL_ARRAYS
 
 
-def write_summary(path: Path | str, history: Mapping[str, Any], arrays: Mapping[str, Any] | None = None) -> None:
-    """Write summary.npz.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    history : mapping
-        Becomes curves.
-    arrays : mapping, optional
-        What `model_arrays` returned.
-    """
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:  # as np.savez does, which refuses the keys "file" and "allow_pickle"
-        for name, array in {**summarise(history), **(arrays or {})}.items():
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), _npy_header(array.dtype, array.shape) + array.tobytes())
-    with open(path, "wb") as file:  # noqa: PTH123 - at once: a zip writes many small pieces
-        file.write(content.getbuffer())
+def write_summary(path: Path | str, history: Any, arrays: Mapping[str, Any] | None = None) -> None:
+    """Write summary.npz: the curves of a history, and what `model_arrays` returned."""
+    write_arrays(path, {**summarise(history).curves, **(arrays or {})})
 
 
-@functools.lru_cache(maxsize=128)
-def _npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """Return what comes before the bytes of an array, in C order, in an .npy file; many runs have arrays alike."""
-    import numpy as np
-
-    header = io.BytesIO()
-    described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(header, described)
-    return header.getvalue()
+def write_arrays(path: Path | str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write summary.npz: curves of `summarise`, arrays of `model_arrays`."""
+    write_new(str(path), npz_bytes(arrays))
 
 
 def _can_be_a_name(key: str) -> bool:
     """Return whether a history key can be the name of an array in an archive, and is not one of our own."""
-    return key.isprintable() and "/" not in key and len(key) <= 1000 and not key.startswith(RESERVED)
+    return key.isprintable() and ".." not in key.split("/") and len(key) <= 1000 and not key.startswith(RESERVED)
 
 
 def fits(name: str, array: npt.NDArray[Any]) -> bool:

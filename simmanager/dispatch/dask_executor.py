@@ -18,7 +18,7 @@ from typing import Any
 
 from ..base.errors import BatchDamaged, BatchNotFound, PackageMissing, SimManagerError
 from ..base.provenance import working_directory
-from ..disk.batch_folder import BatchFolder
+from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.state import RunState
 from ..worker.task import Outcome, Task, as_plain
 from .run_options import RunOptions
@@ -41,7 +41,7 @@ _HANDED_AGAIN = 3
 _IDLE_S = 5.0
 
 #: Part of the reason that a machine gives which does not see the folder of the batch.
-_BLIND = "does not see"
+_UNSEEN = "does not see"
 
 
 def active_client() -> Any:
@@ -57,8 +57,8 @@ class DaskExecutor:
 
     Parameters
     ----------
-    folder : BatchFolder
-        The batch; every worker of the cluster must see it under the same path.
+    batch : OpenBatch
+        The batch; every worker of the cluster must see its folder under the same path.
     n_jobs : int
         Runs at a time in the whole cluster; -1: one for each thread of its workers.
     options : RunOptions
@@ -74,19 +74,19 @@ class DaskExecutor:
         The scheduler cannot be reached, there are no workers, or some do not see the folder; names them.
     """
 
-    def __init__(self, folder: BatchFolder, n_jobs: int, options: RunOptions, client: Any = None) -> None:
+    def __init__(self, batch: OpenBatch, n_jobs: int, options: RunOptions, client: Any = None) -> None:
         self.stop = Stop()
         self.options = replace(options, on_event=None)  # it stays here
-        self._folder = folder
+        self._folder = batch.folder
         self._own = client is None
         self._client = _connect(options.address) if client is None else client
         try:
-            self._batch = _Batch(str(folder.path.absolute()), folder.read_manifest().batch_id)
+            self._batch = _Batch(str(batch.folder.path.absolute()), batch.manifest.batch_id)
             threads = sum(self._workers().values())
             self.n_jobs = n_jobs if n_jobs > 0 else max(threads + 1 + n_jobs, 1)
-            self._check_sight()
+            self._check_folder_is_shared()
         except BaseException:
-            self._let_go()
+            self.close()
             raise
         self._told_to_stop, self._lost = "", False
 
@@ -104,20 +104,23 @@ class DaskExecutor:
         scheduler = self._client.scheduler
         return str(getattr(scheduler, "address", self.options.address or "?"))
 
-    def _check_sight(self) -> None:
+    def _check_folder_is_shared(self) -> None:
         try:
-            seen = self._client.run(_what_is_seen, self._batch)
+            seen = self._client.run(_why_not_seen, self._batch)
         except Exception as error:
             raise SimManagerError(
                 f"The Dask workers cannot execute simmanager ({type(error).__name__}: {error}). It must be installed "
                 "there, too, for the same Python."
             ) from error
-        blind = [f"{address} ({answer})" for address, answer in seen.items() if answer]
-        if blind:
+        unable = [f"{address} ({answer})" for address, answer in seen.items() if answer]
+        if unable:
             raise SimManagerError(
-                f"{'; '.join(blind)}: the folder of the batch must be on a file system that all Dask workers share, "
+                f"{'; '.join(unable)}: the folder of the batch must be on a file system that all Dask workers share, "
                 "under the same path."
             )
+
+    def prepare(self, runs: int) -> None:
+        """Do nothing: the workers of the cluster run already."""
 
     def run(
         self,
@@ -161,7 +164,7 @@ class DaskExecutor:
                 self._pass_on_stop()
                 raise
             finally:
-                self._let_go()
+                self.close()
 
     def _due(self, queue: RunQueue, at_hand: int) -> Iterator[Task]:
         while at_hand < self.n_jobs and not self.stop.mode and (tasks := queue.take()):
@@ -169,9 +172,9 @@ class DaskExecutor:
             at_hand += 1
 
     def _submit(self, task: Task) -> Any:
-        job, world = Job(task, self.options), _World(sys.path, working_directory(), sys.argv)
+        job, manager = Job(task, self.options), _ManagerProcess(sys.path, working_directory(), sys.argv)
         return self._client.submit(
-            execute_there, self._batch, job, world, pure=False, key=f"simmanager-{uuid.uuid4().hex}"
+            execute_there, self._batch, job, manager, pure=False, key=f"simmanager-{uuid.uuid4().hex}"
         )
 
     def _ended(self, futures: list[Any]) -> list[Any]:
@@ -191,7 +194,7 @@ class DaskExecutor:
         if future.status == "finished":
             with suppress(Exception):  # the worker that holds the answer has just died
                 outcome = Outcome(**future.result(timeout=_PATIENCE_S))
-                if not outcome.state and _BLIND in outcome.reason:
+                if not outcome.state and _UNSEEN in outcome.reason:
                     self.stop.finish(outcome.reason)
                 return outcome
         if attempts < _HANDED_AGAIN and self._is_connected():
@@ -213,7 +216,8 @@ class DaskExecutor:
             with suppress(OSError):
                 self._folder.request_stop(now=self.stop.is_now())
 
-    def _let_go(self) -> None:
+    def close(self) -> None:
+        """Let go of the workers of the cluster, and of the connection, if it was made here."""
         with suppress(Exception):
             if self._client.status == "running" and not self._lost:
                 self._client.run(close_idle, on_error="ignore")
@@ -247,7 +251,7 @@ class _Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class _World:
+class _ManagerProcess:
     """Import path, working directory and arguments of the manager; the same for the runs."""
 
     sys_path: list[str]
@@ -271,21 +275,27 @@ class _StopRequest(Stop):
         self.reason = reason
 
 
-def _what_is_seen(batch: _Batch) -> str:
+def _why_not_seen(batch: _Batch) -> str:
     """Return "" if this machine sees the batch, else in words what it sees."""
     try:
         found = BatchFolder(Path(batch.path)).read_manifest().batch_id
     except (BatchNotFound, BatchDamaged) as error:
-        return f"{socket.gethostname()} {_BLIND} {batch.path}: {error}"
-    return "" if found == batch.batch_id else f"{socket.gethostname()} {_BLIND} this batch, but another at {batch.path}"
+        return f"{socket.gethostname()} {_UNSEEN} {batch.path}: {error}"
+    return (
+        "" if found == batch.batch_id else f"{socket.gethostname()} {_UNSEEN} this batch, but another at {batch.path}"
+    )
 
 
-def execute_there(batch: _Batch, job: Job, world: _World) -> dict[str, Any]:
+def execute_there(batch: _Batch, job: Job, manager: _ManagerProcess) -> dict[str, Any]:
     """Supervise a run on this machine; returns its `Outcome` as plain data. Never raises, and safe to repeat."""
-    if seen := _what_is_seen(batch):
+    if seen := _why_not_seen(batch):
         return as_plain(Outcome("", seen))
     settings = WorkerSettings(
-        job.options.threads_per_run, sys_path=tuple(world.sys_path), cwd=world.cwd, argv=tuple(world.argv)
+        job.options.threads_per_run,
+        sys_path=tuple(manager.sys_path),
+        cwd=manager.cwd,
+        argv=tuple(manager.argv),
+        flags=tuple(job.task.session.get("flags", ())),
     )
     with _slots(settings, job.options.slot_env or ()) as slots:
         return as_plain(supervise(job, slots, _StopRequest(batch.path)))
@@ -303,11 +313,11 @@ _pools_lock = threading.Lock()
 
 
 @contextmanager
-def _slots(settings: WorkerSettings, seat_environs: Any) -> Iterator[Slots]:
+def _slots(settings: WorkerSettings, slot_environs: Any) -> Iterator[Slots]:
     """Lend the slots of this process; idle ones end when nobody has used them for a while."""
-    key = json.dumps([repr(settings), [dict(environ) for environ in seat_environs], os.getpid()])
+    key = json.dumps([repr(settings), [dict(environ) for environ in slot_environs], os.getpid()])
     with _pools_lock:
-        pool = _pools.setdefault(key, _Pool(Slots(settings, seat_environs)))
+        pool = _pools.setdefault(key, _Pool(Slots(settings, slot_environs)))
         pool.users += 1
     try:
         yield pool.slots

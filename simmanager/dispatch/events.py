@@ -134,7 +134,7 @@ def notify(command: str, status: BatchStatus) -> None:
 
 
 def _run_shell(command: str, environ: dict[str, str]) -> int:
-    """Return the exit code of the user's own words; if they hang, all that they have started is ended."""
+    """Return the exit code of the user's command; if it hangs, it is ended with all that it has started."""
     shell = subprocess.Popen(command, shell=True, env=environ, start_new_session=True)
     try:
         return shell.wait(_PATIENCE_S)

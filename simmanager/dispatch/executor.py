@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ..disk.state import RunState
@@ -27,15 +27,28 @@ class Executor:
         How they are executed.
     environ : dict, optional
         Further environment variables of the workers.
+    flags : sequence of str
+        Flags of their interpreter.
     """
 
-    def __init__(self, n_jobs: int, options: RunOptions, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, n_jobs: int, options: RunOptions, environ: dict[str, str] | None = None, flags: Sequence[str] = ()
+    ) -> None:
         self.n_jobs = n_jobs
         self.options = options
         self.stop = Stop()
-        self._slots = Slots(WorkerSettings(options.threads_per_run, environ or {}), options.slot_env or ())
+        settings = WorkerSettings(options.threads_per_run, environ or {}, flags=tuple(flags))
+        self._slots = Slots(settings, options.slot_env or ())
         self._failures = 0
         self._counting = threading.Lock()
+
+    def prepare(self, runs: int) -> None:
+        """Start the workers for so many runs ahead of `run`; whoever does so calls `close`, whatever happens."""
+        self._slots.prepare(min(self.n_jobs, runs))
+
+    def close(self) -> None:
+        """Let all workers go."""
+        self._slots.close()
 
     def run(
         self,
@@ -64,7 +77,7 @@ class Executor:
             return
         with ticking(on_tick):
             try:
-                self._slots.prepare(slots)
+                self.prepare(len(queue))
                 # None is taken ahead of time: the queue learns, and a wish to stop is obeyed at once.
                 parallel = Parallel(
                     slots, backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch=slots
@@ -79,7 +92,7 @@ class Executor:
                 self.stop.now("the manager raised an error")
                 raise
             finally:
-                self._slots.close()
+                self.close()
 
     def _until_stopped(self, queue: RunQueue, *, together: bool) -> Iterator[list[Task]]:
         while not self.stop.mode and (tasks := queue.take(self.n_jobs if together else None)):

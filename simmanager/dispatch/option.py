@@ -104,7 +104,11 @@ def one_of(*choices: str) -> Kind:
 
 
 def _quantity(metavar: str, allowed: str, units: Mapping[str, float]) -> Kind:
-    """Return the kind of a number that may be a text with a unit, by the size of each unit."""
+    """Return the kind of a number that may be a text with a unit, by the size of each unit; a word may be bare."""
+
+    def read(word: str) -> Any:
+        found = _QUANTITY.fullmatch(word)
+        return float(found[1]) if found and not found[2] else word
 
     def check(name: str, value: Any) -> float:
         if isinstance(value, str):
@@ -114,7 +118,7 @@ def _quantity(metavar: str, allowed: str, units: Mapping[str, float]) -> Kind:
             value = float(found[1]) * units[found[2].lower()]
         return check_number(name, value, above=0)
 
-    return Kind(check, metavar, allowed=allowed)
+    return Kind(check, metavar, read, allowed)
 
 
 def _check_jobs(name: str, value: Any) -> int:
@@ -167,14 +171,14 @@ FLAG = Kind(check_flag)
 TIME = _quantity(
     "TIME",
     "a number of seconds, or one with a unit, e.g. 90s, 10m, 2h, 1d",
-    {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400},
+    {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400},
 )
 
 #: Megabytes (MB, 1,000,000 bytes).
 MEMORY = _quantity(
     "SIZE",
     "a number of megabytes, or one with a unit, e.g. 500MB, 3GB, 2GiB",
-    {"": 1, "mb": 1, "gb": 1e3, "tb": 1e6, "mib": 2**20 / 1e6, "gib": 2**30 / 1e6, "tib": 2**40 / 1e6},
+    {"mb": 1, "gb": 1e3, "tb": 1e6, "mib": 2**20 / 1e6, "gib": 2**30 / 1e6, "tib": 2**40 / 1e6},
 )
 
 #: A number of runs at a time, as joblib counts: -1 is one on each core.

@@ -1,9 +1,8 @@
-"""One ``run_all``: from the runs that are due to the summary. The caller holds the lock of the batch."""
+"""One ``run_all``: from the runs that are due to the summary."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
 import signal
 import sys
@@ -15,18 +14,23 @@ from typing import TYPE_CHECKING
 
 from ..base.advice import command, either, target_of
 from ..base.errors import SimManagerError
-from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of
+from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of, working_directory
 from ..base.text import count, plain
-from ..disk.batch_folder import BatchFolder
+from ..disk.batch_folder import BatchFolder, OpenBatch
+from ..disk.files import remove_scratch
 from ..disk.locks import network_file_system
 from ..disk.run_folder import RunFolder
+from ..disk.starts import StartsLog
 from ..disk.state import RunState
 from ..status.progress_bar import Progress
-from ..status.reader import read_status
+from ..status.reader import StatusReader
 from ..status.status import BatchStatus, RunStatus, mean_durations
 from ..status.tree import console, headline
 from ..worker.attempt import execute_run
 from ..worker.capture import errors_to_log
+from ..worker.preparation import call_setup
+from ..worker.session import session_of
+from ..worker.shared_directory import advice
 from ..worker.task import EXECUTABLE, Outcome, Task
 from .copies import copies_in_words
 from .events import Announcer, Event
@@ -44,7 +48,7 @@ class StoppedBySignal(SystemExit):
 
 
 def run_batch(
-    folder: BatchFolder,
+    batch: OpenBatch,
     states: AbstractSet[RunState],
     n_jobs: int,
     options: RunOptions,
@@ -57,7 +61,7 @@ def run_batch(
 
     Parameters
     ----------
-    folder : BatchFolder
+    batch : OpenBatch
         The batch.
     states : set of RunState
         Which runs are due.
@@ -77,65 +81,96 @@ def run_batch(
     KeyboardInterrupt
         The user pressed Ctrl-C, and all is in order.
     """
+    folder = batch.folder
     folder.clear_stop_request()
-    remove_leftovers(folder)
-    folder.begin_starts()
-    before = read_status(folder.path)
+    remove_leftovers(batch)
+    is_first = StartsLog(folder.path).begin()
+    executor = _executor(batch, n_jobs, options) if is_first and not in_process else None
+    try:
+        if executor is not None:  # all runs are due: workers get ready while they are looked at
+            executor.prepare(sum(len(batch.run_folders(name)) for name in batch.simulation_ids if only in (None, name)))
+        return _run_due(batch, states, n_jobs, options, executor, only=only, in_process=in_process, show=show)
+    finally:
+        if executor is not None:
+            executor.close()
+
+
+def _run_due(
+    batch: OpenBatch,
+    states: AbstractSet[RunState],
+    n_jobs: int,
+    options: RunOptions,
+    executor: Executor | DaskExecutor | None,
+    *,
+    only: str | None,
+    in_process: bool,
+    show: bool,
+) -> BatchStatus:
+    folder = batch.folder
+    reader = StatusReader(folder.path)
+    before = reader.read_open(batch)
     due = [run for run in before.runs if run.state in states and only in (None, run.simulation_id)]
     execute = (*EXECUTABLE, RunState.ERROR.value) if RunState.ERROR in states else EXECUTABLE
-    tasks = make_tasks(folder, due, options, execute)
+    tasks = make_tasks(batch, due, options, execute)
     progress = Progress(len(tasks), shown=show)
     announcer = Announcer(options.on_event)
-    executor = None if in_process or not tasks else _executor(folder, n_jobs, options)
+    if executor is None and tasks and not in_process:
+        executor = _executor(batch, n_jobs, options)
     n_jobs = 1 if executor is None else executor.n_jobs
     if show:
         _announce(folder, before, tasks, n_jobs, progress, only)
-        _announce_changes(folder, tasks, progress)
+        _announce_changes(batch, tasks, progress)
     try:
-        if executor is not None:
-            _run_on_slots(folder, _queue(tasks, before), executor, progress, announcer)
+        if executor is not None and tasks:
+            _run_on_slots(reader, folder, _queue(tasks, before), executor, progress, announcer)
         else:
+            if tasks and (setup := tasks[0].session.get("setup")):
+                call_setup(Path(setup))
             for task in tasks:
                 _run_here(task, progress, announcer)
     finally:
-        _announce_end(folder, announcer)
-    status = finish(folder, progress, show=show and bool(tasks))
+        if announcer.wanted:
+            status = final_status(reader)
+            announcer.send(Event("batch_ended", "", None, str(folder.path), "", status.fraction, "", status))
+        announcer.close()
+    status = finish(reader, show=show and bool(tasks))
     if show:
         for line in copies_in_words(status.runs, {task.simulation_id for task in tasks}):
             progress.say(line, "yellow")
     return status
 
 
-def _executor(folder: BatchFolder, n_jobs: int, options: RunOptions) -> Executor | DaskExecutor:
+def _executor(batch: OpenBatch, n_jobs: int, options: RunOptions) -> Executor | DaskExecutor:
     """Return what executes the runs: slots of this machine, or a Dask cluster, if one is asked for or active."""
     if options.backend == "dask":
         from .dask_executor import DaskExecutor
 
-        return DaskExecutor(folder, n_jobs, options)
+        return DaskExecutor(batch, n_jobs, options)
     if "distributed" in sys.modules:  # inside joblib.parallel_config(backend="dask")
         from .dask_executor import DaskExecutor, active_client
 
         if (client := active_client()) is not None:
-            return DaskExecutor(folder, n_jobs, options, client)
-    return Executor(n_jobs, options)
+            return DaskExecutor(batch, n_jobs, options, client)
+    return Executor(n_jobs, options, flags=_flags(batch))
 
 
-def _announce_end(folder: BatchFolder, announcer: Announcer) -> None:
-    if announcer.wanted:
-        status = dataclasses.replace(read_status(folder.path), manager_alive=False, eta_s=None)
-        announcer.send(Event("batch_ended", "", None, str(folder.path), "", status.fraction, "", status))
-    announcer.close()
+def _flags(batch: OpenBatch) -> list[str]:
+    """Return the flags of the interpreter with which the batch was made."""
+    sessions = (session_of(batch.folder, batch.manifest.provenance, name) for name in batch.simulation_ids)
+    flags: list[str] = next(sessions, {}).get("flags", [])
+    return flags
 
 
-def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]) -> list[Task]:
+def make_tasks(batch: OpenBatch, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]) -> list[Task]:
     """Return a task for each run that is due."""
-    manifest = folder.read_manifest()
+    manifest = batch.manifest
     common, frozen = provenance_of(manifest.simulations, options.threads_per_run), frozen_code_of(manifest.provenance)
     provenance = {
         entry["simulation_id"]: {**common, **frozen.get(entry["simulation_id"], {}), "simulation": entry}
         for entry in manifest.simulations
     }
-    recipes = {name: str(folder.recipe(name)) for name in provenance}
+    recipes = {name: str(batch.folder.recipe(name)) for name in provenance}
+    sessions = {name: session_of(batch.folder, manifest.provenance, name) for name in provenance}
     tasks = []
     for run in due:
         seed = run.seed if run.seed is not None else 0
@@ -149,21 +184,18 @@ def make_tasks(folder: BatchFolder, due: list[RunStatus], options: RunOptions, e
                 checkpoint_every_s=options.checkpoint_every_s,
                 durable=options.durable,
                 provenance=provenance[run.simulation_id],
+                session=sessions[run.simulation_id],
             )
         )
     return tasks
 
 
-def remove_leftovers(folder: BatchFolder) -> None:
-    """Remove what a killed manager left half removed or half written; the caller holds the lock of the batch."""
-    from ..disk.run_folder import SCRATCH, RunFolder
-
-    simulations = [folder.own_simulation(name) for name in folder.read_manifest().simulation_ids]
-    RunFolder(folder.path).remove_scratch()
-    for simulation in filter(Path.is_dir, simulations):
-        with os.scandir(simulation) as entries:
-            names = [entry.name for entry in entries if entry.name.startswith((".removed-run_", SCRATCH))]
-        for name in names:
+def remove_leftovers(batch: OpenBatch) -> None:
+    """Remove what a killed manager left half removed or half written."""
+    simulations = [batch.folder.own_simulation(name) for name in batch.simulation_ids]
+    remove_scratch(batch.folder.path)
+    for simulation in simulations:
+        for name in batch.remains(simulation.name):
             leftover = simulation / name
             if leftover.is_dir() and not leftover.is_symlink():
                 shutil.rmtree(leftover, ignore_errors=True)
@@ -189,11 +221,11 @@ def _announce(
         progress.say(f"note: this is a {kind} file system; run a batch from one machine at a time only.", "yellow")
 
 
-def _announce_changes(folder: BatchFolder, tasks: list[Task], progress: Progress) -> None:
+def _announce_changes(batch: OpenBatch, tasks: list[Task], progress: Progress) -> None:
     """Say so if runs would be made with other versions or another commit than the batch was begun with."""
     if not tasks:
         return
-    made_with = folder.read_manifest().provenance
+    made_with = batch.manifest.provenance
     for change in changes_since(made_with, tasks[0].provenance)[:10]:
         progress.say(f"note: this batch goes on with another program than it was begun with: {change}", "yellow")
     frozen = frozen_code_of(made_with)
@@ -202,7 +234,7 @@ def _announce_changes(folder: BatchFolder, tasks: list[Task], progress: Progress
     for name, files in [(name, files) for name, files in stale.items() if files][:10]:
         progress.say(
             f"note: {plain(', '.join(files))} changed since simulation {name} was made; its runs use the code as it "
-            f"was. {_new_code(folder, name, files[0], target_of(made_with))}",
+            f"was. {_new_code(batch.folder, name, files[0], target_of(made_with))}",
             "yellow",
         )
 
@@ -252,7 +284,7 @@ class _Supervision:
         self._executor, self._stop = executor, executor.stop
         self._durations: list[float] = []
         self._done, self._last_end = 0, time.monotonic()
-        self._said = ""
+        self._said, self._told_of_files = "", False
 
     def run(self) -> None:
         with stop_on_signals(self._stop), self._progress.shown():
@@ -283,6 +315,9 @@ class _Supervision:
         if outcome.executed and outcome.state == RunState.FINISHED.value and outcome.duration_s is not None:
             self._durations.append(outcome.duration_s)
         self._progress.ended(task.folder, outcome.state, outcome.reason)
+        if outcome.wrote and not self._told_of_files:
+            self._told_of_files = True
+            self._progress.say(plain(advice(outcome.wrote, working_directory())), "yellow")
 
     def _on_tick(self) -> None:
         self._tell_progress()
@@ -319,6 +354,7 @@ def _queue(tasks: list[Task], before: BatchStatus) -> RunQueue:
 
 
 def _run_on_slots(
+    reader: StatusReader,
     folder: BatchFolder,
     queue: RunQueue,
     executor: Executor | DaskExecutor,
@@ -328,7 +364,7 @@ def _run_on_slots(
     _Supervision(folder, queue, executor, progress, announcer).run()
     stop = executor.stop
     if stop.by_signal:
-        finish(folder, progress, show=True)
+        finish(reader, show=True)
         if stop.by_signal == signal.SIGINT:
             raise KeyboardInterrupt
         raise StoppedBySignal(128 + stop.by_signal)
@@ -338,9 +374,14 @@ def _run_on_slots(
         raise SimManagerError(str(stop.error)) from stop.error
 
 
-def finish(folder: BatchFolder, progress: Progress, *, show: bool) -> BatchStatus:
+def final_status(reader: StatusReader) -> BatchStatus:
+    """Return how a batch stands whose manager has nothing more to do."""
+    return dataclasses.replace(reader.read(look_at_all=True), manager_alive=False, eta_s=None)
+
+
+def finish(reader: StatusReader, *, show: bool) -> BatchStatus:
     """Return the final status and show a summary of it."""
-    status = dataclasses.replace(read_status(folder.path), manager_alive=False, eta_s=None)
+    status = final_status(reader)
     if show:
         screen = console()
         with suppress(OSError):  # the terminal was closed

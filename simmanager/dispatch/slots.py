@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from .recipe_imports import imports_of
 from .worker_process import Worker, WorkerSettings
 
 
@@ -17,23 +18,26 @@ class Slots:
     ----------
     settings : WorkerSettings
         What each is started with.
-    seat_environs : sequence of dict, optional
+    slot_environs : sequence of dict, optional
         Further environment variables of each slot; shared out evenly if there are more slots.
     """
 
-    def __init__(self, settings: WorkerSettings, seat_environs: Sequence[Mapping[str, str]] = ()) -> None:
-        self._settings, self._seat_environs = settings, seat_environs
+    def __init__(self, settings: WorkerSettings, slot_environs: Sequence[Mapping[str, str]] = ()) -> None:
+        self._settings, self._slot_environs = settings, slot_environs
         self._idle: list[Worker] = []
         #: Numbers of the slots of living workers: a new worker takes the lowest that is free.
         self._taken: set[int] = set()
+        #: Recipe -> name of what loading it imports, where that had to be known.
+        self._imports: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def take(self, recipe: str) -> Worker:
         """Return an idle worker that may take this recipe, or a new one."""
-        self._let_the_dead_go()
+        self._retire_dead_workers()
         with self._lock:
-            for worker in sorted(self._idle, key=lambda worker: worker.bound_to != recipe):
-                if worker.bound_to in ("", recipe):
+            imports = self._imports_of(recipe) if any(worker.bound_to for worker in self._idle) else ""
+            for worker in sorted(self._idle, key=lambda worker: worker.bound_to != imports):
+                if worker.bound_to in ("", imports):
                     self._idle.remove(worker)
                     return worker
             unfit = self._idle.pop() if self._idle else None
@@ -41,7 +45,18 @@ class Slots:
             self.retire(unfit)
         return self._start()
 
-    def _let_the_dead_go(self) -> None:
+    def bind(self, worker: Worker, recipe: str) -> None:
+        """Let a worker take only recipes that import what this one imports: its modules changed the process."""
+        if not worker.bound_to:
+            with self._lock:
+                worker.bound_to = self._imports_of(recipe)
+
+    def _imports_of(self, recipe: str) -> str:
+        if recipe not in self._imports:
+            self._imports[recipe] = imports_of(recipe)
+        return self._imports[recipe]
+
+    def _retire_dead_workers(self) -> None:
         """Retire workers that died while they had nothing to do: no run is to be blamed for it."""
         with self._lock:
             dead = [worker for worker in self._idle if worker.has_ended()]
@@ -51,18 +66,18 @@ class Slots:
 
     def _start(self) -> Worker:
         with self._lock:
-            seat = next(number for number in itertools.count() if number not in self._taken)
-            self._taken.add(seat)
-        environ = self._seat_environs[seat % len(self._seat_environs)] if self._seat_environs else {}
+            slot = next(number for number in itertools.count() if number not in self._taken)
+            self._taken.add(slot)
+        environ = self._slot_environs[slot % len(self._slot_environs)] if self._slot_environs else {}
         try:
-            return Worker(self._settings, seat, environ)
+            return Worker(self._settings, slot, environ)
         except BaseException:
-            self._free(seat)
+            self._free(slot)
             raise
 
-    def _free(self, seat: int) -> None:
+    def _free(self, slot: int) -> None:
         with self._lock:
-            self._taken.discard(seat)
+            self._taken.discard(slot)
 
     def give_back(self, worker: Worker) -> None:
         """Return a clean worker for the next run."""
@@ -74,11 +89,11 @@ class Slots:
         try:
             worker.retire(patience_s)
         finally:
-            self._free(worker.seat)
+            self._free(worker.slot)
 
     def prepare(self, number: int) -> None:
-        """Start workers ahead of the first runs, all at once; each gets ready while the others do."""
-        for _ in range(number):
+        """Start what is missing to so many workers ahead of the first runs; each gets ready while the others do."""
+        for _ in range(number - len(self._idle)):
             self.give_back(self._start())
 
     def close(self) -> None:

@@ -7,23 +7,20 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from ..base.clock import seconds_between, utc_now
-from ..disk.batch_folder import note_start
+from ..disk.files import remove_scratch
 from ..disk.locks import LockHeld, is_held, take_lock
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import RunRecord
+from ..disk.starts import note_start
 from ..disk.state import RunState, StateHistory
-from ..worker.attempt import adopt
+from ..worker.attempt import finish_if_complete
 from ..worker.task import EXECUTABLE, NOT_STARTED, Outcome, Task
 from .run_options import RunOptions
 from .slots import Slots
 from .stop import Stop
 from .worker_process import Death, Worker, WorkerLost
-
-if TYPE_CHECKING:
-    pass
 
 #: Seconds between two looks at a run that another process executes.
 _HELD_TICK_S = 0.05
@@ -55,8 +52,8 @@ def supervise_together(tasks: Sequence[Task], slots: Slots, stop: Stop) -> dict[
         supervised each for itself.
     """
     ended: dict[str, Outcome] = {}
-    with suppress(Exception):  # whatever it is, `supervise` meets it again, and says so
-        if not any(is_held(RunFolder(task.folder).lock_file) for task in tasks):
+    with suppress(Exception):  # whatever it is, `supervise` meets it again and tells it
+        if not any(is_held(RunFolder(task.folder).lock_path) for task in tasks):
             _execute_together(tasks, slots, stop, ended)
     return ended
 
@@ -67,7 +64,8 @@ def _execute_together(tasks: Sequence[Task], slots: Slots, stop: Stop, ended: di
         for task, result in zip(tasks, worker.execute(tasks, None, stop.is_now), strict=False):
             keep = isinstance(result, Outcome) and not result.leftovers
             if isinstance(result, Outcome):
-                worker.bound_to = task.recipe if result.bound else worker.bound_to
+                if result.bound:
+                    slots.bind(worker, task.recipe)
                 if result.state:
                     ended[task.folder] = result
                 continue
@@ -78,7 +76,7 @@ def _execute_together(tasks: Sequence[Task], slots: Slots, stop: Stop, ended: di
         keep = False
         raise
     finally:
-        _part_with(worker, slots, keep=keep)
+        _give_back_or_retire(worker, slots, keep=keep)
 
 
 def supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
@@ -101,7 +99,7 @@ def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
     folder, task, options = RunFolder(job.task.folder, durable=job.task.durable), job.task, job.options
     retries_left = options.retries
     while not stop.mode:
-        if is_held(folder.lock_file):
+        if is_held(folder.lock_path):
             time.sleep(_HELD_TICK_S)
             continue
         outcome, crashed = _execute_on_some_worker(folder, task, options, slots, stop)
@@ -133,9 +131,10 @@ def _execute_once(
     try:
         (result,) = worker.execute([task], options.timeout, stop.is_now)
         keep = isinstance(result, Outcome) and not result.leftovers and not options.fresh_process
-        worker.bound_to = task.recipe if isinstance(result, Outcome) and result.bound else worker.bound_to
+        if isinstance(result, Outcome) and result.bound:
+            slots.bind(worker, task.recipe)
     finally:
-        _part_with(worker, slots, keep=keep)
+        _give_back_or_retire(worker, slots, keep=keep)
     if isinstance(result, Death):
         if may_try_again and not result.stopped and folder.read_history().state is RunState.IN_QUEUE:
             raise WorkerLost(f"{result.reason} before the run began")
@@ -143,7 +142,7 @@ def _execute_once(
     return result, False
 
 
-def _part_with(worker: Worker, slots: Slots, *, keep: bool) -> None:
+def _give_back_or_retire(worker: Worker, slots: Slots, *, keep: bool) -> None:
     if keep:
         slots.give_back(worker)
     else:
@@ -154,7 +153,7 @@ def write_verdict(folder: RunFolder, task: Task, death: Death) -> Outcome:
     """Write how a run ended whose worker is dead. What the worker wrote itself stands."""
     state = RunState.INTERRUPTED if death.stopped else RunState.ERROR
     try:
-        lock = take_lock(folder.lock_file, _VERDICT_PATIENCE_S) if folder.path.is_dir() else None
+        lock = take_lock(folder.lock_path, _VERDICT_PATIENCE_S) if folder.path.is_dir() else None
     except (LockHeld, OSError) as error:
         return Outcome(state.value, f"{death.reason}; this could not be noted: {error}", True)
     if lock is None:
@@ -165,7 +164,7 @@ def write_verdict(folder: RunFolder, task: Task, death: Death) -> Outcome:
         if history.state is RunState.IN_QUEUE:  # it died before it could say that it runs
             history = folder.move(history, (RunState.RUNNING, f"attempt={history.attempts + 1}"))
         if history.state is RunState.RUNNING:
-            history = _declare(folder, task, history, state, death)
+            history = _write_end(folder, task, history, state, death)
         ended = history.state or state
         reason = "" if ended is RunState.FINISHED else (history.last.detail if history.last else death.reason)
         started = history.started or utc_now()
@@ -176,11 +175,11 @@ def write_verdict(folder: RunFolder, task: Task, death: Death) -> Outcome:
         lock.release()
 
 
-def _declare(folder: RunFolder, task: Task, history: StateHistory, state: RunState, death: Death) -> StateHistory:
-    adopted = adopt(folder, history)
-    if adopted.state is RunState.FINISHED:
-        return adopted
-    folder.remove_scratch()
+def _write_end(folder: RunFolder, task: Task, history: StateHistory, state: RunState, death: Death) -> StateHistory:
+    history_now = finish_if_complete(folder, history)
+    if history_now.state is RunState.FINISHED:
+        return history_now
+    remove_scratch(folder.text)
     folder.progress.unlink(missing_ok=True)
     ended = utc_now()
     record = RunRecord(
@@ -200,5 +199,5 @@ def _declare(folder: RunFolder, task: Task, history: StateHistory, state: RunSta
         provenance=task.provenance,
     )
     with suppress(OSError):
-        folder.write_json(folder.record.name, record.as_json())
+        folder.write_record(record)
     return folder.move(history, (state, death.reason))

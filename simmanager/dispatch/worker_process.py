@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..base.errors import SimManagerError
 from ..base.provenance import working_directory
@@ -24,9 +24,6 @@ from ..worker.memory import peak_memory_mb, usage_peak_mb
 from ..worker.process_group import TOKEN, end_descendants, end_members, signal_group
 from ..worker.serve import MARK
 from ..worker.task import Outcome, Task, as_message
-
-if TYPE_CHECKING:
-    pass
 
 #: Seconds between two looks at deadlines and stop requests while a run is executed.
 TICK_S = 0.2
@@ -91,6 +88,8 @@ class WorkerSettings:
         Further environment variables.
     sys_path, cwd, argv
         Import path, working directory and arguments; those of this process if None.
+    flags : tuple of str
+        Flags of the interpreter, as ``-O``.
     """
 
     threads_per_run: int = 1
@@ -98,8 +97,9 @@ class WorkerSettings:
     sys_path: tuple[str, ...] | None = None
     cwd: str | None = None
     argv: tuple[str, ...] | None = None
+    flags: tuple[str, ...] = ()
 
-    def world(self) -> dict[str, Any]:
+    def first_message(self) -> dict[str, Any]:
         """Return the first message to a new worker."""
         return {
             "sys_path": [str(entry) for entry in (sys.path if self.sys_path is None else self.sys_path)],
@@ -108,14 +108,14 @@ class WorkerSettings:
             "environ": {"PYTHONPATH": os.environ.get("PYTHONPATH")},
         }
 
-    def environment(self, token: str, seat: Mapping[str, str]) -> dict[str, str]:
+    def environment(self, token: str, slot: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a new worker."""
-        package_parent = str(Path(__file__).resolve().parent.parent)
+        package_parent = str(Path(__file__).resolve().parents[2])
         defaults = {name: str(self.threads_per_run) for name in _THREAD_VARIABLES}
         defaults["PYTHONHASHSEED"] = "0"  # the order of sets of strings must not differ between workers
         path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
         ours = {"PYTHONPATH": path, "MPLBACKEND": "Agg", TOKEN: token}
-        return {**defaults, **os.environ, **self.environ, **seat, **ours}
+        return {**defaults, **os.environ, **self.environ, **slot, **ours}
 
 
 class Worker:
@@ -127,14 +127,14 @@ class Worker:
         It could not be started; the message has what it said.
     """
 
-    def __init__(self, settings: WorkerSettings, seat: int = 0, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: WorkerSettings, slot: int = 0, environ: Mapping[str, str] | None = None) -> None:
         #: Number of the slot that it works on.
-        self.seat = seat
+        self.slot = slot
         self._token = uuid.uuid4().hex
         self._said = tempfile.TemporaryFile()
         self._buffer = bytearray()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "simmanager.worker"],
+            [sys.executable, *settings.flags, "-P", "-m", "simmanager.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -143,7 +143,7 @@ class Worker:
             bufsize=0,
         )
         self.pid = self._process.pid
-        #: The only recipe that it may take; "": any.
+        #: What the recipes import that it may take (`recipe_imports`); "": it may take any.
         self.bound_to = ""
         assert self._process.stdin and self._process.stdout  # pipes, by construction
         self._input, self._output = self._process.stdin, self._process.stdout
@@ -159,7 +159,7 @@ class Worker:
         self._poller.register(self._output, select.POLLIN)
         if self._pidfd is not None:
             self._poller.register(self._pidfd, select.POLLIN)
-        self._send(settings.world())
+        self._send(settings.first_message())
         self._ready = False
 
     def _open_pidfd(self) -> int | None:
@@ -222,7 +222,7 @@ class Worker:
             return Outcome(**message)
         if self._exit_code is not None:
             self.kill(grace_s=0.3)
-            return self._death(self._last_words())
+            return self._death(self._how_it_ended())
         if stopped:
             self.kill(grace_s=1.0)
             return self._death("stopped by the user", stopped=True)
@@ -233,7 +233,7 @@ class Worker:
         cpu_s = None if self._usage is None else self._usage.ru_utime + self._usage.ru_stime - self._cpu_before
         return Death(reason, stopped, self.pid, self._peak_mb, None if cpu_s is None else round(max(cpu_s, 0.0), 3))
 
-    def _last_words(self) -> str:
+    def _how_it_ended(self) -> str:
         code = self._exit_code or 0
         if code >= 0:
             return f"exited with code {code} before the run had ended"
@@ -314,7 +314,8 @@ class Worker:
     def kill(self, grace_s: float) -> None:
         """End the worker and all that it started: SIGTERM, a grace, SIGKILL; then reap it."""
         if not self.has_ended():
-            self._stop()  # or it would go on when what it waits for is gone
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, signal.SIGSTOP)  # or it would go on when what it waits for is gone
             end_descendants(self.pid, grace_s)
             signal_group(self.pid, signal.SIGTERM)
             signal_group(self.pid, signal.SIGCONT)
@@ -323,11 +324,6 @@ class Worker:
             self._wait_for_end(5.0)
         end_members(self.pid, self._token, grace_s)
         self._close()
-
-    def _stop(self) -> None:
-        if hasattr(signal, "SIGSTOP"):
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(self.pid, signal.SIGSTOP)
 
     def retire(self, patience_s: float = 2.0) -> None:
         """Let an idle worker go: it ends by itself when its input ends; what it left is ended too."""

@@ -13,19 +13,15 @@ from .style import NORMAL, axes_of, drawable, legend, look, say, tidy
 from .wording import nothing_to_draw, runs_in_words
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
+    from ..analysis.arrays import FloatArray
     from ..analysis.bootstrap import Statistic
     from ..results.values import Curves
+    from .estimate import BoolArray
 
-    FloatArray = npt.NDArray[np.float64]
-    BoolArray = npt.NDArray[np.bool_]
-
-#: Markers along a line.
-_N_MARKERS = 8
+_N_MARKERS = 8  # along a line
 
 
 @public("simmanager.plots")
@@ -61,12 +57,7 @@ def plot_curves(
         Average each run over a centred window of so many points first (a run keeps at most 1,000 points); 1 leaves
         it as it is.
     ax : matplotlib Axes, optional
-        Where to draw; a new pyplot figure by default.
-
-    Returns
-    -------
-    matplotlib Axes
-        Where it was drawn.
+        Where to draw, and what is returned; a new pyplot figure by default.
 
     Raises
     ------
@@ -98,15 +89,7 @@ def plot_curves(
 
 
 class _Runs:
-    """The curves of one simulation as they are drawn.
-
-    Parameters
-    ----------
-    curves : Curves
-        What the runs gave.
-    window : int
-        Points that are averaged.
-    """
+    """The curves of one simulation as they are drawn: each point the mean of ``window`` points."""
 
     def __init__(self, curves: Curves, window: int) -> None:
         import numpy as np
@@ -138,19 +121,17 @@ def _draw(ax: Axes, runs: _Runs, found: Estimate, index: int, label: str) -> Lin
     import numpy as np
 
     appearance = look(index)
-    colour = appearance.colour
-    spots = _markers(np.isfinite(found.centre), index)
     if np.isfinite(found.low).any():
-        ax.fill_between(runs.iterations, found.low, found.high, color=colour, alpha=0.18, linewidth=0)
+        ax.fill_between(runs.iterations, found.low, found.high, color=appearance.colour, alpha=0.18, linewidth=0)
     if runs.curves.n_not_finite:
-        _draw_one_by_one(ax, runs, colour)
+        _draw_one_by_one(ax, runs, appearance.colour)
     return ax.plot(
         runs.iterations,
         found.centre,
-        color=colour,
+        color=appearance.colour,
         linestyle=appearance.line,
         marker=appearance.marker,
-        markevery=spots,
+        markevery=_markers(np.isfinite(found.centre), index),
         markersize=6.5,
         markeredgecolor="white",
         markeredgewidth=0.8,

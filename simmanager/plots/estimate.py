@@ -10,23 +10,15 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from ..analysis.arrays import FloatArray
     from ..analysis.bootstrap import Statistic
 
-    FloatArray = npt.NDArray[np.float64]
     BoolArray = npt.NDArray[np.bool_]
-
-_WORDS = {"iqm": "interquartile mean"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
-    """What is drawn of several runs.
-
-    Parameters
-    ----------
-    centre, low, high : ndarray, (n_points,)
-        The statistic and the ends of its interval; NaN where there is nothing to draw.
-    """
+    """A statistic of several runs and the ends of its interval, each (n_points,); NaN where nothing is drawn."""
 
     centre: FloatArray
     low: FloatArray
@@ -34,23 +26,10 @@ class Estimate:
 
 
 def estimate(values: FloatArray, statistic: Statistic, level: float, ended: BoolArray | None = None) -> Estimate:
-    """Return a statistic over runs with its bootstrap interval, where it is finite.
+    """Return a statistic over runs, (n_runs, n_points), with its bootstrap interval, where it is finite.
 
-    Parameters
-    ----------
-    values : ndarray, (n_runs, n_points)
-        Infinities count as numbers: an interquartile mean or a median may be finite with them.
-    statistic : {"mean", "median", "iqm"} or callable
-        As in `simmanager.analysis.bootstrap`.
-    level : float
-        0 < level < 1.
-    ended : ndarray of bool, (n_runs, n_points), optional
-        Where a run is over and left out. At every other NaN there is no estimate.
-
-    Raises
-    ------
-    ParameterError
-        There is no such statistic, or the level is out of range.
+    Infinities count as numbers: an interquartile mean or a median may be finite with them. Where ``ended`` is true a
+    run is over and left out; at every other NaN there is no estimate.
     """
     import numpy as np
 
@@ -74,6 +53,6 @@ def words(statistic: Statistic, level: float = 0.0, estimates: Iterable[Estimate
     import numpy as np
 
     called = statistic if isinstance(statistic, str) else getattr(statistic, "__name__", "statistic")
-    text = _WORDS.get(called, called)
-    some = any(np.isfinite(one.low).any() for one in estimates)
-    return f"{text}, {100 * level:g}% bootstrap interval" if some else text
+    text = "interquartile mean" if called == "iqm" else called
+    known = any(np.isfinite(one.low).any() for one in estimates)
+    return f"{text}, {100 * level:g}% bootstrap interval" if known else text

@@ -8,23 +8,18 @@ from typing import TYPE_CHECKING, Any
 from ..base.public import public
 from ..results.source import Source, results_of
 from .estimate import Estimate, estimate, words
-from .style import GREY, NORMAL, axes_of, drawable, legend, look, say, tidy
+from .style import GREY, NORMAL, Look, axes_of, drawable, legend, look, say, tidy
 from .wording import nothing_to_draw, quantity, runs_in_words
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from matplotlib.axes import Axes
 
+    from ..analysis.arrays import FloatArray
     from ..analysis.bootstrap import Statistic
 
-    FloatArray = npt.NDArray[np.float64]
-
-#: How far the points of the runs lie from the middle of their row, at most; rows are 1 apart.
-_SPREAD = 0.14
-
-#: The interval lies so much below the points.
-_BELOW = 0.28
+# Rows are 1 apart.
+_SPREAD = 0.14  # the points of the runs lie so far from the middle of their row, at most
+_BELOW = 0.28  # the interval lies so far below it
 
 
 @public("simmanager.plots")
@@ -55,12 +50,7 @@ def plot_metric(
     level : float, default 0.95
         Of the bootstrap interval over runs, 0 < level < 1.
     ax : matplotlib Axes, optional
-        Where to draw; a new pyplot figure by default.
-
-    Returns
-    -------
-    matplotlib Axes
-        Where it was drawn.
+        Where to draw, and what is returned; a new pyplot figure by default.
 
     Raises
     ------
@@ -80,37 +70,39 @@ def plot_metric(
         return say(ax, nothing_to_draw(batch, found, f"finite {quantity(metric)}"))
     for row, simulation_id in enumerate(found):
         index = batch.simulation_ids.index(simulation_id)
-        _draw_row(ax, row, known[simulation_id], estimates[simulation_id], index)
+        _draw_row(ax, row, known[simulation_id], estimates[simulation_id], look(index))
     labels = [f"{drawable(simulation_id)}\n{runs_in_words(one)}" for simulation_id, one in found.items()]
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.4, -0.5)
     tidy(ax, grid="x")
     ax.set_xlabel(quantity(metric), fontsize=NORMAL)
-    _explain(ax, words(statistic, level, estimates.values()))
+    _draw_legend(ax, words(statistic, level, estimates.values()))
     return ax
 
 
-def _draw_row(ax: Axes, row: int, values: FloatArray, found: Estimate, index: int) -> None:
+def _draw_row(ax: Axes, row: int, values: FloatArray, found: Estimate, appearance: Look) -> None:
     """Draw the runs of one simulation as points around the middle of a row, and their interval below."""
-    appearance = look(index)
     heights = [row + _SPREAD * (2 * ((i * 0.618034) % 1) - 1) for i in range(len(values))]
     style: dict[str, Any] = {"color": appearance.colour, "marker": appearance.marker, "linestyle": "none"}
     ax.plot(values, heights, markersize=5, alpha=0.55, markeredgewidth=0, label="_runs", **style)
     if len(values) > 1:
-        below = row + _BELOW
-        ends = [found.low[0], found.high[0]]
-        ax.plot(ends, [below, below], color=appearance.colour, linewidth=5, solid_capstyle="butt", label="_interval")
-        ax.plot(found.centre, [below], "|", color="black", markersize=10, markeredgewidth=1.8, label="_statistic")
+        below = [row + _BELOW]
+        ax.plot(
+            [found.low[0], found.high[0]],
+            2 * below,
+            color=appearance.colour,
+            linewidth=5,
+            solid_capstyle="butt",
+            label="_interval",
+        )
+        ax.plot(found.centre, below, "|", color="black", markersize=10, markeredgewidth=1.8, label="_statistic")
 
 
-def _explain(ax: Axes, interval: str) -> None:
+def _draw_legend(ax: Axes, interval: str) -> None:
     """Draw the legend above the axes: what the small and the large marks are."""
     from matplotlib.lines import Line2D
 
-    handles: list[Any] = [Line2D([], [], marker="o", color=GREY, alpha=0.55, markersize=5, linestyle="none")]
-    labels = ["a run"]
-    if interval:
-        bar = Line2D([], [], color=GREY, linewidth=5, solid_capstyle="butt")
-        handles.append((bar, Line2D([], [], marker="|", color="black", markersize=10, markeredgewidth=1.8)))
-        labels.append(interval)
-    legend(ax, handles, labels, place="above")
+    run = Line2D([], [], marker="o", color=GREY, alpha=0.55, markersize=5, linestyle="none")
+    bar = Line2D([], [], color=GREY, linewidth=5, solid_capstyle="butt")
+    statistic = Line2D([], [], marker="|", color="black", markersize=10, markeredgewidth=1.8)
+    legend(ax, [run, (bar, statistic)], ["a run", interval], place="above")

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 #: Simulations and runs that are shown if nobody says which.
 MAX_SIMULATIONS, MAX_RUNS = 12, 8
 
-#: Longest name beside a row.
-_LONGEST = 26
+_LONGEST = 26  # characters of a name beside a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +41,9 @@ class Panel:
 
 
 class Panels:
-    """The panels of a figure.
+    """The panels of a figure: a row for each simulation, ``n_parts`` columns for each run.
 
-    Parameters
-    ----------
-    batch : Results
-        The batch.
-    simulations : str or iterable of str or None
-        Rows; the first twelve if None.
-    runs : int or iterable of int or None
-        Run ids; the first eight if None.
-    axes : array of matplotlib Axes or None
-        (n_simulations, n_runs * n_parts), any shape of that size; None makes a pyplot figure.
-    n_parts : int, default 1
-        Panels of one run.
-
-    Raises
-    ------
-    UnknownName
-        There is no such simulation or run; lists those that exist.
+    ``axes`` have any shape of that size; None makes a pyplot figure.
     """
 
     def __init__(
@@ -100,11 +83,8 @@ class Panels:
     def say_why_empty(self, panel: Panel, what: str) -> None:
         """Write into a panel in which state its run is, or that it finished without ``what``."""
         states = {run.run_id: RunState(run.state) for run in self._batch.of(panel.simulation_id)}
-        state = states.get(panel.run_id)
-        if state is RunState.FINISHED:
-            say(panel.ax, f"no {what}")
-        else:
-            say(panel.ax, LOOKS[state].words if state else "no such run")
+        words = {state: look.words for state, look in LOOKS.items()} | {RunState.FINISHED: f"no {what}"}
+        say(panel.ax, words[states[panel.run_id]] if panel.run_id in states else "no such run")
 
     def label(self, parts: Sequence[str] = ("",)) -> None:
         """Write simulations, runs, their parts and the axes with their unit at the edges of the grid."""
@@ -119,9 +99,9 @@ class Panels:
             ax.set_xlabel("x", fontsize=NORMAL)
         root_of(self.grid.flat[0]).align_ylabels(list(self.grid[:, 0]))
         if self._axes is None:
-            self._say_what_is_left_out()
+            self._name_what_is_left_out()
 
-    def _say_what_is_left_out(self) -> None:
+    def _name_what_is_left_out(self) -> None:
         batch, parts = self._batch, []
         n_simulations, n_runs = len(batch.simulation_ids), max(map(batch.total, self.simulations))
         if len(self.simulations) < n_simulations:
@@ -135,14 +115,7 @@ class Panels:
 def frame(ax: Axes, extent: tuple[float, float, float, float], *, margin: float = 0.0) -> None:
     """Give a panel the limits of a room, two ticks on each axis, and equal scales.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes
-        The panel.
-    extent : tuple of float
-        x_min, x_max, y_min, y_max.
-    margin : float, default 0
-        Space beyond, as a fraction of each side.
+    ``extent`` is x_min, x_max, y_min, y_max; ``margin`` the space beyond it, as a fraction of each side.
     """
     x_min, x_max, y_min, y_max = extent
     across, up = margin * (x_max - x_min), margin * (y_max - y_min)
@@ -167,13 +140,7 @@ def _run_ids(batch: Results, simulations: Iterable[str], runs: int | Iterable[in
 
 
 def _grid(axes: Any, n_rows: int, n_columns: int) -> AxesArray:
-    """Return (n_rows, n_columns) axes, at least one: those given, or those of a new figure.
-
-    Raises
-    ------
-    ParameterError
-        ``axes`` are not as many.
-    """
+    """Return (n_rows, n_columns) axes, at least one: those given, or those of a new figure."""
     import numpy as np
 
     n_rows, n_columns = max(n_rows, 1), max(n_columns, 1)

@@ -11,18 +11,16 @@ from ..base.errors import ParameterError, UnknownName, unknown
 from ..base.public import public
 from ..results.source import Source, results_of
 from .panels import Panels, frame
-from .style import MISSING, NORMAL, SMALL, drawable
+from .style import MISSING, colorbar, drawable
 from .wording import nothing_to_draw
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
     from ..results.results import Results
     from ..results.values import Map
-
-    AxesArray = npt.NDArray[Any]
+    from .panels import AxesArray
 
 
 @public("simmanager.plots")
@@ -53,12 +51,7 @@ def plot_rate_maps(
     cells : int or iterable of int, default 0
         Which of the maps of a run, e.g. ``range(8)`` for eight leading eigenvectors side by side.
     axes : array of matplotlib Axes, (n_simulations, n_runs * n_cells), optional
-        Where to draw; a new pyplot figure by default.
-
-    Returns
-    -------
-    ndarray of matplotlib Axes, (n_simulations, n_runs * n_cells)
-        Where it was drawn.
+        Where to draw; a new pyplot figure by default. An array of this shape is returned.
 
     Raises
     ------
@@ -67,6 +60,8 @@ def plot_rate_maps(
     ParameterError
         ``axes`` are not as many as panels, or ``cells`` is not allowed.
     """
+    import numpy as np
+
     batch = results_of(results)
     which = _cells(cells)
     panels = Panels(batch, simulations, runs, axes, len(which))
@@ -84,7 +79,7 @@ def plot_rate_maps(
         else:
             images[panel.row] = one.name, _draw(panel.ax, one, cell, *scales[one.name])
     panels.label([f", map {cell}" for cell in which] if len(which) > 1 else [""])
-    _colour_bars(panels.grid, images, {one.name for one in shown if not _is_finite(one)})
+    _colour_bars(panels.grid, images, {one.name for one in shown if not np.isfinite(one.values).all()})
     return panels.grid
 
 
@@ -106,12 +101,6 @@ def _maps_of(batch: Results, simulations: Iterable[str], name: str | None) -> di
         kind = name if name is not None else next((kind for maps in runs.values() for kind in maps), "")
         picked[simulation_id] = {run_id: maps[kind] for run_id, maps in runs.items() if kind in maps}
     return picked
-
-
-def _is_finite(one: Map) -> bool:
-    import numpy as np
-
-    return bool(np.isfinite(one.values).all())
 
 
 def _scale(maps: Iterable[Map], cells: Iterable[int]) -> tuple[float, float]:
@@ -138,6 +127,5 @@ def _colour_bars(grid: AxesArray, images: Mapping[int, tuple[str, AxesImage]], b
     for kind, block in groupby(sorted(images), key=lambda row: images[row][0]):
         rows = list(block)
         axes = list(grid[rows[0] : rows[-1] + 1].flat)
-        bar = axes[0].figure.colorbar(images[rows[0]][1], ax=axes, aspect=12 * len(rows), shrink=0.9, pad=0.02)
-        bar.set_label(drawable(kind) + ("\n(grey: NaN or inf)" if kind in broken else ""), fontsize=NORMAL)
-        bar.ax.tick_params(labelsize=SMALL)
+        label = drawable(kind) + ("\n(grey: NaN or inf)" if kind in broken else "")
+        colorbar(images[rows[0]][1], axes, label, aspect=12 * len(rows), shrink=0.9, pad=0.02)

@@ -10,7 +10,7 @@ from ..base.text import count
 from ..disk.state import RunState
 from ..disk.state_look import LOOKS
 from ..results.source import Source, results_of
-from .style import NORMAL, axes_of, drawable, inches, legend, say
+from .style import NORMAL, TEXT_SIZE, axes_of, drawable, inches, legend, name_rows, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,17 +18,13 @@ if TYPE_CHECKING:
 
     from ..results.results import Results
 
-#: Squares of one simulation in a line, at most.
-_PER_LINE = 50
+_Point = tuple[float, float]
 
-#: Half the side of a square; they lie 1 apart.
-_HALF = 0.42
-
-#: Height of a line of text in inches.
-_TEXT_HEIGHT = 0.15
+_PER_LINE = 50  # squares of one simulation in a line, at most
+_HALF = 0.42  # half the side of a square; they lie 1 apart
 
 #: Signs in a square of side 1 around 0, each as polygons: what tells the states without their colours.
-_SIGNS: dict[str, list[list[tuple[float, float]]]] = {
+_SIGNS: dict[str, list[list[_Point]]] = {
     "": [],
     ">": [[(-0.17, -0.24), (0.25, 0.0), (-0.17, 0.24)]],
     "_": [[(-0.26, -0.07), (0.26, -0.07), (0.26, 0.07), (-0.26, 0.07)]],
@@ -51,12 +47,7 @@ def plot_status(results: Source, *, ax: Axes | None = None) -> Axes:
     results : Results, SimulationManager or path-like
         The batch.
     ax : matplotlib Axes, optional
-        Where to draw; a new pyplot figure by default.
-
-    Returns
-    -------
-    matplotlib Axes
-        Where it was drawn.
+        Where to draw, and what is returned; a new pyplot figure by default.
     """
     batch = results_of(results)
     longest = max((batch.total(simulation) for simulation in batch.simulation_ids), default=0)
@@ -67,7 +58,7 @@ def plot_status(results: Source, *, ax: Axes | None = None) -> Axes:
     if not longest:
         return say(ax, "no runs")
     starts = [sum(lines[:index]) for index in range(len(lines))]
-    places: dict[RunState, list[tuple[float, float]]] = {state: [] for state in LOOKS}
+    places: dict[RunState, list[_Point]] = {state: [] for state in LOOKS}
     for simulation_id, start in zip(batch.simulation_ids, starts, strict=True):
         for index, run in enumerate(batch.of(simulation_id)):
             places[RunState(run.state)].append((index % _PER_LINE, start + index // _PER_LINE))
@@ -82,14 +73,14 @@ def plot_status(results: Source, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _draw(ax: Axes, state: RunState, centres: Sequence[tuple[float, float]]) -> None:
+def _draw(ax: Axes, state: RunState, centres: Sequence[_Point]) -> None:
     """Draw the squares of one state, then their signs: two artists, however many runs there are."""
     from matplotlib.collections import PolyCollection
 
     if not centres:
         return
-    look, side = LOOKS[state], _HALF
-    corners = [(-side, -side), (side, -side), (side, side), (-side, side)]
+    look = LOOKS[state]
+    corners = [(-_HALF, -_HALF), (_HALF, -_HALF), (_HALF, _HALF), (-_HALF, _HALF)]
     squares = PolyCollection(_at(centres, corners), facecolors=look.fill, edgecolors=look.colour, linewidths=0.8)
     squares.set_label(f"_{state.value}")
     ax.add_collection(squares)
@@ -98,9 +89,7 @@ def _draw(ax: Axes, state: RunState, centres: Sequence[tuple[float, float]]) -> 
         ax.add_collection(PolyCollection(signs, facecolors="white", linewidths=0, label=f"_{state.value} sign"))
 
 
-def _at(
-    centres: Sequence[tuple[float, float]], shape: Sequence[tuple[float, float]]
-) -> list[list[tuple[float, float]]]:
+def _at(centres: Sequence[_Point], shape: Sequence[_Point]) -> list[list[_Point]]:
     return [[(x + across, y + down) for across, down in shape] for x, y in centres]
 
 
@@ -123,11 +112,10 @@ def _label(ax: Axes, batch: Results, starts: Sequence[int], n_lines: int, width:
     ax.tick_params(length=0, labelsize=NORMAL)
     across, up = inches(ax)
     side = min(across / width, up / n_lines)
-    shown = range(0, len(starts), max(round(_TEXT_HEIGHT / side), 1))
-    ax.set_yticks([starts[i] for i in shown], [drawable(batch.simulation_ids[i]) for i in shown])
+    name_rows(ax, starts, list(map(drawable, batch.simulation_ids)), side)
     ids = [[run.run_id for run in batch.of(simulation)] for simulation in batch.simulation_ids]
     if all(own == list(range(min(len(own), _PER_LINE))) for own in ids):
-        ax.set_xticks(range(0, width, 1 if width <= 10 and side > _TEXT_HEIGHT else 5))
+        ax.set_xticks(range(0, width, 1 if width <= 10 and side > TEXT_SIZE[1] else 5))
         ax.set_xlabel("run", fontsize=NORMAL)
     else:
         ax.set_xticks([])

@@ -7,51 +7,32 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .style import NORMAL, drawable
-from .sweep_groups import identity
+from .sweep_groups import value_key
 from .wording import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Largest divided by smallest value from which an axis is logarithmic.
-_DECADES = 100.0
-
-#: More values than this are not written one by one along an axis.
-_MAX_TICKS = 10
-
-#: Part of an axis that a number takes.
-_ROOM = 0.06
-
-#: Characters that fit side by side along an axis.
-_LINE = 70
-
-#: Cells of a heat map whose values are all written along an axis.
-_MAX_CELLS = 40
-
-#: Characters of a value that are written.
-_LONGEST = 18
+_DECADES = 100.0  # largest divided by smallest value from which an axis is logarithmic
+_MAX_TICKS = 10  # more values than this are not written one by one along an axis
+_ROOM = 0.06  # part of an axis that a number takes
+_LINE = 70  # characters that fit side by side along an axis
+_MAX_CELLS = 40  # cells of a heat map whose values are all written along an axis
+_LONGEST = 18  # characters of a value that are written
 
 
 class Scale:
-    """The distinct values of a parameter: in ascending order if all are numbers, else as they come.
-
-    Parameters
-    ----------
-    values : iterable
-        As manager.json has them; may repeat.
-    """
+    """The distinct values of a parameter: in ascending order if all are numbers, else as they come."""
 
     def __init__(self, values: Iterable[Any]) -> None:
-        distinct = {identity(value): value for value in values}
+        distinct = {value_key(value): value for value in values}
         numbers = {key: _number(value) for key, value in distinct.items()}
         known = [one for one in numbers.values() if one is not None]
-        #: Whether all values are numbers.
         self.is_numeric = len(known) == len(numbers)
         if self.is_numeric:
             distinct = dict(sorted(distinct.items(), key=lambda item: numbers[item[0]] or 0.0))
         self._distinct = distinct
         self._indices = {key: index for index, key in enumerate(distinct)}
-        #: Whether the axis is logarithmic.
         self.is_logarithmic = self.is_numeric and min(known, default=0) > 0 and max(known) >= _DECADES * min(known)
 
     def __len__(self) -> int:
@@ -59,7 +40,7 @@ class Scale:
 
     def index(self, value: Any) -> int:
         """Return the place of a value among the distinct ones."""
-        return self._indices[identity(value)]
+        return self._indices[value_key(value)]
 
     def position(self, value: Any) -> float:
         """Return where a value lies on an axis of points: itself, or its index if not all are numbers."""
@@ -78,7 +59,7 @@ class Scale:
             places = [self.position(value) for value in self._distinct.values()]
             ax.set_xticks(places, self._apart(places))
             ax.xaxis.set_minor_locator(NullLocator())
-            self._turn_long(ax)
+            self._slant_if_long(ax)
         ax.margins(x=0.08)
 
     def along_cells(self, ax: Axes, which: str) -> None:
@@ -89,7 +70,7 @@ class Scale:
         set_ticks(shown, [labels[index] for index in shown])
         ax.tick_params(labelsize=NORMAL, length=2)
         if which == "x":
-            self._turn_long(ax)
+            self._slant_if_long(ax)
 
     def _apart(self, places: Sequence[float]) -> list[str]:
         """Return the labels, blank where one would be written over the one before it."""
@@ -103,8 +84,8 @@ class Scale:
                 last = place
         return labels
 
-    def _turn_long(self, ax: Axes) -> None:
-        """Write long values along the x axis aslant."""
+    def _slant_if_long(self, ax: Axes) -> None:
+        """Slant the values along the x axis if they are long."""
         if max(map(len, self._labels())) * len(self) > _LINE:
             ax.tick_params(axis="x", rotation=30)
             for label in ax.get_xticklabels():

@@ -1,7 +1,8 @@
-"""How the figures look: colours, markers, sizes, and names that no mathematics is made of."""
+"""How the figures look: colours, markers, sizes, legends, and names without matplotlib's mathematics."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,20 +20,11 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 _LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
-#: Smallest text, in points.
-SMALL = 8.0
-
-#: Text in axes, legends and ticks, in points.
-NORMAL = 9.0
-
-#: Longest name that is written whole.
-MAX_NAME = 40
-
-#: A place without a number.
-MISSING = "#C8C8C8"
-
-#: Text and marks that are about no simulation.
-GREY = "#767676"
+SMALL, NORMAL = 8.0, 9.0  # of the smallest text; of text in axes, legends and ticks (points)
+TEXT_SIZE = 0.09, 0.15  # width of a digit, height of a line (inches)
+MAX_NAME = 40  # longest name that is written whole
+MISSING = "#C8C8C8"  # a place without a number
+GREY = "#767676"  # text and marks that are about no simulation
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +60,7 @@ def contrasting(colour: Any) -> str:
 
 
 def drawable(text: str, longest: int = MAX_NAME) -> str:
-    """Return a name as it can be drawn: one line, no control characters, no mathematics, the middle of a long one cut.
-
-    Parameters
-    ----------
-    text : str
-        An id, a key or a value from a batch, which may be anyone's.
-    longest : int, default 40
-        Characters kept.
-    """
+    """Return any text as it can be drawn: one line, no control characters, no mathematics, a long one cut."""
     flat = " ".join(plain(str(text)).split())
     if len(flat) > longest:
         head = longest // 2
@@ -108,13 +92,25 @@ def inches(ax: Axes) -> tuple[float, float]:
     return box.width * across, box.height * up
 
 
-def tidy(ax: Axes, *, grid: str = "y") -> None:
-    """Take away the frame's upper and right side, and draw a light grid along ``grid`` ("x", "y", "both" or "")."""
+def name_rows(ax: Axes, places: Sequence[float], names: Sequence[str], height: float) -> None:
+    """Write names of rows along the y axis: as many as there is room for in rows of this height in inches."""
+    every = max(round(TEXT_SIZE[1] / height), 1)
+    ax.set_yticks(places[::every], names[::every])
+
+
+def colorbar(drawn: Any, axes: Any, label: str, **options: Any) -> None:
+    """Draw the scale of the colours of ``drawn`` beside axes (one or a list)."""
+    bar = drawn.axes.figure.colorbar(drawn, ax=axes, **options)
+    bar.set_label(label, fontsize=NORMAL)
+    bar.ax.tick_params(labelsize=SMALL)
+
+
+def tidy(ax: Axes, *, grid: Literal["x", "y"] = "y") -> None:
+    """Take away the frame's upper and right side, and draw a light grid."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=NORMAL)
-    if grid:
-        ax.grid(axis=grid, color="#DDDDDD", linewidth=0.6)  # type: ignore[arg-type]
-        ax.set_axisbelow(True)
+    ax.grid(axis=grid, color="#DDDDDD", linewidth=0.6)
+    ax.set_axisbelow(True)
 
 
 def say(ax: Axes, text: str) -> Axes:
@@ -132,18 +128,9 @@ def legend(
     title: str = "",
     place: Literal["auto", "above", "right"] = "auto",
 ) -> None:
-    """Draw a legend.
+    """Draw a legend, inside the axes by default, or right of them if there are more than five entries.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes
-        Whose legend.
-    handles, labels : list
-        What, and what it means; a tuple of handles is drawn one over the other.
-    title : str, default ""
-        Above the entries.
-    place : {"auto", "above", "right"}, default "auto"
-        "auto" is inside the axes, or right of them if there are more than five entries.
+    A tuple of handles is drawn one over the other.
     """
     from matplotlib.legend_handler import HandlerTuple
 

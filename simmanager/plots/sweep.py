@@ -9,7 +9,7 @@ from ..base.public import public
 from ..results.source import Source, results_of
 from .estimate import Estimate, estimate, words
 from .scale import Scale
-from .style import MISSING, NORMAL, PALETTE, SMALL, axes_of, contrasting, drawable, inches, legend, root_of, say, tidy
+from .style import MISSING, NORMAL, PALETTE, SMALL, axes_of, colorbar, contrasting, drawable, inches, legend, say, tidy
 from .sweep_groups import Group, groups_of, other_differences, without
 from .wording import joined, nothing_to_draw, number, quantity
 
@@ -55,12 +55,7 @@ def plot_sweep(
     level : float, default 0.95
         Of the bootstrap interval over runs, 0 < level < 1.
     ax : matplotlib Axes, optional
-        Where to draw; a new pyplot figure by default.
-
-    Returns
-    -------
-    matplotlib Axes
-        Where it was drawn.
+        Where to draw, and what is returned; a new pyplot figure by default.
 
     Raises
     ------
@@ -111,12 +106,9 @@ def _remarks(batch: Results, groups: Sequence[Group], swept: Sequence[str]) -> l
 
 def _runs_each(groups: Sequence[Group]) -> str:
     """Return how many runs each point is made of: ``4 to 5 of 5 runs at each value``."""
-    numbers, totals = [len(group.values) for group in groups], [group.n_total for group in groups]
-
-    def span(values: list[int]) -> str:
-        return str(values[0]) if min(values) == max(values) else f"{min(values)} to {max(values)}"
-
-    return f"{span(numbers)} of {span(totals)} runs at each value"
+    numbers, totals = {len(group.values) for group in groups}, {group.n_total for group in groups}
+    have, of = (" to ".join(map(str, sorted({min(own), max(own)}))) for own in (numbers, totals))
+    return f"{have} of {of} runs at each value"
 
 
 def _draw_points(ax: Axes, groups: Sequence[Group], estimates: Sequence[Estimate], scale: Scale, what: str) -> None:
@@ -125,10 +117,12 @@ def _draw_points(ax: Axes, groups: Sequence[Group], estimates: Sequence[Estimate
     from matplotlib.lines import Line2D
     from matplotlib.transforms import ScaledTranslation
 
-    order = np.argsort([scale.position(group.place[0]) for group in groups])
-    x = np.array([scale.position(groups[i].place[0]) for i in order])
-    centre, low, high = (np.array([getattr(estimates[i], end)[0] for i in order]) for end in ("centre", "low", "high"))
-    beside = ScaledTranslation(-7 / 72, 0, root_of(ax).dpi_scale_trans)
+    found = sorted(
+        (scale.position(group.place[0]), one.centre[0], one.low[0], one.high[0])
+        for group, one in zip(groups, estimates, strict=True)
+    )
+    x, centre, low, high = np.array(found).T
+    beside = ScaledTranslation(-7 / 72, 0, ax.figure.dpi_scale_trans)
     dots: dict[str, Any] = {"marker": "o", "markersize": 4, "alpha": 0.5, "markeredgewidth": 0, "linestyle": "none"}
     for group in groups:
         values = group.values[np.isfinite(group.values)]
@@ -162,9 +156,7 @@ def _draw_map(
     ax.set_facecolor(MISSING)
     across.along_cells(ax, "x")
     up.along_cells(ax, "y")
-    bar = ax.figure.colorbar(image, ax=ax)
-    bar.set_label(label, fontsize=NORMAL)
-    bar.ax.tick_params(labelsize=SMALL)
+    colorbar(image, ax, label)
     width, height = inches(ax)
     if width / len(across) < _CELL[0] or height / len(up) < _CELL[1]:
         return

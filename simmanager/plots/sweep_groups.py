@@ -9,34 +9,18 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import ParameterError, UnknownName, suggest
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from ..analysis.arrays import FloatArray
     from ..results.results import Results
-
-    FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """The runs of all simulations that have the same values of some parameters.
+    """The runs of all simulations that have the same values of some parameters."""
 
-    Parameters
-    ----------
-    place : tuple
-        Those values.
-    simulation_ids : tuple of str
-        Those simulations.
-    values : ndarray, (n_runs,)
-        The metric of their runs; NaN are left out.
-    n_total : int
-        Their runs, in whatever state.
-    """
-
-    place: tuple[Any, ...]
+    place: tuple[Any, ...]  # those values
     simulation_ids: tuple[str, ...]
-    values: FloatArray
-    n_total: int
+    values: FloatArray  # (n_runs,): the metric of the runs, NaN left out
+    n_total: int  # runs, in whatever state
 
     @property
     def text(self) -> str:
@@ -45,51 +29,31 @@ class Group:
 
 
 def groups_of(batch: Results, metric: str, parameters: Sequence[str]) -> list[Group]:
-    """Return the runs grouped by the values of parameters; simulations that lack one of them are left out.
-
-    Parameters
-    ----------
-    batch : Results
-        The batch.
-    metric : str
-        As `Results.metric` takes it.
-    parameters : sequence of str
-        Flattened names.
-
-    Raises
-    ------
-    UnknownName
-        No simulation has such a parameter (lists those that differ), or there is no such metric.
-    ParameterError
-        A parameter is there twice.
-    """
+    """Return the runs grouped by the values of parameters; simulations that lack one of them are left out."""
     import numpy as np
 
     _check(batch, parameters)
-    alike: dict[Hashable, list[str]] = {}
-    places: dict[Hashable, tuple[Any, ...]] = {}
+    alike: dict[Hashable, tuple[tuple[Any, ...], list[str]]] = {}
     for simulation_id in batch.simulation_ids:
         own = batch.parameters(simulation_id)
         if all(name in own for name in parameters):
             place = tuple(own[name] for name in parameters)
-            key = identity(place)
-            places.setdefault(key, place)
-            alike.setdefault(key, []).append(simulation_id)
+            alike.setdefault(value_key(place), (place, []))[1].append(simulation_id)
     found = batch.metric(metric)
     groups = []
-    for key, simulations in alike.items():
+    for place, simulations in alike.values():
         values = np.concatenate([found[simulation].values for simulation in simulations])
         n_total = sum(found[simulation].n_total for simulation in simulations)
-        groups.append(Group(places[key], tuple(simulations), values[~np.isnan(values)], n_total))
+        groups.append(Group(place, tuple(simulations), values[~np.isnan(values)], n_total))
     return groups
 
 
-def identity(value: Any) -> Hashable:
+def value_key(value: Any) -> Hashable:
     """Return what equal values of a parameter have in common, and no others have: 1 and 1.0 are equal, True is not."""
     if isinstance(value, (list, tuple)):
-        return "list", *map(identity, value)
+        return "list", *map(value_key, value)
     if isinstance(value, dict):
-        return "dict", *sorted(((str(key), identity(item)) for key, item in value.items()), key=repr)
+        return "dict", *sorted(((str(key), value_key(item)) for key, item in value.items()), key=repr)
     return "bool" if isinstance(value, bool) else "", value if isinstance(value, Hashable) else repr(value)
 
 
@@ -99,7 +63,7 @@ def other_differences(batch: Results, groups: Iterable[Group], parameters: Seque
     return [
         name
         for name, own in varying.items()
-        if any(len({identity(own.get(sim, "missing")) for sim in group.simulation_ids}) > 1 for group in groups)
+        if any(len({value_key(own.get(sim, "missing")) for sim in group.simulation_ids}) > 1 for group in groups)
     ]
 
 

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 from ..base.public import public
 from ..results.source import Source, results_of
 from .panels import Panels, frame
-from .style import NORMAL, SMALL
+from .style import colorbar
 from .wording import nothing_to_draw
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     from matplotlib.axes import Axes
     from matplotlib.collections import Collection
 
     from ..results.values import Trajectory
-
-    AxesArray = npt.NDArray[Any]
+    from .panels import AxesArray
 
 #: Thinned positions are joined by lines only if their median distance is below this fraction of the room.
 _NEAR = 0.05
@@ -47,12 +45,7 @@ def plot_trajectories(
     runs : int or iterable of int, optional
         Run ids; by default the first eight.
     axes : array of matplotlib Axes, (n_simulations, n_runs), optional
-        Where to draw; a new pyplot figure by default.
-
-    Returns
-    -------
-    ndarray of matplotlib Axes, (n_simulations, n_runs)
-        Where it was drawn.
+        Where to draw; a new pyplot figure by default. An array of this shape is returned.
 
     Raises
     ------
@@ -77,7 +70,8 @@ def plot_trajectories(
             drawn = _draw(panel.ax, path, last)
     panels.label()
     if drawn is not None:
-        _colour_bar(panels.grid, drawn)
+        axes, aspect = list(panels.grid.flat), 14 * len(panels.grid)
+        colorbar(drawn, axes, "step of the arena", aspect=aspect, shrink=0.9, pad=0.02)
     return panels.grid
 
 
@@ -124,9 +118,3 @@ def _colours() -> Any:
     from matplotlib.colors import ListedColormap
 
     return ListedColormap(mpl.colormaps["viridis"](np.linspace(0.0, 0.85, 256)))
-
-
-def _colour_bar(grid: AxesArray, drawn: Collection) -> None:
-    bar = grid.flat[0].figure.colorbar(drawn, ax=list(grid.flat), aspect=14 * len(grid), shrink=0.9, pad=0.02)
-    bar.set_label("step of the arena", fontsize=NORMAL)
-    bar.ax.tick_params(labelsize=SMALL)

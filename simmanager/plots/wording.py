@@ -13,12 +13,8 @@ if TYPE_CHECKING:
     from ..results.results import Results
     from ..results.values import Curves, MetricValues
 
-#: Fields of the record as people say them, with units.
-_RECORD_FIELDS = {
-    "duration_s": "duration (s)",
-    "cpu_s": "processor time (s)",
-    "peak_mb": "peak memory (MB)",
-}
+#: Fields of run.json as people say them, with units.
+_RECORD_FIELDS = {"duration_s": "duration (s)", "cpu_s": "processor time (s)", "peak_mb": "peak memory (MB)"}
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -46,17 +42,7 @@ def runs_in_words(found: Curves | MetricValues) -> str:
 
 
 def nothing_to_draw(batch: Results, simulations: Iterable[str], what: str) -> str:
-    """Return why a figure is empty: no run has finished, or those that have lack ``what``.
-
-    Parameters
-    ----------
-    batch : Results
-        The batch.
-    simulations : iterable of str
-        The simulations that were to be drawn.
-    what : str
-        What is missing, e.g. "maps"; shown as it is.
-    """
+    """Return why a figure of simulations is empty: no run has finished, or those that have lack ``what`` ("maps")."""
     simulations = list(simulations)
     names = drawable(", ".join(simulations), 200) or "this batch"
     finished = sum(batch.counts(simulation)[RunState.FINISHED] for simulation in simulations)

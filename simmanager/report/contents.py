@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -22,20 +23,11 @@ from ..disk.state_look import LOOKS, look_of
 if TYPE_CHECKING:
     from ..results.results import Results, RunResult
 
-#: Runs in the table of the page; of more, those that did not finish come first.
-MAX_ROWS = 5000
-
-#: Simulations in a table of the page.
-MAX_SIMULATIONS = 300
-
-#: Metrics that have a column of their own in the table of runs.
-MAX_METRICS = 6
-
-#: Parameters that have a column of their own in the table of simulations; more have a table of their own.
-MAX_COLUMNS = 5
-
-#: Longest text of a value or reason that a table shows.
-MAX_TEXT = 300
+MAX_ROWS = 5000  # runs in the table of the page; of more, those that did not finish come first
+MAX_SIMULATIONS = 300  # in a table of the page
+MAX_METRICS = 6  # metrics that have a column of their own in the table of runs
+MAX_COLUMNS = 5  # parameters that have a column in the table of simulations; more have a table of their own
+MAX_TEXT = 300  # longest text of a value or reason that a table shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +67,7 @@ def _reads_as_something_else(text: str) -> bool:
     except ValueError:
         return not text.strip()
     except RecursionError:
-        return True
+        pass
     return True
 
 
@@ -90,10 +82,10 @@ def value_text(value: Any) -> str:
 
 def tiles(results: Results) -> list[Tile]:
     """Return the numbers at the top of the page."""
-    status, runs = results.status, results.runs
+    status = results.status
     counts, total = status.counts, status.total
     found = [Tile("finished", f"{counts['finished']:,}", f"of {count(total, 'run')}", "finished")]
-    failed = "error" if counts["error"] else ""  # none is no bad news, and in no bad colour
+    failed = "error" if counts["error"] else ""  # "0 failed" is not red
     found.append(Tile("failed", f"{counts['error']:,}", _share(counts["error"], total), failed))
     if counts["interrupted"]:
         found.append(Tile("interrupted", f"{counts['interrupted']:,}", "resume takes them up", "interrupted"))
@@ -102,7 +94,7 @@ def tiles(results: Results) -> list[Tile]:
         found.append(Tile("running", f"{counts['running']:,}", left, "running"))
     if counts["in_queue"]:
         found.append(Tile("in the queue", f"{counts['in_queue']:,}", _share(counts["in_queue"], total), "in_queue"))
-    return [*found, *_effort(runs)]
+    return [*found, *_effort(results.runs)]
 
 
 def _share(number: int, total: int) -> str:
@@ -150,35 +142,34 @@ def simulations(results: Results) -> dict[str, Any]:
     first, *names = several.titles if several else ("",)
     beside = several if first == "simulation" and len(names) <= MAX_COLUMNS else None
     values = {row[0]: row[1:] for row in beside.rows} if beside else {}
-    rows = []
-    for simulation_id in results.simulation_ids[:MAX_SIMULATIONS]:
-        counts = results.counts(simulation_id)
-        finished = [run for run in results.of(simulation_id) if run.state == "finished"]
-        times = [run.duration_s for run in finished if run.duration_s is not None]
-        peaks = [run.peak_mb for run in finished if run.peak_mb is not None]
-        rows.append(
-            {
-                "simulation_id": simulation_id,
-                "values": values.get(simulation_id, ()),
-                "counts": counts,
-                "total": results.total(simulation_id),
-                "median": duration(median(times)) if times else "",
-                "peak": memory(max(peaks)) if peaks else "",
-            }
-        )
+    rows = [
+        {"values": values.get(simulation_id, ()), **_simulation(results, simulation_id)}
+        for simulation_id in results.simulation_ids[:MAX_SIMULATIONS]
+    ]
     return {"columns": names if beside else [], "rows": rows, "differing": None if beside else several}
+
+
+def _simulation(results: Results, simulation_id: str) -> dict[str, Any]:
+    finished = [run for run in results.of(simulation_id) if run.state == "finished"]
+    times = [run.duration_s for run in finished if run.duration_s is not None]
+    peaks = [run.peak_mb for run in finished if run.peak_mb is not None]
+    return {
+        "simulation_id": simulation_id,
+        "counts": results.counts(simulation_id),
+        "total": results.total(simulation_id),
+        "median": duration(median(times)) if times else "",
+        "peak": memory(max(peaks)) if peaks else "",
+    }
 
 
 def differing(results: Results) -> Table | None:
     """Return the parameters that have several values, simulation by simulation; None if there are none."""
-    several = {name: values for name, values in results.varying_parameters().items() if len(_texts(name, values)) > 1}
-    return _grid(several, results.simulation_ids[:MAX_SIMULATIONS])
+    return _grid(results, {name: texts for name, texts in _varying(results).items() if len({*texts.values()}) > 1})
 
 
 def partly_shared(results: Results) -> Table | None:
     """Return the parameters that only some simulations have, all with one value; None if there are none."""
-    alike = {name: values for name, values in results.varying_parameters().items() if len(_texts(name, values)) == 1}
-    return _grid(alike, results.simulation_ids[:MAX_SIMULATIONS])
+    return _grid(results, {name: texts for name, texts in _varying(results).items() if len({*texts.values()}) == 1})
 
 
 def shared(results: Results) -> Table | None:
@@ -189,24 +180,24 @@ def shared(results: Results) -> Table | None:
     return Table(("parameter", "value"), rows) if rows else None
 
 
-def _texts(name: str, values: Mapping[str, Any]) -> set[str]:
-    return {parameter_text(name, value) for value in values.values()}
-
-
-def _grid(parameters: Mapping[str, Mapping[str, Any]], simulation_ids: tuple[str, ...]) -> Table | None:
-    """Return a table of parameters by simulations; the fewer of the two are its columns."""
-    if not parameters:
-        return None
-    table = {
-        name: {sim: parameter_text(name, value) for sim, value in values.items()} for name, values in parameters.items()
+def _varying(results: Results) -> dict[str, dict[str, str]]:
+    """Return parameter -> simulation_id -> its value in a table, for those that not all simulations share."""
+    return {
+        name: {sim: parameter_text(name, value) for sim, value in values.items()}
+        for name, values in results.varying_parameters().items()
     }
-    if len(simulation_ids) > len(table):
-        rows = [(sim, *(values.get(sim, "") for values in table.values())) for sim in simulation_ids]
-        return Table(("simulation", *table), rows)
-    return Table(
-        ("parameter", *simulation_ids),
-        [(name, *(values.get(sim, "") for sim in simulation_ids)) for name, values in table.items()],
-    )
+
+
+def _grid(results: Results, texts: Mapping[str, Mapping[str, str]]) -> Table | None:
+    """Return a table of parameters by simulations; the fewer of the two are its columns."""
+    if not texts:
+        return None
+    simulation_ids = results.simulation_ids[:MAX_SIMULATIONS]
+    if len(simulation_ids) > len(texts):
+        rows = [(sim, *(values.get(sim, "") for values in texts.values())) for sim in simulation_ids]
+        return Table(("simulation", *texts), rows)
+    rows = [(name, *(values.get(sim, "") for sim in simulation_ids)) for name, values in texts.items()]
+    return Table(("parameter", *simulation_ids), rows)
 
 
 # Runs ----------------------------------------------------------------------------------------------------------
@@ -271,38 +262,25 @@ def _number(text: str, value: float | None) -> Cell:
 def provenance(results: Results) -> Table:
     """Return where the batch comes from: name and text of each fact that its files tell."""
     hosts = Counter(run.host for run in results.runs if run.host)
-    facts = {"folder": str(results.path.absolute())}
-    try:
+    executed_on = ", ".join(f"{host} ({count(number, 'run')})" for host, number in hosts.most_common(20))
+    facts = {"folder": str(results.path.absolute()), "runs executed on": executed_on}
+    with suppress(BatchNotFound, BatchDamaged):
         manifest = BatchFolder(results.path).read_manifest()
-    except (BatchNotFound, BatchDamaged):
-        return _facts({**facts, "runs executed on": _listing(hosts)})
-    found = manifest.provenance
-    commit = f"{value_text(found.get('git_commit', ''))}{', with changes' if found.get('git_dirty') else ''}"
-    versions = found.get("versions")
-    facts |= {
-        "batch id": manifest.batch_id,
-        "made": f"{moment(manifest.created)} UTC",
-        "seed": str(manifest.seed),
-        "runs of each simulation": str(manifest.runs_per_sim),
-        "command": _words(found.get("command")),
-        "made on": value_text(found.get("host", "")),
-        "runs executed on": _listing(hosts),
-        "cores": value_text(found.get("cores", "")),
-        "git commit": commit,
-        "versions": ", ".join(f"{name} {value_text(version)}" for name, version in versions.items())
-        if isinstance(versions, dict)
-        else "",
-    }
-    return _facts(facts)
-
-
-def _facts(facts: Mapping[str, str]) -> Table:
+        found = manifest.provenance
+        command, versions = found.get("command"), found.get("versions")
+        versions = versions.items() if isinstance(versions, dict) else ()
+        changes = ", with changes" if found.get("git_dirty") else ""
+        facts = {
+            "folder": facts["folder"],
+            "batch id": manifest.batch_id,
+            "made": f"{moment(manifest.created)} UTC",
+            "seed": str(manifest.seed),
+            "runs of each simulation": str(manifest.runs_per_sim),
+            "command": value_text(" ".join(map(str, command))) if isinstance(command, list) else "",
+            "made on": value_text(found.get("host", "")),
+            "runs executed on": executed_on,
+            "cores": value_text(found.get("cores", "")),
+            "git commit": f"{value_text(found.get('git_commit', ''))}{changes}",
+            "versions": ", ".join(f"{name} {value_text(version)}" for name, version in versions),
+        }
     return Table(("", Column("", "text")), [fact for fact in facts.items() if fact[1]])
-
-
-def _listing(hosts: Counter[str]) -> str:
-    return ", ".join(f"{host} ({count(number, 'run')})" for host, number in hosts.most_common(20))
-
-
-def _words(command: Any) -> str:
-    return value_text(" ".join(map(str, command))) if isinstance(command, list) else ""

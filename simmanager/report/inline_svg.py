@@ -1,4 +1,4 @@
-"""A figure as SVG inside a page: its ink takes the colours of the page, its names clash with no other figure's."""
+"""A figure as SVG inside a page: in the colours of the page, and with ids that no other figure has."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from xml.etree import ElementTree
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Text, axes and what lies behind a legend are drawn with these, for the page to give them its own.
+#: Text, axes and what lies behind a legend are drawn in these colours, which are then replaced by those of the page.
 _INK, _LINE, _CARD = "#010203", "#040506", "#070809"
-_BY_THE_PAGE = {_INK: "currentColor", _LINE: "var(--line)", _CARD: "var(--card)"}
+_REPLACED = {_INK: "currentColor", _LINE: "var(--line)", _CARD: "var(--card)"}
 
-#: A white shape with a grey edge is an empty one.
-_EMPTY = "fill: #ffffff; stroke: #767676"
+_EMPTY = "fill: #ffffff; stroke: #767676"  # a white shape with a grey edge: a run in the queue
 
-#: What greys are for the page, from black to nearly white.
+#: What greys become in the page, from black to nearly white.
 _GREYS = ("currentColor", "var(--muted)", "var(--line)", "var(--line)")
 
 _FAMILY = re.compile(r"font-family: [^;]*")
 _REFERENCE = re.compile(r"url\(#([^)]*)\)")
 _PAINT = re.compile(r"(fill|stroke): (#[0-9a-f]{6})")
 
-#: Digits of a coordinate that nobody sees: in long paths from the second on (a tenth of a point), else from the third.
+#: Digits of a coordinate that make no visible difference: after a tenth of a point in long paths, else a hundredth.
 _DIGITS_OF_LONG = re.compile(r"(?<=\d\.\d)\d+")
 _DIGITS = re.compile(r"(?<=\d\.\d\d)\d+")
 _LONG = 2000
@@ -58,19 +57,15 @@ def page_style() -> Iterator[None]:
 def inline_svg(figure: Figure, prefix: str, alt: str) -> str:
     """Return a figure, drawn within `page_style`, as an ``<svg>`` element to be put into a page.
 
-    Parameters
-    ----------
-    figure : Figure
-        What to write.
-    prefix : str
-        Put before every id, so that no two figures of a page share one.
-    alt : str
-        What it shows, in words.
+    ``prefix`` is put before every id, so that no two figures of a page share one; ``alt`` is what it shows, in words.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", dpi=150)  # of what is drawn as an image
     tree = ElementTree.fromstring(buffer.getvalue())  # our own, written a moment ago
-    _drop(tree, {"metadata", "style"})
+    for parent in list(tree.iter()):
+        for child in list(parent):
+            if _local(child.tag) in ("metadata", "style"):
+                parent.remove(child)
     elements = list(tree.iter())
     used = set(_REFERENCE.findall(" ".join(value for element in elements for value in element.attrib.values())))
     used |= {value[1:] for element in elements for name, value in element.attrib.items() if _local(name) == "href"}
@@ -79,8 +74,7 @@ def inline_svg(figure: Figure, prefix: str, alt: str) -> str:
         element.attrib = dict(_attributes(element.attrib, used, prefix))
     for name in ("width", "height", "version"):
         tree.attrib.pop(name, None)
-    tree.attrib.update(role="img")
-    tree.set("aria-label", alt)
+    tree.attrib |= {"role": "img", "aria-label": alt}
     return ElementTree.tostring(tree, encoding="unicode")
 
 
@@ -104,19 +98,12 @@ def _attributes(attributes: dict[str, str], used: set[str], prefix: str) -> Iter
 def _themed(match: re.Match[str]) -> str:
     """Return a fill or stroke of the page for one without a hue: light greys, dark greys and white edges."""
     what, colour = match.groups()
-    if colour in _BY_THE_PAGE:
-        return f"{what}: {_BY_THE_PAGE[colour]}"
+    if colour in _REPLACED:
+        return f"{what}: {_REPLACED[colour]}"
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     if red != green or green != blue or (what, red) == ("fill", 255):
         return match[0]
     return f"{what}: {_GREYS[min(red // 64, 3)] if red < 255 else 'var(--card)'}"
-
-
-def _drop(tree: ElementTree.Element, tags: set[str]) -> None:
-    for parent in list(tree.iter()):
-        for child in list(parent):
-            if _local(child.tag) in tags:
-                parent.remove(child)
 
 
 def _local(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
@@ -20,18 +21,12 @@ from ..results.source import Source, results_of
 from ..results.terminal import mixtures
 from .contents import partly_shared, provenance, run_table, shared, simulations, tiles
 from .problems import MAX_GROUPS, problems
-from .sections import Section, draw_sections
+from .sections import draw_sections
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
     from ..results.results import Results
-
-_TITLES = {
-    "summary": "Summary",
-    "problems": "What went wrong",
-    "simulations": "Simulations",
-}
 
 
 @public("simmanager.report")
@@ -50,17 +45,11 @@ def render_report(batch: Source, *, refresh_s: int | None = None) -> str:
     BatchNotFound
         There is no batch at that path.
     """
-    template, results = _template(), results_of(batch)
-    return template.render(_content(results), refresh_s=refresh_s)
+    return _template().render(_content(results_of(batch)), refresh_s=refresh_s)
 
 
 @public("simmanager.report")
-def write_report(
-    batch: Source,
-    output: str | PathLike[str] | None = None,
-    *,
-    refresh_s: int | None = None,
-) -> Path:
+def write_report(batch: Source, output: str | PathLike[str] | None = None, *, refresh_s: int | None = None) -> Path:
     """Write the page about a batch: one file that needs no other, whole or not at all.
 
     Parameters
@@ -93,13 +82,7 @@ def write_report(
 
 
 def target_of(folder: Path, output: str | PathLike[str] | None) -> Path:
-    """Return the file that a page is written to.
-
-    Raises
-    ------
-    ParameterError
-        ``output`` is neither a folder nor a name that ends in .html.
-    """
+    """Return the file that a page is written to."""
     if output is None:
         return folder / REPORT
     target = Path(output)
@@ -111,13 +94,7 @@ def target_of(folder: Path, output: str | PathLike[str] | None) -> Path:
 
 
 def put_page(target: Path, page: str) -> None:
-    """Put a page in its place at once; whoever reads it sees the old one or the new one.
-
-    Raises
-    ------
-    BatchNotWritable
-        The file cannot be written; says what to do.
-    """
+    """Put a page in its place at once: whoever reads it sees the old one or the new one."""
     if target.is_dir():
         raise BatchNotWritable(f"{target} is a folder; name another file.")
     try:
@@ -134,8 +111,9 @@ def _content(results: Results) -> dict[str, Any]:
     status, found = results.status, problems(results)
     sections = draw_sections(results)
     css, js = style_sheet(), _text("page.js")
-    drawn = {section.name: section.title for section in sections}
-    titles = {**_TITLES, **drawn, "runs": "Runs", "provenance": "Provenance"}
+    titles = {"summary": "Summary", "problems": "What went wrong", "simulations": "Simulations"}
+    titles |= {section.name: section.title for section in sections}
+    titles |= {"runs": "Runs", "provenance": "Provenance"}
     return {
         "batch": f"{results.name} {results.path.absolute()}",
         "title": results.name,
@@ -145,8 +123,8 @@ def _content(results: Results) -> dict[str, Any]:
         "version": __version__,
         "policy": _policy(css, js),
         "icon": _icon(status.counts),
-        "css": _safe(css),
-        "js": _safe(js),
+        "css": css,
+        "js": js,
         "count": count,
         "states": [state.value for state in LOOKS],
         "words": {state.value: look.words for state, look in LOOKS.items()},
@@ -158,20 +136,19 @@ def _content(results: Results) -> dict[str, Any]:
         "damage": [*status.damage, *(f"{SUMMARY} of {path.name}: {why}" for path, why in results.unreadable.items())],
         "problems": found,
         "max_problems": MAX_GROUPS,
-        "folder": _shell_word(status.path),
+        "folder": shlex.quote(status.path),
         "simulations": simulations(results),
-        "n_simulations": len(results.simulation_ids),
         "simulation_ids": results.simulation_ids,
         "partly_shared": partly_shared(results),
         "shared": shared(results),
-        "figures": [_markup(section) for section in sections],
+        "figures": sections,
         "runs": run_table(results),
         "provenance": provenance(results),
     }
 
 
 def _template() -> Template:
-    """Return the template. Whatever is put into it loses its control characters and is escaped."""
+    """Return the template. What is put into it loses its control characters and is escaped, unless marked as safe."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
@@ -188,23 +165,8 @@ def _text(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _safe(ours: str) -> Any:
-    """Mark a text of this package as one that needs no escaping."""
-    from markupsafe import Markup
-
-    return Markup(ours)
-
-
-def _markup(section: Section) -> dict[str, Any]:
-    figures = [
-        {**{name: getattr(figure, name) for name in figure.__dataclass_fields__}, "svg": _safe(figure.svg)}
-        for figure in section.figures
-    ]
-    return {"name": section.name, "title": section.title, "note": section.note, "figures": figures}
-
-
 def _policy(css: str, js: str) -> str:
-    """Return a content security policy: nothing is loaded, and no script runs but ours, whatever the page holds."""
+    """Return a content security policy: nothing is loaded, and no script runs but page.js, whatever the page holds."""
     return (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
         f"script-src {_hash(js)}; style-src-elem {_hash(css)}; style-src-attr 'unsafe-inline'"
@@ -212,7 +174,11 @@ def _policy(css: str, js: str) -> str:
 
 
 def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return f"'sha256-{_base64(hashlib.sha256(text.encode()).digest())}'"
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 def style_sheet() -> str:
@@ -230,13 +196,6 @@ def _icon(counts: dict[str, int]) -> str:
     """Return the page's icon in the tab, in the colour of the most urgent state that a run has."""
     finished, *others = LOOKS
     colour = LOOKS[next((state for state in others if counts[state]), finished)].on_light
-    svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4" fill="{colour}"/></svg>'
-    )
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
-
-
-def _shell_word(path: str) -> str:
-    import shlex
-
-    return shlex.quote(path)
+    circle = f'<circle cx="4" cy="4" r="4" fill="{colour}"/>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8">{circle}</svg>'
+    return f"data:image/svg+xml;base64,{_base64(svg.encode())}"

@@ -20,28 +20,14 @@ _MAX_SHAPES, _MAX_SHAPES_TOGETHER = 200, 1500
 
 @dataclass(frozen=True, slots=True)
 class PageFigure:
-    """A figure in the page.
+    """A figure in the page."""
 
-    Parameters
-    ----------
-    name, title : str
-        Its id, and what stands above it.
-    svg : str
-        An ``<svg>`` element, or "" if it could not be drawn.
-    caption : str
-        What stands below it.
-    wide : bool
-        Whether it takes the whole width.
-    tables : tuple of (str, Table)
-        Its numbers, folded: title and content of each table.
-    """
-
-    name: str
-    title: str
-    svg: str
-    caption: str = ""
-    wide: bool = False
-    tables: tuple[tuple[str, Table], ...] = ()
+    name: str  # its id
+    title: str  # what stands above it
+    svg: str  # an ``<svg>`` element, or "" if it could not be drawn
+    caption: str = ""  # what stands below it
+    wide: bool = False  # whether it takes the whole width
+    tables: tuple[tuple[str, Table], ...] = ()  # title and content of each table with its numbers
 
 
 def draw(
@@ -55,18 +41,9 @@ def draw(
     wide: bool = False,
     tables: tuple[tuple[str, Table], ...] = (),
 ) -> PageFigure:
-    """Draw a figure within `inline_svg.page_style`; if that fails, it says so, and the page has all the others.
+    """Draw a figure of this size in inches within `inline_svg.page_style`; if that fails, its caption says so.
 
-    Parameters
-    ----------
-    name, title, caption, wide, tables
-        As in `PageFigure`.
-    alt : str
-        What it shows, for those who do not see it.
-    size : tuple of float
-        Width and height in inches.
-    fill : callable
-        Draws into the figure it is given.
+    ``fill`` draws into the figure it is given; ``alt`` is what it shows, for those who do not see it.
     """
     from matplotlib.figure import Figure
 
@@ -76,7 +53,7 @@ def draw(
         for ax in figure.axes:
             _thin(ax)
         svg = inline_svg(figure, name, plain(alt))
-    except Exception as error:  # the numbers are anybody's, and one strange curve must not cost the page
+    except Exception as error:  # whatever the numbers are, one figure must not cost the page
         svg = ""
         caption = f"This figure could not be drawn ({type(error).__name__}: {error}). {caption}"
     return PageFigure(name, title, svg, caption, wide, tables)

@@ -6,48 +6,30 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..base.text import as_last_seen
 from ..disk.run_folder import RunFolder
 from ..disk.state import RunState
 
 if TYPE_CHECKING:
     from ..results.results import Results, RunResult
 
-#: Groups that the page shows, the largest first.
-MAX_GROUPS = 30
+MAX_GROUPS = 30  # that the page shows, the largest first
+MAX_LOG = 12_000  # bytes of an error.log that the page shows, from its end
+MAX_NAMED = 100  # runs that a group names
 
-#: Bytes of an error.log that the page shows, from its end.
-MAX_LOG = 12_000
-
-#: Runs that a group names.
-MAX_NAMED = 100
-
-# What differs between runs that failed for the same reason: addresses, process ids, iterations.
+#: What differs between runs that failed for the same reason: addresses, process ids, iterations.
 _CHANGING = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Runs that failed, were interrupted, or lack a metric, for one reason.
+    """Runs that failed, were interrupted, or lack a metric, for one reason."""
 
-    Parameters
-    ----------
-    state : str
-        "error", "interrupted" or "finished" (with a metric that failed).
-    reason : str
-        The last line of the first of them.
-    runs : tuple of RunResult
-        All of them.
-    log : str
-        The end of the error.log of the first one that wrote something, or "".
-    log_of : RunResult or None
-        Whose log that is.
-    """
-
-    state: str
-    reason: str
+    state: str  # "error", "interrupted" or "finished" (with a metric that failed)
+    reason: str  # the last line of the first of them
     runs: tuple[RunResult, ...]
-    log: str
-    log_of: RunResult | None
+    log: str  # the end of the error.log of the first one that wrote something, or ""
+    log_of: RunResult | None  # whose log that is
 
     @property
     def where(self) -> list[tuple[str, str]]:
@@ -90,9 +72,9 @@ def _reasons(run: RunResult) -> list[str]:
 
 def _problem(state: str, reason: str, runs: list[RunResult], *, with_log: bool) -> Problem:
     for run in runs[:10] if with_log else ():
-        log = RunFolder(run.path).read_log("error", MAX_LOG).strip()
-        if log:
-            whole = len(log.encode("utf-8", "replace")) < MAX_LOG - 3
+        read = RunFolder(run.path).read_log("error", MAX_LOG)
+        if log := as_last_seen(read).strip():
+            whole = len(read.encode("utf-8", "replace")) < MAX_LOG - 3
             text = log if whole else f"…\n{log.partition(chr(10))[2]}"
             return Problem(state, reason, tuple(runs), text, run)
     return Problem(state, reason, tuple(runs), "", None)

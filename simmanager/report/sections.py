@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .. import plots
 from ..base.tables import Table
 from ..base.text import count
 from ..disk.state_look import in_words
@@ -20,20 +21,11 @@ if TYPE_CHECKING:
 #: Curves, metrics, simulations in one figure, and rows and columns of panels that the page shows.
 MAX_CURVES, MAX_METRICS, MAX_LINES, MAX_ROWS, MAX_COLUMNS = 6, 6, 10, 6, 5
 
-#: Pairs of simulations of which a table shows the differences; of more, those with the first simulation.
-MAX_DIFFERENCES = 15
-
-#: Runs in one picture of all runs.
-MAX_RUNS = 3000
-
-#: Simulations that a caption names.
-MAX_NAMED = 4
-
-#: Points of a curve that are told apart: of more, as many are averaged.
-_POINTS = 100
-
-#: Width of a figure over the whole page, and of one that shares it, in inches.
-_WIDE, _HALF = 11.0, 6.2
+MAX_DIFFERENCES = 15  # pairs of simulations in a table of differences; of more, those with the first simulation
+MAX_RUNS = 3000  # in one picture of all runs
+MAX_NAMED = 4  # simulations that a caption names
+_POINTS = 100  # of a curve, about: of more, neighbours are averaged
+_WIDE, _HALF = 11.0, 6.2  # width of a figure over the whole page, and of one that shares it (inches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +71,6 @@ def _curves(results: Results) -> Section | None:
 
 
 def _curve(results: Results, key: str, name: str, *, wide: bool) -> PageFigure:
-    from ..plots import plot_curves
-
     found = results.curves(key)
     having = [simulation for simulation, curves in found.items() if curves.n_runs]
     shown, note = _some(having, MAX_LINES, "simulations")
@@ -91,7 +81,7 @@ def _curve(results: Results, key: str, name: str, *, wide: bool) -> PageFigure:
         key,
         f"Learning curves of {key}: {runs}",
         (_WIDE if wide else _HALF, 3.9),
-        lambda figure: plot_curves(results, key, shown, smooth=max(smooth, 1), ax=figure.add_subplot()),
+        lambda figure: plots.plot_curves(results, key, shown, smooth=max(smooth, 1), ax=figure.add_subplot()),
         wide=wide,
         caption=_sentences(note, _without(results, [one for one in found if one not in having])),
         tables=_comparison(results, shown, key=key),
@@ -102,9 +92,8 @@ def _without(results: Results, simulation_ids: list[str]) -> str:
     """Return which simulations have no such curve: those without a finished run, and those of other models."""
     waiting = [simulation for simulation in simulation_ids if not results.counts(simulation)["finished"]]
     others = [simulation for simulation in simulation_ids if simulation not in waiting]
-    return _sentences(
-        f"No finished run: {_listing(waiting)}." if waiting else "", f"Not in {_listing(others)}." if others else ""
-    )
+    unfinished = f"No finished run: {_listing(waiting)}." if waiting else ""
+    return _sentences(unfinished, f"Not in {_listing(others)}." if others else "")
 
 
 def _comparison(results: Results, shown: list[str], **what: str) -> tuple[tuple[str, Table], ...]:
@@ -124,7 +113,7 @@ def _comparison(results: Results, shown: list[str], **what: str) -> tuple[tuple[
 def _metrics(results: Results) -> Section | None:
     names, note = _some(results.metric_names, MAX_METRICS, "metrics")
     swept = _swept_parameters(results)
-    figures = []
+    figures: list[PageFigure] = []
     for number, metric in enumerate(names):
         figures.append(_metric(results, metric, f"metric-{number}"))
         if swept:
@@ -133,10 +122,9 @@ def _metrics(results: Results) -> Section | None:
 
 
 def _metric(results: Results, metric: str, name: str) -> PageFigure:
-    from ..plots import plot_metric
-
     found = results.metric(metric)
-    chosen, note = _some(sorted(found, key=lambda one: not _has_metric(results, one, metric)), MAX_LINES, "simulations")
+    having = {run.simulation_id for run in results.runs if metric in run.metrics or metric in run.metric_errors}
+    chosen, note = _some(sorted(found, key=lambda one: one not in having), MAX_LINES, "simulations")
     shown = [simulation for simulation in found if simulation in chosen]
     runs = ", ".join(f"{simulation} {found[simulation].text}" for simulation in shown)
     return draw(
@@ -144,14 +132,10 @@ def _metric(results: Results, metric: str, name: str) -> PageFigure:
         metric,
         f"{metric} of each run, and the interval of each simulation: {runs}",
         (_HALF, 1.3 + 0.5 * len(shown)),
-        lambda figure: plot_metric(results, metric, shown, ax=figure.add_subplot()),
+        lambda figure: plots.plot_metric(results, metric, shown, ax=figure.add_subplot()),
         caption=note,
         tables=_comparison(results, shown, metric=metric),
     )
-
-
-def _has_metric(results: Results, simulation_id: str, metric: str) -> bool:
-    return any(metric in run.metrics or metric in run.metric_errors for run in results.of(simulation_id))
 
 
 def _swept_parameters(results: Results) -> list[str]:
@@ -168,15 +152,13 @@ def _swept_parameters(results: Results) -> list[str]:
 
 
 def _sweep(results: Results, metric: str, parameters: list[str], name: str) -> PageFigure:
-    from ..plots import plot_sweep
-
     words = " and ".join(parameters)
     return draw(
         name,
         f"{metric} over {words}",
         f"{metric} over the values of {words}",
         (_HALF, 3.9),
-        lambda figure: plot_sweep(results, metric, *parameters, ax=figure.add_subplot()),
+        lambda figure: plots.plot_sweep(results, metric, *parameters, ax=figure.add_subplot()),
     )
 
 
@@ -184,21 +166,21 @@ def _sweep(results: Results, metric: str, parameters: list[str], name: str) -> P
 
 
 def _maps(results: Results) -> Section | None:
-    from ..plots import plot_rate_maps
-
-    found = {simulation: set(runs) for simulation, runs in results.maps().items()}
-    return _panels(results, found, "maps", "Rate maps", "Rate maps", plot_rate_maps)
+    return _panels(results, results.maps(), "maps", "Rate maps", "Rate maps", plots.plot_rate_maps)
 
 
 def _trajectories(results: Results) -> Section | None:
-    from ..plots import plot_trajectories
-
-    found = {simulation: set(runs) for simulation, runs in results.trajectories().items()}
-    return _panels(results, found, "trajectories", "Trajectories", "Trajectories in the arena", plot_trajectories)
+    title, alt = "Trajectories", "Trajectories in the arena"
+    return _panels(results, results.trajectories(), "trajectories", title, alt, plots.plot_trajectories)
 
 
 def _panels(
-    results: Results, found: dict[str, set[int]], name: str, title: str, alt: str, plot: Callable[..., object]
+    results: Results,
+    found: Mapping[str, Mapping[int, Any]],
+    name: str,
+    title: str,
+    alt: str,
+    plot: Callable[..., object],
 ) -> Section | None:
     """Return a section with one figure of panels: a row for each simulation, a column for each run."""
     having = [simulation for simulation, runs in found.items() if runs]
@@ -223,8 +205,6 @@ def _panels(
 
 
 def _timeline(results: Results) -> Section | None:
-    from ..plots import plot_status, plot_timeline
-
     executed = sum(bool(run.started) for run in results.runs)
     if not executed or len(results.runs) > MAX_RUNS:
         return None
@@ -235,8 +215,8 @@ def _timeline(results: Results) -> Section | None:
             "When each run was executed",
             f"Timeline of {count(executed, 'run')}: the slots in which they were executed, over time",
             (_WIDE, 3.2),
-            lambda figure: plot_timeline(results, ax=figure.add_subplot()),
-            caption="A lane is a seat for one run at a time: gaps are idle cores, long bars are slow runs.",
+            lambda figure: plots.plot_timeline(results, ax=figure.add_subplot()),
+            caption="A row is a slot, which executes one run at a time: gaps are idle cores, long bars are slow runs.",
             wide=True,
         ),
         draw(
@@ -244,7 +224,7 @@ def _timeline(results: Results) -> Section | None:
             "How each run ended",
             f"A square for each of {count(len(results.runs), 'run')}: {in_words(results.status.counts)}",
             (_WIDE, min(1.1 + 0.24 * n_lines, 12.0)),
-            lambda figure: plot_status(results, ax=figure.add_subplot()),
+            lambda figure: plots.plot_status(results, ax=figure.add_subplot()),
             wide=True,
         ),
     )

@@ -15,11 +15,8 @@ if TYPE_CHECKING:
 
     from ..status.status import BatchStatus
 
-#: Seconds between two pages, at least.
-INTERVAL_S = 5
-
-#: Part of the time that is spent on pages, at most: the cores are for the runs.
-_SHARE = 0.1
+INTERVAL_S = 5  # between two pages, at least
+_SHARE = 0.1  # of the time, at most, is spent on pages: the cores are for the runs
 
 
 @public("simmanager.report")
@@ -54,7 +51,6 @@ def watch_report(
         Ctrl-C; the page that is left does not refresh itself.
     """
     target = target_of(Path(path), output)
-    pause = float(INTERVAL_S)
     while True:
         started = time.monotonic()
         results = read_results(path)
@@ -65,8 +61,7 @@ def watch_report(
                 on_write(target)
             if over:
                 return results.status
-            pause = max(INTERVAL_S, (time.monotonic() - started) / _SHARE)
-            wait(pause)
+            wait(max(INTERVAL_S, (time.monotonic() - started) / _SHARE))
         except KeyboardInterrupt:
             put_page(target, render_report(read_results(path)))
             raise

@@ -227,7 +227,9 @@ class Results(Sequence[RunResult]):
             known = self.keys
             if key not in known and self._finished():
                 metric = f"It is a metric (metric={key!r}). " if key in self.metric_names else ""
-                raise UnknownName(unknown("No curve", key, known, f"{metric}There are"))
+                why = next((run.left_out[key] for run in self._finished() if key in run.left_out), "")
+                hint = f"The history has it, but {why}. " if why else ""
+                raise UnknownName(unknown("No curve", key, known, f"{hint}{metric}There are"))
         return found
 
     def _curves(self, key: str, simulation_id: str) -> Curves:
@@ -335,7 +337,8 @@ class Results(Sequence[RunResult]):
         """Return one flat dict for each run: the fields of the record, its parameters, its metrics.
 
         Parameters have their flattened names (``agent_params.lr_td``), metrics have ``metrics.`` before theirs;
-        ``metric_errors`` is a text. All rows have the same keys, in the same order; None where a run has no such value.
+        ``metric_errors``, ``not_saved`` and ``left_out`` are texts. All rows have the same keys, in the
+        same order; None where a run has no such value.
         """
         return run_rows(self.runs, self._parameters, self.metric_names)
 

@@ -50,10 +50,14 @@ def run_rows(
             "path": str(run.path),
             **{name: run.parameters.get(name) for name in names},
             **{f"metrics.{name}": run.metrics.get(name) for name in metrics},
-            "metric_errors": "; ".join(f"{name}: {why}" for name, why in run.metric_errors.items()),
+            **{name: _reasons(getattr(run, name)) for name in ("metric_errors", "not_saved", "left_out")},
         }
         for run in runs
     ]
+
+
+def _reasons(reasons: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {why}" for name, why in reasons.items())
 
 
 def curve_rows(curves: Mapping[str, Curves]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..base.provenance import contents_in
 from ..base.public import public
 from ..base.text import one_line
 from ..disk.run_folder import RECORD, RunFolder
-from ..disk.run_record import metric_errors_of, metrics_of
+from ..disk.run_record import left_out_of, metric_errors_of, metrics_of, not_saved_of
 from ..disk.state import RunState
 from ..status.status import RunStatus
 
@@ -59,6 +59,10 @@ class RunResult:
     contents : dict of str to str, or None
         Hashes of what the parameters as shown do not tell completely, and of the code that travelled with the recipe;
         None if nothing tells.
+    not_saved : dict of str to str
+        Results of a finished run that could not be saved (``"agent"``, ``"training_hist.dict['key']"``), and why.
+    left_out : dict of str to str
+        Keys of its training history that have no curve, and why.
     """
 
     simulation_id: str
@@ -78,6 +82,8 @@ class RunResult:
     parameters: dict[str, Any]
     metrics: dict[str, float]
     metric_errors: dict[str, str]
+    not_saved: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     contents: dict[str, str] | None = None
 
     def _repr_html_(self) -> str:
@@ -118,6 +124,8 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
         metrics=metrics_of(record) if finished else {},
         metric_errors=metric_errors_of(record) if finished else {},
         contents=_own_contents(record),
+        not_saved=not_saved_of(record) if finished else {},
+        left_out=left_out_of(record) if finished else {},
     )
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.model_arrays import EXTENT, MAPS
+from ..disk.curves import MAX_POINTS
 from ..disk.files import open_regular
 from ..disk.run_folder import RunFolder
-from ..disk.summary import ITERATIONS, MAX_POINTS, REDUCTION, RESERVED, SHAPE, STEPS, TRAJECTORY, WALLS, fits
+from ..disk.summary import ITERATIONS, REDUCTION, RESERVED, SHAPE, STEPS, TRAJECTORY, WALLS, fits
 from .values import Map, Trajectory
 
 if TYPE_CHECKING:

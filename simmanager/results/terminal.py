@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..base.clock import duration
@@ -31,7 +33,7 @@ def print_results(results: Results) -> None:
         screen.print(f"({count(left, 'more parameter differs', 'more parameters differ')}: --csv shows all)")
     screen.print()
     screen.print(runs_table(results).rich())
-    for line in (*map(plain, mixtures(results)), *metric_failures(results)):
+    for line in (*map(plain, mixtures(results)), *metric_failures(results), *not_kept(results)):
         screen.print(line)
 
 
@@ -107,13 +109,20 @@ def mixtures(results: Results) -> list[str]:
 
 def metric_failures(results: Results) -> list[str]:
     """Return a line for each reason for which metrics failed: ``grid_score failed in 2 runs: ValueError: ...``."""
-    found: dict[tuple[str, str], int] = {}
-    for run in results:
-        for failure in run.metric_errors.items():
-            found[failure] = found.get(failure, 0) + 1
+    return _counted((f"{name} failed", why) for run in results for name, why in run.metric_errors.items())
+
+
+def not_kept(results: Results) -> list[str]:
+    """Return a line for each result that was not saved, and each history key that has no curve, with the reason."""
+    parts = [(f"{name} not saved", why) for run in results for name, why in run.not_saved.items()]
+    keys = [(f"{name} has no curve", why) for run in results for name, why in run.left_out.items()]
+    return _counted([*parts, *keys])
+
+
+def _counted(reasons: Iterable[tuple[str, str]]) -> list[str]:
     return [
-        plain(f"{name} failed in {count(number, 'run')}: {why}").replace("\n", " ")
-        for (name, why), number in found.items()
+        plain(f"{what} in {count(number, 'run')}: {why}").replace("\n", " ")
+        for (what, why), number in Counter(reasons).items()
     ]
 
 

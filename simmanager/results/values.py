@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..base.public import public
-from ..disk.summary import MAX_POINTS
+from ..disk.curves import MAX_POINTS
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..base.checks import parameter_names
 from ..base.current_run import current_run
 from ..base.errors import SimulationError
-from ..base.metrics import check_metrics
+from ..base.metrics import as_number, check_metrics
 from ..base.public import public
 from ..base.text import name_of
+from ..disk.history import HistoryRefused, as_history, columns_of, is_table
 from ..disk.run_record import draw_seed
 from .single_sim import SingleSim
 
@@ -30,6 +31,7 @@ class OneShot(SingleSim):
     It has the same folders, states, seeds and tools as any other. What the function returns, a dict of name -> value,
     is the history: an array or list is a curve, a single value a curve of one point. Single numbers are metrics of the
     run, too. `load_results` gives ``result, None, history``, where ``result`` is the dict as the function returned it.
+    A DataFrame, a Dataset of xarray and a list of dicts are histories, too; None is an empty one.
 
     Parameters
     ----------
@@ -164,7 +166,7 @@ class FunctionCall:
     def __hash__(self) -> int:
         return hash(self.function)
 
-    def __call__(self, agent: Any, env: Any, /, **params: Any) -> tuple[FunctionResult, None, dict[str, Any]]:
+    def __call__(self, agent: Any, env: Any, /, **params: Any) -> tuple[FunctionResult, None, Any]:
         """Call the function.
 
         Parameters
@@ -182,19 +184,21 @@ class FunctionCall:
         Raises
         ------
         SimulationError
-            It returned something else than a dict with names.
+            It returned what cannot be a history.
         """
         if SEED not in params and SEED in _named(self.function):
             run = current_run()
             params[SEED] = draw_seed() if run is None else run.seed
         returned = self.function(**params)
-        if not isinstance(returned, Mapping) or not all(isinstance(name, str) for name in returned):
-            raise SimulationError(
+        history = as_history(returned)
+        if history is None:
+            raise HistoryRefused(
                 f"{name_of(self.function)} returned {repr(returned)[:100]} ({type(returned).__name__}); "
-                "it must return a dict of name -> number, array or list."
+                "it must return a dict of name -> number, array or list.",
+                returned,
             )
-        result = FunctionResult(returned)
-        return result, None, {name: _curve(value) for name, value in result.items()}
+        result = FunctionResult(columns_of(history))
+        return result, None, history if is_table(history) else {name: _curve(value) for name, value in result.items()}
 
 
 @public("simmanager")
@@ -204,7 +208,7 @@ class FunctionResult(dict[str, Any]):
     def summary_metrics(self) -> dict[str, float]:
         """Return those values that are single real numbers, and whose names metrics may have."""
         numbers = {name: _number(value) for name, value in self.items() if _can_be_a_metric(name)}
-        return {name: float(one) for name, one in numbers.items() if one is not None and one.dtype.kind != "c"}
+        return {name: as_number(one) for name, one in numbers.items() if one is not None and one.dtype.kind != "c"}
 
 
 def _can_be_a_metric(name: str) -> bool:
@@ -221,7 +225,7 @@ def _number(value: Any) -> npt.NDArray[Any] | None:
 
     if not isinstance(value, (bool, int, float, complex)) and getattr(value, "ndim", None) != 0:
         return None
-    array = np.asarray(value)
+    array = np.asanyarray(value)  # what is masked stays masked
     return array if array.dtype.kind in "biufc" and array.ndim == 0 else None
 
 

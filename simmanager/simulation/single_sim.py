@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..base.checks import check_call
 from ..base.equality import same
@@ -15,7 +16,12 @@ from ..base.public import public
 from ..base.text import name_of
 from ..disk.run_folder import PARAMS as PARAMS_FILE
 from ..disk.run_folder import RunFolder
+from ..disk.unpicklable import unpicklable
 from .description import FIELDS, PARAMS, describe_simulation
+from .troublesome_globals import dump_with_globals, words_about
+
+if TYPE_CHECKING:
+    from ..disk.travelling import Classes
 
 #: What a recipe holds: ours have metrics, too.
 _ALL_FIELDS = (*FIELDS, "metrics")
@@ -196,24 +202,22 @@ class SingleSim:
         RecipeError
             Names the part that cannot be pickled.
         """
-        import cloudpickle
+        from ..disk.recipe import UnusableRecipe, pickle_recipe
 
         try:
-            content = cloudpickle.dumps(self.fields, protocol=5)
+            return dump_with_globals(pickle_recipe, self.fields)
+        except UnusableRecipe as error:
+            raise RecipeError(f"Simulation {self.simulation_id!r} {error}") from error
         except Exception as error:
-            where = _unpicklable(self.fields, "") or "a field"
-            raise RecipeError(
-                f"Cannot pickle {where} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). "
+            where = unpicklable(self.fields, "") or ("a field", error)
+            way_out = words_about(self.fields) or (
                 "Runs are executed in other processes: give plain values, or names from which the agent or environment "
                 "opens the thing itself."
-            ) from error
-        try:
-            cloudpickle.loads(content)
-        except Exception as error:
+            )
             raise RecipeError(
-                f"Simulation {self.simulation_id!r} can be pickled but not loaded: {type(error).__name__}: {error}"
+                f"Cannot pickle {where[0]} of simulation {self.simulation_id!r} ({type(error).__name__}: {error}). "
+                f"{way_out}"
             ) from error
-        return bytes(content)
 
     # Running ---------------------------------------------------------------------------------------------------
 
@@ -266,7 +270,10 @@ class SingleSim:
             The file is damaged.
         """
         folder = RunFolder(load_path or DEFAULT_PATH)
-        content = folder.load(folder.params)
+        from ..disk import pickling
+        from ..disk.travelling import load_together
+
+        (content,) = load_together([partial(_load_one, folder, folder.params, pickling.load)])
         if not isinstance(content, Mapping) or not any(name in content for name in FIELDS):
             raise SimManagerError(f"{folder.params} does not hold the parameters of a simulation.")
         for name in _ALL_FIELDS:
@@ -286,21 +293,34 @@ class SingleSim:
         Returns
         -------
         agent, environment, history
-            The live objects, and the dict that the training loop returned.
+            The live objects, and the dict (DataFrame, Dataset) that the training loop returned. One that could not be
+            saved is a `NotSaved`, which says why; the others are there.
 
         Raises
         ------
         ResultsMissing
             The run has no results; says in which state it is.
-        """
-        folder = RunFolder(path or DEFAULT_PATH)
-        from ..disk import mapped_pickle
 
-        unpickle = mapped_pickle.load if mmap else None
-        results = (folder.load(folder.agent), folder.load(folder.arena), folder.load(folder.history, unpickle))
+        Notes
+        -----
+        No class of this process is changed by it. Classes of a script or notebook, which travelled by value, are those
+        of this process (``isinstance`` works, enum members are the same) where these have the same code, and what they
+        read beside it, globals and class attributes, is equal. Otherwise they are made anew, as they were in the run:
+        the same ones for agent, arena and history. Objects that have no equality of their own, such as
+        ``MISSING = object()``, count as different. Classes of modules are those of the module as it is now.
+        """
+        from ..disk import mapped_pickle, pickling
+        from ..disk.travelling import load_together
+
+        folder = RunFolder(path or DEFAULT_PATH)
+        files = (folder.agent, pickling.load), (folder.arena, pickling.load)
+        history = (folder.history, mapped_pickle.load if mmap else pickling.load)
+        agent, arena, recorded = load_together(
+            [partial(_load_one, folder, target, unpickle) for target, unpickle in (*files, history)]
+        )
         if all(value is None for value in self.fields.values()):
             self.load_params(folder.path)
-        return results
+        return agent, arena, recorded
 
     def show_logs(self, path: str | Path | None = None, log_type: str = "error") -> None:
         """Print a log of a run.
@@ -317,18 +337,5 @@ class SingleSim:
         print_log(RunFolder(path or DEFAULT_PATH), log_type)
 
 
-def _unpicklable(value: Any, name: str) -> str:
-    """Return the name of the innermost part that cannot be pickled, e.g. ``agent_params['policy']``."""
-    import cloudpickle
-
-    try:
-        cloudpickle.dumps(value)
-    except Exception:
-        if isinstance(value, Mapping):
-            items = [(item, f"{name}[{key!r}]" if name else str(key)) for key, item in value.items()]
-        elif isinstance(value, (list, tuple)):
-            items = [(item, f"{name}[{index}]") for index, item in enumerate(value)]
-        else:
-            items = []
-        return next(filter(None, (_unpicklable(*item) for item in items)), name)
-    return ""
+def _load_one(folder: RunFolder, target: Path, unpickle: Callable[..., Any], classes: Classes) -> Any:
+    return folder.load(target, partial(unpickle, classes=classes))

@@ -29,7 +29,7 @@ def status_html(status: Any) -> str:
     reasons = Counter(run.reason for run in status.runs if run.state is RunState.ERROR)
     for reason, number in reasons.most_common(MAX_ROWS):
         parts.append(f"<div>{_sign(RunState.ERROR)}{number} failed: <code>{text(reason)}</code></div>")
-    parts += [f"<div>damaged: {text(text)}</div>" for text in status.damage[:MAX_ROWS]]
+    parts += [f"<div>damaged: {text(damage)}</div>" for damage in status.damage[:MAX_ROWS]]
     parts += [f"<div>mixed: {text(line)}</div>" for line in status.mixed[:MAX_ROWS]]
     if status.advice:
         parts.append(f"<div>{text(status.advice)}</div>")
@@ -50,9 +50,6 @@ def progress_html(line: str, fraction: float, failures: Sequence[str] = ()) -> s
     bar = f'<progress value="{fraction:.4f}" max="1" style="width:60ex"></progress>'
     failed = f"<details open><summary>{len(failures)} failed</summary>{listing(failures)}</details>" if failures else ""
     return f"<div>{bar}<br><code>{text(line)}</code>{failed}</div>"
-
-
-# Pieces --------------------------------------------------------------------------------------------------------
 
 
 def _sign(state: RunState) -> str:

@@ -20,17 +20,7 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """What ``run_all`` shows while it runs: a bar on a terminal or in Jupyter, plain lines in a log.
-
-    Parameters
-    ----------
-    total : int
-        Runs to execute.
-    shown : bool
-        False: nothing is shown at all.
-    file : text stream, optional
-        Where to, stdout by default.
-    """
+    """What ``run_all`` shows of ``total`` runs on stdout or in another text stream; nothing if ``shown`` is false."""
 
     #: Seconds between two plain lines.
     LINE_INTERVAL_S = 10.0

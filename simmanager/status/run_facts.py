@@ -16,22 +16,15 @@ from ..disk.batch_folder import BatchFolder
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import number_of
 from .reader import read_status
-from .status import RunStatus
 
-#: Values in the texts of a run are cut to so many characters.
-_MAX_VALUE = 300
+#: What is shown of a status, before anything else.
+_STATUS_FIELDS = ("simulation_id", "run_id", "state", "reason", "seed", "attempt", "started", "ended")
+
+_MAX_VALUE = 300  # characters of a value in the texts of a run
 
 
 def find_run(path: Path | str, simulation_id: str | None = None, run_id: int | None = None) -> RunFolder:
-    """Return a run, given by its folder, by ``BATCH/SIM/RUN``, or by batch, simulation and run id.
-
-    Raises
-    ------
-    BatchNotFound
-        There is no batch and no run.
-    UnknownName
-        The batch has no such simulation or run; lists those that exist.
-    """
+    """Return a run, given by its folder, by ``BATCH/SIM/RUN``, or by batch, simulation and run id."""
     path = Path(path)
     if simulation_id is None and not path.exists() and path.name.isdecimal() and path.parent.name:
         path, simulation_id, run_id = path.parent.parent, path.parent.name, int(path.name)
@@ -72,23 +65,18 @@ def record_of(folder: RunFolder) -> dict[str, Any]:
     """Return what is known of a run: run.json, with its state now and the parameters it was or will be made with."""
     (status,) = read_status(folder.path).runs
     record = folder.read_json(folder.record)
-    provenance = record.get("provenance") if isinstance(record.get("provenance"), dict) else {}
-    simulation = provenance.pop("simulation", None) if provenance else None
+    provenance = _dict(record, "provenance")
+    simulation = provenance.pop("simulation", None)
     if not isinstance(simulation, dict):
         simulation = _described(folder)
     kept = {name: value for name, value in record.items() if name not in ("provenance", "simulation_id", "run_id")}
     return {
-        **_as_it_stands(status),
+        **{name: getattr(status, name) for name in _STATUS_FIELDS},
         **kept,
         "state": str(status.state),
         **described_now(simulation),
-        "provenance": provenance or {},
+        "provenance": provenance,
     }
-
-
-def _as_it_stands(status: RunStatus) -> dict[str, Any]:
-    names = ("simulation_id", "run_id", "state", "reason", "seed", "attempt", "started", "ended")
-    return {name: getattr(status, name) for name in names}
 
 
 def _described(folder: RunFolder) -> dict[str, Any]:
@@ -102,24 +90,14 @@ def _described(folder: RunFolder) -> dict[str, Any]:
 def run_lines(folder: RunFolder) -> Iterator[str]:
     """Return a run as lines of text: how it went, its parameters, where it comes from."""
     record = record_of(folder)
-    yield f"{plain(str(folder.path))}"
-    yield from _lines(
-        {
-            "simulation": record.get("simulation_id"),
-            "run": record.get("run_id"),
-            "state": record.get("state"),
-            "reason": record.get("reason"),
-            "seed": record.get("seed"),
-            "attempt": record.get("attempt"),
-            "started": record.get("started"),
-            "ended": record.get("ended"),
-            "duration": _seconds(record.get("duration_s")),
-            "processor time": _seconds(record.get("cpu_s")),
-            "peak memory": memory(number_of(record, "peak_mb")),
-            "process": record.get("pid"),
-            "host": record.get("host"),
-        }
-    )
+    yield plain(str(folder.path))
+    facts = {name.removesuffix("_id"): record.get(name) for name in _STATUS_FIELDS}
+    facts |= {"duration": duration(number_of(record, "duration_s"))}
+    facts |= {
+        "processor time": duration(number_of(record, "cpu_s")),
+        "peak memory": memory(number_of(record, "peak_mb")),
+    }
+    yield from _lines({**facts, "process": record.get("pid"), "host": record.get("host")})
     parts = {name: record.get(name) for name in ("agent_class", "env_class", "training_loop", "function")}
     for title, content in (
         ("metrics", {**_dict(record, "metrics"), **_dict(record, "metric_errors")}),
@@ -151,11 +129,11 @@ def _sources(folder: RunFolder, record: Mapping[str, Any]) -> dict[str, str]:
 def _program(provenance: Mapping[str, Any]) -> dict[str, Any]:
     command = provenance.get("command")
     code = provenance.get("code")
-    ours = provenance.get("simmanager")
+    simmanager = provenance.get("simmanager")
     program = {
         "command": " ".join(map(str, command)) if isinstance(command, list) else command,
         "commit": commit_text(provenance),
-        "simmanager": commit_text(ours) if isinstance(ours, Mapping) else None,
+        "simmanager": commit_text(simmanager) if isinstance(simmanager, Mapping) else None,
         **{name: provenance.get(name) for name in ("host", "cpu", "cores", "threads_per_run")},
     }
     for entry in code if isinstance(code, list) else ():
@@ -167,11 +145,6 @@ def _program(provenance: Mapping[str, Any]) -> dict[str, Any]:
 def _dict(record: Mapping[str, Any], name: str) -> dict[str, Any]:
     value = record.get(name)
     return value if isinstance(value, dict) else {}
-
-
-def _seconds(value: Any) -> str | None:
-    seconds = number_of({"value": value}, "value")
-    return None if seconds is None else duration(seconds)
 
 
 def _lines(content: Mapping[str, Any]) -> Iterator[str]:
@@ -226,7 +199,7 @@ def _source_difference(first: Mapping[str, str], second: Mapping[str, str]) -> I
 
 
 #: What is not looked at when two runs are compared: which they are, and what always differs.
-_ALWAYS_OTHER = ("format", "simulation_id", "run_id", "started", "ended", "duration_s", "cpu_s", "peak_mb", "pid")
+_NOT_COMPARED = ("format", "simulation_id", "run_id", "started", "ended", "duration_s", "cpu_s", "peak_mb", "pid")
 
 
 #: What matters most comes first: code and metrics, parameters, seed and outcome; then versions, then the program.
@@ -240,31 +213,17 @@ def _rank(name: str) -> int:
 
 
 class Difference(NamedTuple):
-    """One thing in which two records differ.
+    """One thing in which two records differ, and its two values; None where a record has none."""
 
-    Parameters
-    ----------
-    name : str
-        Dotted path, e.g. ``"versions.numpy"`` or ``"simulation.agent_params.lr_td"``.
-    first, second : object
-        Its two values; None where a record has none.
-    """
-
-    name: str
+    name: str  # dotted path, e.g. "versions.numpy" or "simulation.agent_params.lr_td"
     first: Any
     second: Any
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Difference]:
-    """Return in what two records (of run.json) differ; times, memory and process ids are left out.
-
-    Parameters
-    ----------
-    first, second : mapping
-        Records, nested as they are in run.json.
-    """
+    """Return in what two records (nested, as in run.json) differ; times, memory and process ids are left out."""
     one, other = (dict(_flat(record)) for record in (first, second))
-    names = [name for name in one.keys() | other.keys() if name.partition(".")[0] not in _ALWAYS_OTHER]
+    names = [name for name in one.keys() | other.keys() if name.partition(".")[0] not in _NOT_COMPARED]
     names.sort(key=lambda name: (_rank(name), name))
     return [Difference(name, one.get(name), other.get(name)) for name in names if one.get(name) != other.get(name)]
 

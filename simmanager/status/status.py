@@ -27,7 +27,7 @@ class RunStatus(NamedTuple):
     path : str
         Its folder.
     reason : str
-        Last line of what went wrong, or "".
+        Last line of what went wrong, or ""; of a finished run, which of its results could not be saved.
     seed : int or None
         Seed of its random generators.
     attempt : int
@@ -190,13 +190,24 @@ def summarise_runs(
     )
 
 
+def by_simulation(runs: Iterable[RunStatus]) -> dict[str, list[RunStatus]]:
+    """Return the runs of each simulation."""
+    grouped: dict[str, list[RunStatus]] = {}
+    for run in runs:
+        grouped.setdefault(run.simulation_id, []).append(run)
+    return grouped
+
+
+def mean_duration(runs: Iterable[RunStatus]) -> float | None:
+    """Return the mean duration in seconds of those runs that have finished, None if there are none."""
+    known = [run.duration_s for run in runs if run.state is RunState.FINISHED and run.duration_s is not None]
+    return sum(known) / len(known) if known else None
+
+
 def mean_durations(runs: Iterable[RunStatus]) -> dict[str, float]:
     """Return the mean duration in seconds of the finished runs of each simulation that has some."""
-    known: dict[str, list[float]] = {}
-    for run in runs:
-        if run.state is RunState.FINISHED and run.duration_s is not None:
-            known.setdefault(run.simulation_id, []).append(run.duration_s)
-    return {simulation: sum(values) / len(values) for simulation, values in known.items()}
+    means = {simulation: mean_duration(own) for simulation, own in by_simulation(runs).items()}
+    return {simulation: mean for simulation, mean in means.items() if mean is not None}
 
 
 def estimate_remaining(runs: Iterable[RunStatus]) -> float | None:

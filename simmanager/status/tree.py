@@ -1,11 +1,11 @@
-"""How things look on a terminal: the status tree, logs, and the progress of a batch that runs."""
+"""How a batch stands, on a terminal: the tree of its simulations and runs, as rich draws it or as plain text."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +13,12 @@ from ..base.clock import duration
 from ..base.text import count, plain
 from ..disk.state import RunState
 from ..disk.state_look import LOOKS, look_of
+from .status import BatchStatus, RunStatus, by_simulation, mean_duration
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from .status import BatchStatus, RunStatus
-
-#: More runs than this are shown by simulation, not one by one.
-MAX_RUNS_SHOWN = 200
-
-
-# Status --------------------------------------------------------------------------------------------------------
+MAX_RUNS_SHOWN = 200  # more runs are shown by simulation, not one by one
 
 
 def console(file: Any = None) -> Console:
@@ -84,24 +79,19 @@ def headline(status: BatchStatus) -> Any:
     return text_of(headline_spans(status))
 
 
-def simulation_spans(runs: Iterable[RunStatus]) -> Spans:
+def simulation_spans(runs: Sequence[RunStatus]) -> Spans:
     """Return the counts of a simulation in one line, with its mean duration."""
-    runs = list(runs)
     counts = Counter(run.state for run in runs)
     line = [("  ", "")]
     line += [(f"{counts[state]} {state.value}  ", LOOKS[state].terminal) for state in RunState if counts[state]]
-    known = [run.duration_s for run in runs if run.state is RunState.FINISHED and run.duration_s is not None]
-    if known:
-        line.append((f"mean {duration(sum(known) / len(known))}", "dim"))
+    if (mean := mean_duration(runs)) is not None:
+        line.append((f"mean {duration(mean)}", "dim"))
     return line
 
 
 def _branches(status: BatchStatus, max_runs: int) -> Iterator[tuple[Spans, list[Spans]]]:
     """Return a line for each simulation, with those of its runs; none for the runs of a large batch."""
-    grouped: dict[str, list[RunStatus]] = {}
-    for run in status.runs:
-        grouped.setdefault(run.simulation_id, []).append(run)
-    for simulation_id, runs in grouped.items():
+    for simulation_id, runs in by_simulation(status.runs).items():
         label = [(plain(simulation_id), "")]
         if status.total > max_runs:
             yield label + simulation_spans(runs), []
@@ -155,6 +145,3 @@ def print_status(status: BatchStatus) -> None:
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     for line in plain_status(status):
         print(line.encode(encoding, "replace").decode(encoding))
-
-
-# Progress of a batch that runs ---------------------------------------------------------------------------------

@@ -22,68 +22,37 @@ _NO_NAN = "biu"
 
 
 class NumberColumn:
-    """Rows of numbers of one shape and dtype.
+    """Rows of numbers of one shape, ``()`` for single ones, and one dtype.
 
-    Parameters
-    ----------
-    n_rows : int
-        How many rows there will be.
-    shape : tuple of int
-        Of a row; ``()`` for single numbers.
-    dtype : dtype
-        Of the numbers.
-
-    Attributes
-    ----------
-    block : ndarray, (n_rows_of_block, *shape)
-        Rows that are in memory: all of them, or those that do not yet fill a block of the temporary file.
-    start, end : int
-        Number of the first row of the block, and of the one after its last.
-    next_row : int
-        Number of the row to be written next.
-    is_float_list : bool
-        True if the rows are plain floats.
-
-    Notes
-    -----
     A column of more than `SPOOL_ABOVE` bytes goes to a `Spool`; where there is no room for one, it stays in memory.
     """
 
     def __init__(self, n_rows: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.n_rows, self.shape, self.dtype = n_rows, shape, dtype
         self.is_float_list = dtype == np.float64 and shape == ()
+        #: Number of the row to be written next, and of the first row that is in memory.
         self.next_row = self.start = 0
         self._row_bytes = dtype.itemsize * math.prod(shape)
         self._spool: Spool | None = None
         if n_rows * self._row_bytes > SPOOL_ABOVE:
             with suppress(OSError):
                 self._spool = Spool()
+        #: Number of the row after the last one that memory has room for; all rows, or a block for the spool.
         self.end = n_rows if self._spool is None else min(max(_BLOCK_BYTES // self._row_bytes, 1), n_rows)
         self.block = np.empty((self.end, *shape), dtype)
 
     def fitting(self, row: int, value: npt.NDArray[Any]) -> NumberColumn | ObjectColumn:
         """Return this column, or a copy of it that can hold ``value`` in that row, and NaN in those before."""
         if not is_numeric(value) or value.shape != self.shape:
-            return self._as_objects()
+            objects = ObjectColumn(self.n_rows)
+            objects.put_block(0, self.rows())
+            return objects
         dtype = np.promote_types(self.dtype, value.dtype)
         if row > self.next_row and dtype.kind in _NO_NAN:
             dtype = np.dtype(np.float64)
         if dtype == self.dtype:
             return self
-        return NumberColumn.filled(self.n_rows, dtype, self.rows())
-
-    @classmethod
-    def filled(cls, n_rows: int, dtype: np.dtype[Any], rows: npt.NDArray[Any]) -> NumberColumn:
-        """Return a column of another dtype, in which some rows are written."""
-        column = cls(n_rows, rows.shape[1:], dtype)
-        column._extend(rows)
-        return column
-
-    def _as_objects(self) -> ObjectColumn:
-        objects = ObjectColumn(self.n_rows)
-        for number, row in enumerate(self.rows()):
-            objects.put(number, row)
-        return objects
+        return _filled(self.n_rows, dtype, self.rows())
 
     def put(self, row: int, value: Any) -> None:
         """Write a row; those that were left out before it become NaN."""
@@ -139,7 +108,7 @@ class NumberColumn:
     def finished(self) -> npt.NDArray[Any]:
         """Return all rows, (n_rows, *shape); what was not written is NaN."""
         if self.next_row < self.n_rows and self.dtype.kind in _NO_NAN:
-            return self.filled(self.n_rows, np.dtype(np.float64), self.rows()).finished()
+            return _filled(self.n_rows, np.dtype(np.float64), self.rows()).finished()
         self._leave_out(self.n_rows)
         return self.rows()
 
@@ -149,17 +118,14 @@ class NumberColumn:
 
 
 def _filled(n_rows: int, dtype: np.dtype[Any], rows: npt.NDArray[Any]) -> NumberColumn:
-    return NumberColumn.filled(n_rows, dtype, rows)
+    """Return a column in which some rows are written."""
+    column = NumberColumn(n_rows, rows.shape[1:], dtype)
+    column._extend(rows)
+    return column
 
 
 class ObjectColumn:
-    """Rows that are anything, such as texts or arrays of different shapes; one that is left out is None.
-
-    Parameters
-    ----------
-    n_rows : int
-        How many rows there will be.
-    """
+    """Rows that are anything, such as texts or arrays of different shapes; one that is left out is None."""
 
     dtype = np.dtype(object)
     is_float_list = False

@@ -30,24 +30,14 @@ _BLOCK = 256
 
 @dataclass
 class LoopState:
-    """All that a loop knows between two iterations.
-
-    Attributes
-    ----------
-    agent, env : object
-        The two that take turns.
-    recorder : HistoryRecorder
-        What was recorded so far.
-    obs : array
-        What the agent sees next.
-    iteration : int
-        Iterations done.
-    """
+    """All that a loop knows between two iterations."""
 
     agent: Any
     env: Any
     recorder: HistoryRecorder
+    #: What the agent sees next.
     obs: Any
+    #: How many were done.
     iteration: int = 0
 
 
@@ -90,7 +80,7 @@ def default_training_loop(agent: Any, env: Any, n_steps: float, record_every: in
     blocks, all is done step by step.
     """
     total = _count("n_steps", n_steps)
-    return _run(_start(agent, env, total, record_every), total, record_every, _step_then_learn)
+    return _run(agent, env, total, record_every, _step_then_learn)
 
 
 @public("simmanager")
@@ -99,19 +89,15 @@ def episode_based_training_loop(
 ) -> tuple[Any, Any, History]:
     """Act, learn, let the arena move: ``n_episode`` times ``t_episode`` times.
 
-    As in NeuralPlayground the arena is reset only once, at the start: an episode goes on where the
-    last one ended.
+    As in NeuralPlayground the arena is reset only once, at the start: an episode goes on where the last one ended.
+    All else is as in `default_training_loop`.
 
     Parameters
     ----------
-    agent : object
-        With ``act(obs)`` and ``update()``.
-    env : object
-        With ``reset()`` -> obs, state and ``step(action)`` -> obs, state, reward.
+    agent, env, record_every
+        As in `default_training_loop`.
     t_episode, n_episode : int
         Iterations of an episode, and episodes, at least 0; rounded if not whole numbers.
-    record_every : int
-        Record iterations 0, k, 2k, ...; at least 1. Default 1.
 
     Returns
     -------
@@ -122,28 +108,20 @@ def episode_based_training_loop(
     ------
     ParameterTypeError, ParameterError
         A number of the wrong type or out of range.
-
-    Notes
-    -----
-    Some models do many iterations at once: see `default_training_loop`.
     """
     total = _count("t_episode", t_episode) * _count("n_episode", n_episode)
-    return _run(_start(agent, env, total, record_every), total, record_every, _learn_then_step)
+    return _run(agent, env, total, record_every, _learn_then_step)
 
 
 def _count(name: str, value: Any) -> int:
     return round(check_number(name, value, minimum=0))
 
 
-def _start(agent: Any, env: Any, total: int, record_every: int) -> LoopState:
+def _run(agent: Any, env: Any, total: int, record_every: int, iterate: Iteration) -> tuple[Any, Any, History]:
+    """Iterate from the start, or from where a checkpoint of this run is, to the end."""
     check_integer("record_every", record_every, minimum=1)
     obs, _ = env.reset()
-    return LoopState(agent, env, HistoryRecorder(-(-total // record_every)), obs[:2])
-
-
-def _run(state: LoopState, total: int, record_every: int, iterate: Iteration) -> tuple[Any, Any, History]:
-    """Iterate from where ``state``, or a checkpoint of this run, is to the end."""
-    state = load_checkpoint() or state
+    state = load_checkpoint() or LoopState(agent, env, HistoryRecorder(-(-total // record_every)), obs[:2])
     report = _Reporter(total, state)
     in_blocks = _works_in_blocks(state.agent) and _works_in_blocks(state.env)
     advance = _advance_in_blocks if in_blocks else partial(_advance, iterate)

@@ -11,15 +11,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, dataclass_transform
 
-import numpy as np
-import numpy.typing as npt
-
 from ..base.checks import check_flag, check_integer, check_number, limits, parameter_names, refuse_unknown
 from ..base.errors import ParameterError, ParameterTypeError
+from .arrays import FloatArray
 from .model_state import ModelState, check_pair, own_generator
 
 #: What may be given for two numbers; see `pair`.
-Pair = Sequence[float] | npt.NDArray[np.float64]
+Pair = Sequence[float] | FloatArray
 
 #: Default of a parameter that has to be given.
 REQUIRED: Any = inspect.Parameter.empty
@@ -71,8 +69,8 @@ class Parameter:
 
     def checked(self, value: Any) -> Any:
         """Return what becomes of a value."""
-        nothing = value is None and self.default is None and self.check is not _check_generator
-        return value if self.check is None or nothing else self.check(self.name, value)
+        is_none = value is None and self.default is None and self.check is not _check_generator
+        return value if self.check is None or is_none else self.check(self.name, value)
 
     def entry(self) -> str:
         """Return what a docstring says about it."""
@@ -102,13 +100,13 @@ def number(doc: str, *, unit: str = "", convert: Callable[[Any], Any] | None = N
         checked = check_number(name, value, **allowed)
         return checked if convert is None else convert(checked)
 
-    return Parameter(_with(doc, unit, limits(**allowed)), kind="float", check=check, **options)
+    return Parameter(_with_limits(doc, unit, limits(**allowed)), kind="float", check=check, **options)
 
 
 def integer(doc: str, *, minimum: int, **options: Any) -> Any:
     """Declare a whole number, at least ``minimum``."""
     check = partial(check_integer, minimum=minimum)
-    return Parameter(_with(doc, "", limits(minimum)), kind="int", check=check, **options)
+    return Parameter(_with_limits(doc, "", limits(minimum)), kind="int", check=check, **options)
 
 
 def flag(doc: str, **options: Any) -> Any:
@@ -119,7 +117,7 @@ def flag(doc: str, **options: Any) -> Any:
 def pair(doc: str, *, above: float = -math.inf, increasing: bool = False, unit: str = "", **options: Any) -> Any:
     """Declare two numbers as `check_pair` allows them, kept as a tuple of floats."""
     check = partial(check_pair, above=above, increasing=increasing)
-    return Parameter(_with(doc, unit, limits(above=above)), kind="two numbers", check=check, **options)
+    return Parameter(_with_limits(doc, unit, limits(above=above)), kind="two numbers", check=check, **options)
 
 
 def one_of(doc: str, *choices: str, **options: Any) -> Any:
@@ -148,7 +146,7 @@ def _check_generator(_: str, value: Any) -> Any:
     return own_generator(value)
 
 
-def _with(doc: str, unit: str, allowed: str) -> str:
+def _with_limits(doc: str, unit: str, allowed: str) -> str:
     """Return a description with unit and limits at the end of its first line."""
     first, newline, more = doc.partition("\n")
     return ", ".join(filter(None, (first, unit and f"in {unit}", allowed))) + newline + more
@@ -166,8 +164,8 @@ class _Signature:
         if instance is not None or _constructors(owner)[0] is not Parameterized.__init__:
             return None
         parameters = [each.in_signature() for each in owner._parameters.values() if each.init]
-        if owner._others:
-            parameters.append(inspect.Parameter(owner._others, inspect.Parameter.VAR_KEYWORD, annotation="Any"))
+        if owner._undeclared_as:
+            parameters.append(inspect.Parameter(owner._undeclared_as, inspect.Parameter.VAR_KEYWORD, annotation="Any"))
         return inspect.Signature(parameters)
 
 
@@ -186,8 +184,8 @@ class Parameterized(ModelState):
 
     _parameters: ClassVar[dict[str, Parameter]] = {}
     #: What a signature calls parameters that nobody declared, where they are taken; `_derive` finds them in
-    #: ``self._further``. A class that declares parameters takes no others, unless it sets this itself.
-    _others: ClassVar[str] = ""
+    #: ``self._undeclared``. A class that declares parameters takes no others, unless it sets this itself.
+    _undeclared_as: ClassVar[str] = ""
     #: Attributes that come first in a pickle, in this order: a run of an earlier version gives the same bytes again.
     _order: ClassVar[str] = ""
     __signature__ = _Signature()
@@ -202,7 +200,7 @@ class Parameterized(ModelState):
             if isinstance(value, Parameter):
                 own[name] = replace(value, attribute=name, annotation=annotations.get(name, REQUIRED))
                 delattr(cls, name)
-                cls._others = vars(cls).get("_others", "")
+                cls._undeclared_as = vars(cls).get("_undeclared_as", "")
             elif name in inherited and not hasattr(value, "__get__"):
                 own[name] = replace(inherited[name], default=value)
         ordered = {**own, **{name: each for name, each in inherited.items() if name not in own}}
@@ -212,7 +210,7 @@ class Parameterized(ModelState):
             cls.__doc__ = _documented(cls, inspect.cleandoc(vars(cls)["__doc__"]))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        given = self._named(args, kwargs)
+        given = self._by_name(args, kwargs)
         for name in self._order.split():
             vars(self).setdefault(sys.intern(name), REQUIRED)  # interned as attributes are, which a pickle shows
         for each in self._parameters.values():
@@ -221,19 +219,19 @@ class Parameterized(ModelState):
                 setattr(self, each.attribute, each.checked(value))
             elif each.init:
                 raise ParameterTypeError(f"{type(self).__name__} needs {each.name}: {each.summary}.")
-        if not self._others:
+        if not self._undeclared_as:
             self._refuse(given)
-        self._further = given
+        self._undeclared = given
         self._derive()
         unset = [name for name, value in vars(self).items() if value is REQUIRED]
-        for name in ("_further", *unset, *(each.attribute for each in self._parameters.values() if not each.keep)):
+        for name in ("_undeclared", *unset, *(each.attribute for each in self._parameters.values() if not each.keep)):
             vars(self).pop(name, None)
 
     def _derive(self) -> None:
         """Make what follows from the parameters. Each class calls that of its base, before or after its own part."""
 
     @classmethod
-    def _named(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _by_name(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return all that was given by its name."""
         names = [each.name for each in cls._parameters.values() if each.init]
         if len(args) > len(names):

@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from ..base.errors import ParameterError, UnknownName
+from ..base.errors import ParameterError, UnknownName, suggest
 from ..base.public import public
 from .history_columns import NumberColumn, ObjectColumn, is_numeric, new_column
 
@@ -104,8 +104,46 @@ class GrowingArray:
         self._take(np.ascontiguousarray(rows) if self._n else np.empty((1, *rows.shape[1:]), rows.dtype))
 
 
+class ListOfTransitions(Sequence[dict[str, Any]]):
+    """Transitions that are kept in arrays and read like a list of dicts; a slice gives a plain list."""
+
+    #: Names of the columns.
+    _KEYS: Sequence[str]
+
+    def _transition(self, index: int) -> dict[str, Any]:
+        """Return one of them, by its number from 0 on."""
+        raise NotImplementedError
+
+    def _check_key(self, key: str) -> None:
+        if key not in self._KEYS:
+            known = ", ".join(self._KEYS)
+            raise UnknownName(f"A transition has no {key!r}.{suggest(key, self._KEYS)} It has: {known}.")
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(index, slice):
+            return [self._transition(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"There is no transition {index}: the history has {len(self)}.")
+        return self._transition(index % len(self))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(self._transition, range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if type(other) is type(self) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} transitions)"
+
+
 @public("simmanager.arenas")
-class TransitionHistory(Sequence[dict[str, Any]]):
+class TransitionHistory(ListOfTransitions):
     """The transitions of an arena with a two-dimensional state; reads like a list of dicts.
 
     Each has the keys ``action`` ((2,) array, or None if there was none), ``state``, ``next_state``
@@ -125,24 +163,13 @@ class TransitionHistory(Sequence[dict[str, Any]]):
         "reward": 4,
         "step": 5,
     }
+    _KEYS = tuple(_COLUMNS)
 
     def __init__(self) -> None:
         self._rows = GrowingArray((6,))
 
     def record(self, dx: float, dy: float, x: float, y: float, reward: float, step: int) -> None:
-        """Add one transition, given as its numbers: faster than `append`.
-
-        Parameters
-        ----------
-        dx, dy : float
-            The action; NaN, NaN if there was none.
-        x, y : float
-            Position after the step.
-        reward : float
-            Of the step.
-        step : int
-            Its number.
-        """
+        """Add one transition: action (NaN, NaN if none), position after it, reward, number; faster than `append`."""
         rows, n = self._rows, self._rows._n
         if n == rows._capacity:
             rows._grow()
@@ -150,29 +177,13 @@ class TransitionHistory(Sequence[dict[str, Any]]):
         rows._n = n + 1
 
     def record_block(self, actions: npt.NDArray[Any], states: npt.NDArray[Any], reward: float, step: int) -> None:
-        """Add several transitions.
-
-        Parameters
-        ----------
-        actions, states : ndarray, (n, 2)
-            The actions, and the positions after them.
-        reward : float
-            Of each.
-        step : int
-            Number of the first.
-        """
+        """Add n transitions: actions and the positions after them, (n, 2) each, reward of each, number of the first."""
         n = len(actions)
         steps = np.arange(step, step + n)
         self._rows.extend(np.column_stack((actions, states, np.full(n, reward), steps)))
 
     def append(self, transition: Mapping[str, Any]) -> None:
-        """Add one transition, given as a dict with the keys above.
-
-        Raises
-        ------
-        ParameterError
-            A key is missing, or the action or the state is not two numbers.
-        """
+        """Add one transition, given as a dict with the keys above; `ParameterError` if it has others."""
         action = transition.get("action")
         try:
             ax, ay = (np.nan, np.nan) if action is None else action
@@ -197,15 +208,15 @@ class TransitionHistory(Sequence[dict[str, Any]]):
         UnknownName
             No such column.
         """
-        if key not in self._COLUMNS:
-            raise UnknownName(f"A transition has no {key!r}. It has: {', '.join(self._COLUMNS)}.")
+        self._check_key(key)
         column = self._rows.array[:, self._COLUMNS[key]]
         if key == "step":
             return column.astype(np.int64)
         column.flags.writeable = False
         return column
 
-    def _transition(self, row: npt.NDArray[np.float64]) -> dict[str, Any]:
+    def _transition(self, index: int) -> dict[str, Any]:
+        row = self._rows.array[index]
         ax, _, _, _, reward, step = row.tolist()
         action = None if ax != ax else row[0:2].copy()
         return {
@@ -216,32 +227,8 @@ class TransitionHistory(Sequence[dict[str, Any]]):
             "step": int(step),
         }
 
-    @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
-    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
-        if isinstance(index, slice):
-            return [self._transition(row) for row in self._rows.array[index]]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"There is no transition {index}: the history has {len(self)}.")
-        return self._transition(self._rows.array[index])
-
     def __len__(self) -> int:
         return len(self._rows)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return map(self._transition, self._rows.array)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, TransitionHistory):
-            return NotImplemented
-        return self._rows == other._rows
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"TransitionHistory({len(self)} transitions)"
 
     def __getstate__(self) -> dict[str, Any]:
         return {"rows": self._rows.array}
@@ -252,18 +239,11 @@ class TransitionHistory(Sequence[dict[str, Any]]):
 
 
 class HistoryRecorder:
-    """The outputs of an agent's updates: one array for each key, one row for each recorded iteration.
+    """The outputs of an agent's updates: one array for each key, with ``n_rows`` rows, one for each recorded iteration.
 
-    Parameters
-    ----------
-    n_rows : int
-        How many rows there will be.
-
-    Notes
-    -----
-    A row without a value (``update`` gave None, or not that key) is NaN; numbers that are not
-    floating point become so when that happens. Values that are not numeric, or change their
-    shape, go to an object array with one value each, and None where there is none.
+    A row without a value (``update`` gave None, or not that key) is NaN; numbers that are not floating point become so
+    when that happens. Values that are not numeric, or change their shape, go to an object array with one value each,
+    and None where there is none.
 
     A key of more than 32 MB in all is written to a temporary file while it grows, and the array that `history` returns
     shows this file: a long run does not need the memory for what it records. Without room for the file, it is kept
@@ -275,14 +255,9 @@ class HistoryRecorder:
         self._columns: dict[str, NumberColumn | ObjectColumn] = {}
 
     def record(self, row: int, output: Any) -> None:
-        """Keep the output of one update.
+        """Keep the output of one update, in a row after those of the calls before.
 
-        Parameters
-        ----------
-        row : int
-            Greater than the row of the call before.
-        output : mapping, None or object
-            A mapping gives one value for each key, None nothing, anything else goes under "update".
+        A mapping gives one value for each key, None nothing, anything else goes under "update".
         """
         if output is None:
             return
@@ -300,21 +275,10 @@ class HistoryRecorder:
                     column.block[row - column.start] = value
                     column.next_row = row + 1
                     continue
-            self._put(key, row, value)
-
-    def _put(self, key: str, row: int, value: Any) -> None:
-        self._column_for(key, row, _as_array(value)).put(row, value)
+            self._column_for(key, row, _as_array(value)).put(row, value)
 
     def record_block(self, row: int, outputs: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Keep the outputs of several updates.
-
-        Parameters
-        ----------
-        row : int
-            That of the first; greater than the last one of the call before.
-        outputs : mapping of str to ndarray
-            For each key the values of all, first axis = row.
-        """
+        """Keep the outputs of several updates from ``row`` on: for each key an array, first axis = row."""
         for key, values in outputs.items():
             if len(values):
                 self._column_for(key, row, values[0, ...]).put_block(row, values)

@@ -21,31 +21,20 @@ TRANSITION = ("obs", "action", "reward", "next_obs", "terminated", "truncated")
 
 @dataclass
 class EpisodeState:
-    """All that the loop knows between two steps.
-
-    Attributes
-    ----------
-    agent, env : object
-        The two that take turns.
-    recorder : HistoryRecorder
-        One row for each episode that ended.
-    obs : array
-        What the agent sees next.
-    episode : int
-        Episodes that ended.
-    episode_return, episode_length : float, int
-        Sum of the rewards, and steps, of the episode that is going on.
-    sums : dict of str to (float, int)
-        Sum and number of the numbers that ``update`` returned in it.
-    """
+    """All that the loop knows between two steps."""
 
     agent: Any
     env: Any
     recorder: HistoryRecorder
+    #: What the agent sees next.
     obs: Any
+    #: How many ended; the rest is about the one that is going on.
     episode: int = 0
+    #: Sum of its rewards.
     episode_return: float = 0.0
+    #: Its steps.
     episode_length: int = 0
+    #: Sum and number of the values that ``update`` returned in it, by name.
     sums: dict[str, tuple[float, int]] = field(default_factory=dict)
 
 
@@ -97,14 +86,14 @@ def reinforcement_learning_loop(
 
 
 def _limit(env: Any, t_episode: int | None) -> int | None:
-    has_episodes = hasattr(env, "terminated")
+    """Return the steps of an episode, or None if the arena ends its episodes itself."""
     name = type(env).__name__
-    if has_episodes and t_episode is not None:
+    if hasattr(env, "terminated"):
+        if t_episode is None:
+            return None
         raise ParameterError(
             f"t_episode is not for {name}, which ends its episodes itself (GymnasiumArena takes max_episode_steps)."
         )
-    if has_episodes:
-        return None
     if t_episode is None:
         raise ParameterError(f"{name} has no episodes of its own (no attribute terminated): give t_episode.")
     return check_integer("t_episode", t_episode, minimum=1)

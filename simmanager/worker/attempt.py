@@ -10,20 +10,24 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from datetime import datetime, timedelta
+from functools import partial
 
 from ..base.current_run import CurrentRun, executing
 from ..base.errors import InvalidTransition
-from ..base.metrics import Measured
 from ..base.provenance import loaded_versions
-from ..disk.batch_folder import note_start
+from ..base.text import describe
 from ..disk.locks import LockHeld, take_lock
 from ..disk.run_folder import CHECKPOINT, PROGRESS, RECORD, RESULTS, RunFolder
-from ..disk.run_record import RunRecord, number_of
-from ..disk.state import RunState, StateHistory
+from ..disk.run_record import RunRecord, not_saved_of, number_of, remark_on
+from ..disk.starts import note_start
+from ..disk.state import REMARK, RunState, StateHistory
 from .capture import descriptors_to_logs
+from .library_seeds import LibrariesSeeded
 from .memory import MemoryLimit, Meter
 from .process_group import end_if_forked
-from .simulate import describe, simulate
+from .saving import Kept
+from .simulate import simulate
 from .task import Outcome, Task
 
 #: Seconds to wait for the lock of a run; pollers hold it for microseconds.
@@ -36,7 +40,11 @@ Capture = Callable[[RunFolder], AbstractContextManager[None]]
 
 
 def execute_run(
-    task: Task, *, capture: Capture = descriptors_to_logs, loaded: Callable[[bytes], None] | None = None
+    task: Task,
+    *,
+    capture: Capture = descriptors_to_logs,
+    loaded: Callable[[bytes], None] | None = None,
+    prepare: Callable[[], object] | None = None,
 ) -> tuple[Outcome, BaseException | None]:
     """Execute a run and write how it ended; never raises for what the run does.
 
@@ -50,6 +58,8 @@ def execute_run(
         Context that sends the output to the logs.
     loaded : callable, optional
         Called with the pickled recipe when it is loaded, before anything is made from it.
+    prepare : callable, optional
+        Called before the recipe is loaded; what it says goes to the logs of this run, and what it raises ends it.
 
     Returns
     -------
@@ -58,7 +68,7 @@ def execute_run(
     """
     folder = RunFolder(task.folder, durable=task.durable)
     try:
-        lock = take_lock(folder.lock_file, LOCK_PATIENCE_S)
+        lock = take_lock(folder.lock_path, LOCK_PATIENCE_S)
     except LockHeld:
         return Outcome("", "another process is executing this run"), None
     except FileNotFoundError:
@@ -71,7 +81,7 @@ def execute_run(
         if history.state is not RunState.IN_QUEUE:
             reason = history.last.detail if history.last and history.state is not RunState.FINISHED else ""
             return Outcome(history.state or "", reason, attempt=history.attempts), None
-        return _attempt(folder, task, history, capture, loaded)
+        return _attempt(folder, task, history, capture, partial(simulate, loaded=loaded, prepare=prepare))
     except OSError as error:
         return _refused(folder, f"cannot write to the folder of the run ({error.strerror or error})"), None
     finally:
@@ -95,7 +105,7 @@ def enqueue(folder: RunFolder, history: StateHistory, execute: tuple[str, ...]) 
     """
     before = history.state
     if before is RunState.RUNNING or not history.attempts:
-        history = adopt(folder, history)
+        history = finish_if_complete(folder, history)
         if history.state is RunState.FINISHED:
             return history
         if before is None:
@@ -107,7 +117,7 @@ def enqueue(folder: RunFolder, history: StateHistory, execute: tuple[str, ...]) 
     return history
 
 
-def adopt(folder: RunFolder, history: StateHistory) -> StateHistory:
+def finish_if_complete(folder: RunFolder, history: StateHistory) -> StateHistory:
     """Declare a run finished that died, or whose state.log lost its last lines, when all its results were in place.
 
     The caller holds its lock. Anything else is returned as it is.
@@ -116,7 +126,9 @@ def adopt(folder: RunFolder, history: StateHistory) -> StateHistory:
         return history
     lost = {None: [RunState.IN_QUEUE, RunState.RUNNING], RunState.IN_QUEUE: [RunState.RUNNING]}
     moves = lost.get(history.state, [])  # lines that state.log no longer has
-    return folder.move(history, *((state, "") for state in moves), (RunState.FINISHED, "its results were in place"))
+    remark = remark_on(not_saved_of(folder.read_json(folder.record)))
+    detail = "its results were in place" + (f"{REMARK}{remark}" if remark else "")
+    return folder.move(history, *((state, "") for state in moves), (RunState.FINISHED, detail))
 
 
 def _complete_on_disk(folder: RunFolder, history: StateHistory) -> bool:
@@ -124,28 +136,28 @@ def _complete_on_disk(folder: RunFolder, history: StateHistory) -> bool:
     record = folder.read_json(folder.record) if folder.may_hold(RECORD) else {}
     same_attempt = not history.attempts or number_of(record, "attempt") == history.attempts
     says_so = record.get("state") == RunState.FINISHED.value and same_attempt
-    return says_so and all(os.path.lexists(folder.path / name) for name in RESULTS)
+    excused = not_saved_of(record)
+    return says_so and all(name in excused or os.path.lexists(folder.path / name) for name in RESULTS)
 
 
 def _attempt(
-    folder: RunFolder, task: Task, history: StateHistory, capture: Capture, loaded: Callable[[bytes], None] | None
+    folder: RunFolder, task: Task, history: StateHistory, capture: Capture, run_it: Callable[..., None]
 ) -> tuple[Outcome, BaseException | None]:
     attempt = history.attempts + 1
     if attempt > 1:
         folder.set_aside_attempt(attempt - 1)
     folder.remove_logs()
     error: BaseException | None = None
-    measured, process = Measured(), os.getpid()
+    kept, process = Kept(), os.getpid()
     with capture(folder):
         host = socket.gethostname()
         note_start(folder)
         history = folder.move(history, (RunState.RUNNING, f"attempt={attempt} pid={os.getpid()} host={host}"))
-        started = history.started
         meter = Meter()
         try:
-            run = CurrentRun(folder.path, task.seed, attempt, _ProgressFile(folder))
-            with executing(run), MemoryLimit(task.memory_limit_mb):
-                measured = simulate(folder, task, run, loaded)
+            run = CurrentRun(folder.text, task.seed, attempt, _ProgressFile(folder))
+            with executing(run), LibrariesSeeded(task.seed), MemoryLimit(task.memory_limit_mb):
+                run_it(folder, task, run, kept)
             end_if_forked(process)
         except BaseException as raised:
             end_if_forked(process, raised)
@@ -153,18 +165,19 @@ def _attempt(
             _print_traceback(raised)
         finally:
             folder.remove(PROGRESS)
-        return _verdict(folder, task, history, error, measured, meter, started), error
+        return _verdict(folder, task, history, attempt, error, kept, meter), error
 
 
 def _verdict(
     folder: RunFolder,
     task: Task,
     history: StateHistory,
+    attempt: int,
     error: BaseException | None,
-    measured: Measured,
+    kept: Kept,
     meter: Meter,
-    started: str,
 ) -> Outcome:
+    started = history.started
     state = RunState.FINISHED if error is None else RunState.ERROR
     reason = describe(error) if error is not None else ""
     if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -173,7 +186,7 @@ def _verdict(
         simulation_id=folder.simulation_id,
         run_id=folder.run_id,
         seed=task.seed,
-        attempt=history.attempts,
+        attempt=attempt,
         state=state.value,
         reason=reason,
         error_type=type(error).__name__ if error is not None else "",
@@ -186,11 +199,13 @@ def _verdict(
         host=socket.gethostname(),
         versions=loaded_versions(),
         provenance=task.provenance,
-        metrics=measured.values,
-        metric_errors=measured.errors,
+        metrics=kept.measured.values,
+        metric_errors=kept.measured.errors,
+        not_saved=kept.not_saved,
+        left_out=kept.left_out,
     )
     try:
-        folder.write_json(folder.record.name, record.as_json())
+        folder.write_record(record)
     except OSError as failure:
         if state is RunState.FINISHED:
             state, reason = RunState.ERROR, f"could not save {RECORD}: {failure.strerror or failure}"
@@ -198,17 +213,18 @@ def _verdict(
         with suppress(OSError):  # after the results are in place; a run that raised would only raise again
             folder.remove(CHECKPOINT)
     facts = f"duration_s={record.duration_s} cpu_s={record.cpu_s} peak_mb={record.peak_mb}"
+    if kept.not_saved and state is RunState.FINISHED:
+        reason = remark_on(kept.not_saved)
+        facts = f"{facts}{REMARK}{reason}"
     try:
         folder.move(history, (state, facts if state is RunState.FINISHED else reason))
     except OSError as failure:  # even this line may fail on a full disk: the lock is freed, status says interrupted
         state, reason = RunState.ERROR, f"{reason or 'it ended'}; this could not be noted ({failure.strerror})"
-    return Outcome(state.value, reason, True, record.duration_s, history.attempts)
+    return Outcome(state.value, reason, True, record.duration_s, attempt)
 
 
 def _later(started: str, seconds: float) -> str:
     """Return the time so many seconds after another, so that a clock set back makes no run end before it starts."""
-    from datetime import datetime, timedelta
-
     ended = datetime.fromisoformat(started) + timedelta(seconds=seconds)
     return ended.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

@@ -14,12 +14,14 @@ from pathlib import Path
 
 from ..disk.run_folder import RunFolder
 
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW
 
 
 def _text_stream(descriptor: int) -> io.TextIOWrapper:
     buffered = io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False))
-    return io.TextIOWrapper(buffered, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    stream = io.TextIOWrapper(buffered, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    stream.mode = "w"  # type: ignore[misc]  # as open() gives it; without it cloudpickle refuses what holds sys.stdout
+    return stream
 
 
 @functools.cache
@@ -38,7 +40,7 @@ def descriptors_to_logs(folder: RunFolder) -> Iterator[None]:
     outside = _streams_outside()
     before = [os.dup(1), os.dup(2)]
     try:
-        for path, descriptor in ((folder.run_log, 1), (folder.error_log, 2)):
+        for path, descriptor in zip(folder.log_paths, (1, 2), strict=True):
             log = os.open(path, _FLAGS, 0o666)
             os.dup2(log, descriptor)
             os.close(log)
@@ -67,7 +69,7 @@ def prints_to_logs(folder: RunFolder) -> Iterator[None]:
 @contextmanager
 def errors_to_log(folder: RunFolder) -> Iterator[None]:
     """Leave stdout and stdin to the caller (for pdb); make empty logs, so that the folder is complete."""
-    for path in (folder.run_log, folder.error_log):
+    for path in folder.log_paths:
         os.close(os.open(path, _FLAGS, 0o666))
     yield
 
@@ -82,10 +84,9 @@ def flush_everything() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # the run may have closed or replaced it
             stream.flush()
-    if (libc := _c_library()) is not None:
-        libc.fflush(None)
+    _c_library().fflush(None)
 
 
 @functools.cache
-def _c_library() -> ctypes.CDLL | None:
-    return ctypes.CDLL(None) if os.name == "posix" else None
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL(None)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..disk.pickling import PickleWriter, Unpickler
 from ..disk.run_folder import RunFolder
+from ..disk.travelling import Classes
 
 
 class CheckpointStore:
@@ -24,11 +25,13 @@ class CheckpointStore:
         Seconds between two checkpoints; None: none are saved, but one that is there is used.
     recipe : bytes
         The pickled recipe; a checkpoint made with another one is not used.
+    classes : Classes, optional
+        With which the recipe was loaded: what comes from a checkpoint is of the same classes.
     """
 
-    def __init__(self, folder: RunFolder, every_s: float | None, recipe: bytes) -> None:
+    def __init__(self, folder: RunFolder, every_s: float | None, recipe: bytes, classes: Classes | None = None) -> None:
         self._folder, self._every_s = folder, every_s
-        self._recipe = recipe
+        self._recipe, self._classes = recipe, classes or Classes()
         self._next = time.monotonic() + (every_s or 0.0)
 
     def save(self, state: Any) -> None:
@@ -51,7 +54,7 @@ class CheckpointStore:
         before = _generators()
         try:
             with self._folder.checkpoint.open("rb") as file:
-                content = _Unpickler(file).load()
+                content = _Unpickler(file, Classes(self._classes.by_label, restores_data=True)).load()
             if content["recipe"] != self._fingerprint():
                 raise ValueError("it was made with other parameters")
             state, generators = content["state"], content["generators"]
@@ -73,10 +76,11 @@ def _dump(content: dict[str, Any], scratch: str) -> None:
     Pickle writes an object once and then refers to it. Copies of names ("state") or dtypes from a checkpoint, beside
     the originals that the program makes later, would make the results of a resumed run differ in bytes.
     """
-    import cloudpickle
     import numpy as np
 
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    from ..disk import by_value
+
+    class Pickler(by_value.Pickler):
         def persistent_id(self, thing: Any) -> str | None:
             if type(thing) is str and thing.isidentifier():
                 return f"name {thing}"

@@ -13,28 +13,33 @@ import signal
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .session_settings import library_settings, use_settings
+
 #: Signals whose handlers a run may change.
-_SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD") if hasattr(signal, name)
-]
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGCHLD)
+
+#: `signal.getsignal` as it is in C: it makes no member of an enumeration, which costs more than the look.
+_handler_of: Callable[[int], Any] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+
+#: Resource limits that a run may change.
+_LIMITS = tuple(
+    getattr(resource, f"RLIMIT_{name}") for name in ("AS", "CORE", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
+)
 
 
 def _limits() -> dict[int, tuple[int, int]]:
     """Return the resource limits of this process."""
-    names = ("AS", "CORE", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
-    numbers = [getattr(resource, f"RLIMIT_{name}") for name in names if hasattr(resource, f"RLIMIT_{name}")]
-    return {number: resource.getrlimit(number) for number in numbers}
+    return {number: resource.getrlimit(number) for number in _LIMITS}
 
 
-def _decimal_context() -> dict[str, Any]:
-    """Return how this thread computes with ``decimal``, as the arguments of a context."""
-    context = decimal.getcontext()
-    names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
-    traps = [signal for signal, is_set in context.traps.items() if is_set]
-    return {**{name: getattr(context, name) for name in names}, "traps": traps}
+def _decimal_context() -> tuple[Any, ...]:
+    """Return how this thread computes with ``decimal``: precision, rounding and so on, without what has happened."""
+    kind, (*settings, _happened, traps) = decimal.getcontext().__reduce__()
+    return kind, *settings, [], traps
 
 
 def _log_handlers() -> dict[str, list[logging.Handler]]:
@@ -63,13 +68,14 @@ class Snapshot:
         self.handlers = _log_handlers()
         self.level, self.disabled = logging.root.level, logging.root.manager.disable
         self.hooks = (sys.excepthook, threading.excepthook, sys.displayhook)
-        self.signals = {number: signal.getsignal(number) for number in _SIGNALS}
-        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if hasattr(signal, "pthread_sigmask") else set()
+        self.signals = {number: _handler_of(number) for number in _SIGNALS}
+        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self.umask = os.umask(0o022)
         os.umask(self.umask)
         self.limits = _limits()
         self.decimal = _decimal_context()
         self.floating_point, self.printing = self._numpy_errors(), self._numpy_printing()
+        self.libraries = library_settings()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Snapshot) and vars(self) == vars(other)
@@ -112,26 +118,25 @@ class Snapshot:
 
     def _restore_signals(self) -> None:
         faulthandler.cancel_dump_traceback_later()
-        if hasattr(signal, "setitimer"):
-            for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
-                signal.setitimer(timer, 0)  # an alarm of this run must not end the next
+        for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+            signal.setitimer(timer, 0)  # an alarm of this run must not end the next
         for number, handler in self.signals.items():
-            if handler is not None and signal.getsignal(number) != handler:
+            if handler is not None and _handler_of(number) != handler:
                 signal.signal(number, handler)
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
     def _restore_logging(self) -> None:
         now = _log_handlers()
-        for name in {*now, *self.handlers}:
+        for name in {*now, *self.handlers} if now != self.handlers else ():
             logger, before = logging.getLogger(name), self.handlers.get(name, [])
             for handler in now.get(name, []):
                 if handler not in before:
                     logger.removeHandler(handler)
             for handler in before:
                 logger.addHandler(handler)  # does nothing if it is there
-        logging.root.setLevel(self.level)
-        logging.disable(self.disabled)
+        if (logging.root.level, logging.root.manager.disable) != (self.level, self.disabled):
+            logging.root.setLevel(self.level)
+            logging.disable(self.disabled)
 
     def _restore_limits(self) -> None:
         for number, limits in self.limits.items():
@@ -141,39 +146,40 @@ class Snapshot:
 
     def _restore_libraries(self) -> None:
         if _decimal_context() != self.decimal:
-            decimal.setcontext(decimal.Context(**self.decimal))
+            decimal.setcontext(self.decimal[0](*self.decimal[1:]))
         if self.floating_point and (numpy := sys.modules.get("numpy")) is not None:
-            numpy.seterr(**self.floating_point)
+            if numpy.geterr() != self.floating_point:
+                numpy.seterr(**self.floating_point)
             if numpy.get_printoptions() != self.printing:
                 numpy.set_printoptions(**self.printing)
+        if self.libraries and library_settings() != self.libraries:
+            use_settings(self.libraries)
         if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
             pyplot.close("all")
-
-
-#: Recipes that a worker remembers to have loaded.
-_RECIPES_KNOWN = 100
 
 
 class Baseline:
     """What a worker is put back to after each run.
 
     What the modules of a recipe set up when they are imported (import path, warning filters, ...) stays: they are not
-    imported again for the next run of that recipe, which must find what the first one found.
+    imported again for the next run of that recipe, or of another that imports the same (a sweep), which must find what
+    the first one found.
     """
 
     def __init__(self) -> None:
         self._snapshot = Snapshot()
-        #: Whether a recipe changed the process when it was loaded; this worker is fit for that recipe only, then.
+        #: Whether modules of recipes changed the process: this worker is fit for recipes that import the same, then.
         self.changed = False
-        self._known: set[bytes] = set()
+        self._n_modules = 0
+
+    def prepared(self) -> None:
+        """Take over what the worker has set up before its first run, for all runs."""
+        self._snapshot = Snapshot()
 
     def loaded(self, recipe: bytes) -> None:
-        """Take over what loading a recipe has changed; its modules are imported only once."""
-        if recipe in self._known:
+        """Take over what loading a recipe has changed, if it imported modules: that happens only once."""
+        if len(sys.modules) == self._n_modules:
             return
-        if len(self._known) >= _RECIPES_KNOWN:
-            self._known.clear()
-        self._known.add(recipe)
         now = Snapshot()
         if now != self._snapshot:
             self._snapshot, self.changed = now, True
@@ -181,3 +187,4 @@ class Baseline:
     def restore(self) -> None:
         """Put everything else back."""
         self._snapshot.restore()
+        self._n_modules = len(sys.modules)

@@ -58,7 +58,7 @@ def peak_memory_mb(pid: int) -> float | None:
         return round(int(status.partition("VmHWM:")[2].split(None, 1)[0]) * 1024 / 1e6, 1)
     except (OSError, ValueError, IndexError):
         pass
-    if resource is None or pid != os.getpid():
+    if pid != os.getpid():
         return None
     return usage_peak_mb(resource.getrusage(resource.RUSAGE_SELF))
 
@@ -78,7 +78,7 @@ def memory_at_start() -> dict[str, float]:
     That (``inherited_mb``, 0 if nothing) is the least that `usage_peak_mb` will ever say of it.
     """
     own = peak_memory_mb(os.getpid()) or 0.0
-    counted = 0.0 if resource is None else usage_peak_mb(resource.getrusage(resource.RUSAGE_SELF))
+    counted = usage_peak_mb(resource.getrusage(resource.RUSAGE_SELF))
     return {"own_mb": own, "inherited_mb": counted if counted > own else 0.0}
 
 
@@ -96,7 +96,7 @@ class MemoryLimit:
         self._before: tuple[int, int] | None = None
 
     def __enter__(self) -> None:
-        if self.limit_mb is None or resource is None:
+        if self.limit_mb is None:
             return
         self._before = resource.getrlimit(resource.RLIMIT_DATA)
         limit = self._data_now() + int(self.limit_mb * 1e6)

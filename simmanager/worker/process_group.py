@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
@@ -12,8 +11,13 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from .idle_threads import MOST_IDLE, is_idle
+
 #: Environment variable that marks a worker and all that it starts.
 TOKEN = "SIMMANAGER_WORKER"
+
+#: How `left_behind` calls processes.
+CHILDREN = "child processes"
 
 #: Seconds between two looks whether a group is gone.
 _TICK_S = 0.01
@@ -77,7 +81,7 @@ def _descendants(leader: int, dead: set[int]) -> list[int]:
     """Return the living descendants of a process; children that have ended, but not been reaped, are noted as dead."""
     found, todo = [], [leader]
     while todo:
-        for child in reversed(_children(todo.pop())):  # the youngest first: the others have had time to move on
+        for child in reversed(children_of(todo.pop())):  # the youngest first: the others have had time to move on
             if child in dead:
                 continue
             if _lives(child):
@@ -88,7 +92,8 @@ def _descendants(leader: int, dead: set[int]) -> list[int]:
     return found
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
+    """Return the children of a process; [] where the system does not tell (Linux does)."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - what forks to escape is followed without delay
     except OSError:
@@ -122,12 +127,8 @@ def end_members(leader: int, token: str, grace_s: float) -> None:
 
 def signal_group(leader: int, number: int) -> None:
     """Send a signal to the process group of a worker, if it is there."""
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(leader, number)
-    else:  # Windows
-        with suppress(OSError):
-            os.kill(leader, number)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, number)
 
 
 def _send(pids: list[int], number: int) -> None:
@@ -148,7 +149,7 @@ def end_if_forked(process: int, error: BaseException | None = None) -> None:
     """
     if os.getpid() == process:
         return
-    with contextlib.suppress(Exception):  # the run may have closed or replaced its streams
+    with suppress(Exception):  # the run may have closed or replaced its streams
         if error is not None and not isinstance(error, SystemExit):
             traceback.print_exception(error)
         sys.stdout.flush()
@@ -163,14 +164,13 @@ def left_behind() -> str:
     Children that have ended are reaped.
     """
     found = []
-    threads = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
-    if threads:
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if others and (threads := others if len(others) > MOST_IDLE else [one for one in others if not is_idle(one)]):
         found.append(f"{len(threads)} thread(s)")
-    if os.name == "posix":
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG) != (0, 0):
-                pass
-            found.append("child processes")
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
+        found.append(CHILDREN)
     return " and ".join(found)
 
 

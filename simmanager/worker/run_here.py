@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..base.checks import check_integer
-from ..disk.run_folder import RunFolder, refuse_folder
+from ..base.errors import BatchExists
+from ..disk.run_folder import RunFolder
 from ..disk.run_record import draw_seed
 from .attempt import execute_run
 from .capture import prints_to_logs
@@ -40,7 +41,7 @@ def run_here(recipe: Callable[[], bytes], path: Path, seed: int | None) -> None:
     seed = draw_seed() if seed is None else check_integer("seed", seed, minimum=0, maximum=2**32 - 1)
     path = path.absolute()
     _recover(path)
-    refuse_folder(path)
+    _refuse_folder(path)
     content = recipe()
     replaces = path.is_dir() and any(path.iterdir())
     target = _sibling(path, "new") if replaces else path
@@ -96,3 +97,12 @@ def _recover(path: Path) -> None:
     old = _sibling(path, "old")
     if old.is_dir() and not path.exists():
         old.rename(path)
+
+
+def _refuse_folder(path: Path) -> None:
+    """Raise `BatchExists` if ``path`` exists and is neither empty nor a run."""
+    if not path.is_symlink() and not path.exists():
+        return
+    if RunFolder(path).looks_like_a_run() or (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
+        return
+    raise BatchExists(f"{path} holds something else than a run; give another save_path, or move it away.")

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import functools
 import random
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    pass
+from .library_seeds import seed_libraries
 
 
 def seed_everything(seed: int) -> None:
-    """Seed ``random``, ``numpy.random`` and, where they are loaded, torch's generators."""
+    """Seed ``random``, ``numpy.random`` and the libraries that are loaded and have generators of their own."""
     import numpy as np
 
     random.seed(seed)
     if global_bit_generator() is not _usual_bit_generator():  # an earlier run has put another in its place
         use_bit_generator(_usual_bit_generator())
     np.random.seed(seed)  # the global generator, which models without their own use
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.manual_seed(seed)
+    seed_libraries(seed)
 
 
 def global_bit_generator() -> Any:

@@ -15,18 +15,17 @@ import os
 import select
 import signal
 import sys
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .clean_runs import CleanRuns
+    from .task import Task
 
 #: Starts each line of the protocol, so that noise on stdout (a chatty sitecustomize) is not taken for an answer.
 MARK = b"simmanager:"
 
 #: Seconds between two looks whether the manager still lives.
 _ORPHAN_TICK_S = 1.0
-
-#: After a run longer than this (s): collect garbage, so that the next starts clean, and give back the rest of the
-#: message, so that a slot that is free can take it.
-_SHORT_S = 0.05
 
 
 class Channel:
@@ -53,8 +52,6 @@ class Channel:
 
     def _has_input(self) -> bool:
         """Wait for input or its end; False if the manager is dead, but a fork of it holds the pipe open."""
-        if os.name != "posix":
-            return True
         while not select.select([self._input], [], [], _ORPHAN_TICK_S)[0]:
             if os.getppid() != self._manager:
                 return False
@@ -85,8 +82,7 @@ def set_up(settings: dict[str, Any]) -> None:
     sys.argv[:] = settings["argv"]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable(file=2)
-    if hasattr(signal, "SIGTERM") and hasattr(faulthandler, "register"):
-        faulthandler.register(signal.SIGTERM, file=2, chain=True)  # a run that times out shows where it hung
+    faulthandler.register(signal.SIGTERM, file=2, chain=True)  # a run that times out shows where it hung
 
 
 def main() -> None:
@@ -99,42 +95,47 @@ def main() -> None:
     import cloudpickle  # noqa: F401 - loaded before the first run, so that no run pays for it
     import numpy  # noqa: F401
 
-    from .attempt import execute_run
-    from .isolation import Baseline
+    from .clean_runs import CleanRuns
     from .memory import memory_at_start
-    from .process_group import become_subreaper, left_behind
-    from .task import NOT_STARTED, as_plain, as_tasks
+    from .process_group import become_subreaper
+    from .task import as_tasks
 
     become_subreaper()
-    baseline = Baseline()
+    runs = CleanRuns()
     gc.freeze()
     if not channel.send({"ready": os.getpid(), **memory_at_start()}):
         return
     while (message := channel.receive()) is not None:
-        tasks = as_tasks(message)
-        while tasks:
-            outcome, error = execute_run(tasks.pop(0), loaded=baseline.loaded)
-            del error
-            baseline.restore()
-            if (outcome.duration_s or 0) > _SHORT_S:
-                gc.collect()
-            leftovers = left_behind()
-            manager_lives = channel.send(as_plain(replace(outcome, leftovers=leftovers, bound=baseline.changed)))
-            if leftovers:
-                _end_leftovers()
-            if not manager_lives or leftovers:
-                return  # the manager is gone, or this process is no longer clean: a new worker takes the next run
-            if (outcome.duration_s or 0) > _SHORT_S:
-                for _ in tasks:
-                    channel.send(as_plain(NOT_STARTED))
-                break
+        if not _serve(channel, as_tasks(message), runs):
+            return
+
+
+def _serve(channel: Channel, tasks: list[Task], runs: CleanRuns) -> bool:
+    """Execute runs of one simulation; return False if this process must not take others."""
+    from .clean_runs import SHORT_S
+    from .task import NOT_STARTED, as_plain
+
+    if not runs.fits(tasks[0]):
+        channel.send({**as_plain(NOT_STARTED), "leftovers": "what another session had set up"})
+        return False
+    while tasks:
+        outcome = runs.execute(tasks.pop(0))
+        manager_lives = channel.send(as_plain(outcome))
+        if runs.alive:
+            _end_leftovers()
+        if not manager_lives or outcome.leftovers:
+            return False  # the manager is gone, or this process is no longer clean: a new worker takes the next run
+        if (outcome.duration_s or 0) > SHORT_S:  # a slot that is free can take the others
+            for _ in tasks:
+                channel.send(as_plain(NOT_STARTED))
+            break
+    return True
 
 
 def _end_leftovers() -> None:
     """End what a run left alive; an orphan has nobody else to do it."""
     from .process_group import TOKEN, end_descendants, end_members
 
-    if os.name == "posix":  # helpers (multiprocessing's resource tracker) clean up when their pipe ends
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # helpers (multiprocessing's resource tracker) end with their pipe
     end_descendants(os.getpid(), grace_s=0.5)
     end_members(os.getpid(), os.environ.get(TOKEN, ""), grace_s=0.5)

@@ -3,60 +3,91 @@
 from __future__ import annotations
 
 import os
-import pickle
 import sys
-import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..base.current_run import CurrentRun
-from ..base.errors import SimManagerError, SimulationError
+from ..base.errors import SimulationError
 from ..base.load_guard import loading
 from ..base.metrics import Measured, as_number, check_metrics
-from ..base.text import one_line
+from ..base.text import describe
 from ..disk.files import read_regular
-from ..disk.pickling import dump, loads
-from ..disk.run_folder import PARAMS, RESULTS, RunFolder
-from ..disk.summary import model_arrays, write_summary
+from ..disk.history import HistoryRefused, as_history
+from ..disk.pickling import loads
+from ..disk.run_folder import RunFolder
+from ..disk.shared_params import write_params
+from ..disk.travelling import Classes
 from .checkpoint_store import CheckpointStore
+from .child_pickling import code_reaches_children
 from .process_group import end_if_forked
+from .saving import Kept, complain, save_results, save_what_was_refused, warnings_before
 from .seeding import seed_everything
 from .task import Task
 
 
-def simulate(folder: RunFolder, task: Task, run: CurrentRun, loaded: Callable[[bytes], None] | None = None) -> Measured:
+def simulate(
+    folder: RunFolder,
+    task: Task,
+    run: CurrentRun,
+    kept: Kept,
+    *,
+    loaded: Callable[[bytes], None] | None = None,
+    prepare: Callable[[], object] | None = None,
+) -> None:
     """Load the recipe, build agent and arena, train, save, measure. Raises whatever goes wrong.
 
-    Returns
-    -------
-    Measured
-        What the metrics gave.
+    Parameters
+    ----------
+    folder, task, run : RunFolder, Task, CurrentRun
+        Which run.
+    kept : Kept
+        Takes what the metrics gave, and what could not be saved.
+    loaded : callable, optional
+        Called with the pickled recipe when it is loaded.
+    prepare : callable, optional
+        Called before that.
     """
     _say("---> Loading the simulation")
-    content = read_recipe(Path(task.recipe))
-    recipe = load_recipe(Path(task.recipe), content)
+    if prepare is not None:
+        prepare()
+    content, classes = read_recipe(task.recipe), Classes()
+    recipe = load_recipe(task.recipe, content, classes)
     if loaded is not None:
         loaded(content)
-    folder.write_bytes(PARAMS, content)
-    run.checkpoints = CheckpointStore(folder, task.checkpoint_every_s, content)
+    write_params(folder, content, Path(task.recipe))
+    run.checkpoints = CheckpointStore(folder, task.checkpoint_every_s, content, classes)
+    with code_reaches_children():
+        _simulate(folder, task, recipe, content, kept)
+
+
+def _simulate(folder: RunFolder, task: Task, recipe: dict[str, Any], content: bytes, kept: Kept) -> None:
     seed_everything(task.seed)
     process = os.getpid()
     _say("---> Initializing models")
     agent = recipe["agent_class"](**(recipe.get("agent_params") or {}))
     env = recipe["env_class"](**(recipe.get("env_params") or {}))
+    for warning in warnings_before(content, agent, env):
+        _say(warning)
     _say("---> Training loop")
-    returned = recipe["training_loop"](agent, env, **(recipe.get("training_loop_params") or {}))
-    end_if_forked(process)  # before it saves into the same files as its parent
-    agent, env, history = check_returned(returned, recipe["training_loop"])
+    try:
+        returned = recipe["training_loop"](agent, env, **(recipe.get("training_loop_params") or {}))
+        end_if_forked(process)  # before it saves into the same files as its parent
+        agent, env, history = check_returned(returned, recipe["training_loop"])
+    except HistoryRefused as refused:
+        if not save_what_was_refused(folder, agent, env, refused.returned):
+            raise
+        raise SimulationError(f"{refused} What it returned is kept: load_results gives it as the history.") from None
     _say("---> Saving models")
-    save_results(folder, agent, env, history)
+    save_results(folder, agent, env, history, kept)
     metrics = {**_summary_metrics(agent), **(recipe.get("metrics") or {})}
-    measured = measure(metrics, agent, env, history, task.seed)
+    kept.measured = measure(metrics, agent, env, history, task.seed)
+    if kept.failure is not None:
+        raise kept.failure
     _say("---> Simulation finished")
-    return measured
 
 
 def _say(text: str) -> None:
@@ -64,7 +95,7 @@ def _say(text: str) -> None:
         print(text)
 
 
-def read_recipe(path: Path) -> bytes:
+def read_recipe(path: Path | str) -> bytes:
     """Return a pickled recipe.
 
     Raises
@@ -78,8 +109,10 @@ def read_recipe(path: Path) -> bytes:
         raise SimulationError(f"The recipe of the simulation cannot be read: {path} ({error.strerror}).") from None
 
 
-def load_recipe(path: Path, content: bytes | None = None) -> dict[str, Any]:
+def load_recipe(path: Path | str, content: bytes | None = None, classes: Classes | None = None) -> dict[str, Any]:
     """Unpickle a recipe. This runs code from the file: only for your own folders.
+
+    Its code is made anew: what one run does to it, another does not see, nor does the session that wrote it.
 
     Raises
     ------
@@ -88,7 +121,7 @@ def load_recipe(path: Path, content: bytes | None = None) -> dict[str, Any]:
     """
     try:
         with loading("A module of this simulation"):
-            recipe = loads(read_recipe(path) if content is None else content)
+            recipe = loads(read_recipe(path) if content is None else content, classes)
     except SimulationError:
         raise
     except (ImportError, AttributeError):
@@ -102,66 +135,29 @@ def load_recipe(path: Path, content: bytes | None = None) -> dict[str, Any]:
     return dict(recipe)
 
 
-def check_returned(returned: Any, loop: Any) -> tuple[Any, Any, Mapping[str, Any]]:
+def check_returned(returned: Any, loop: Any) -> tuple[Any, Any, Any]:
     """Return agent, arena and history from what a training loop returned.
 
     Raises
     ------
-    SimulationError
-        It did not return these three, or the history is neither a dict nor None.
+    HistoryRefused
+        It did not return these three, or it is not clear what the history means (see `history.as_history`).
     """
     name = getattr(loop, "__name__", repr(loop))
     if not isinstance(returned, (tuple, list)) or len(returned) != 3:
         shape = f"{len(returned)} values" if isinstance(returned, (tuple, list)) else type(returned).__name__
-        raise SimulationError(f"The training loop {name} returned {shape}; it must return agent, env, history.")
-    agent, env, history = returned
-    if history is None:  # a model that records nothing
-        history = {}
-    if not isinstance(history, Mapping):
-        raise SimulationError(
-            f"The history that the training loop {name} returned is of type {type(history).__name__}; "
-            "it must be a dict of name -> one value per iteration."
+        raise HistoryRefused(
+            f"The training loop {name} returned {shape}; it must return agent, env, history.", returned
+        )
+    agent, env, given = returned
+    history = as_history(given)
+    if history is None:
+        raise HistoryRefused(
+            f"The history that the training loop {name} returned is of type {type(given).__name__}; "
+            "it must be a dict of name -> one value per iteration, a list of dicts, a DataFrame or a Dataset.",
+            given,
         )
     return agent, env, history
-
-
-def save_results(folder: RunFolder, agent: Any, env: Any, history: Mapping[str, Any]) -> None:
-    """Save agent, arena, history and summary; each appears whole or not at all.
-
-    Raises
-    ------
-    SimManagerError
-        Says which of them cannot be saved, and why.
-    """
-    savers: dict[str, Callable[[str], None]] = {  # in the order of RESULTS
-        "agent": lambda scratch: _save_object(agent, "save_agent", scratch),
-        "arena": lambda scratch: _save_object(env, "save_environment", scratch),
-        "training history": lambda scratch: dump(dict(history), scratch),
-        # Last: what a model does to itself while it makes its arrays cannot change what was saved.
-        "summary": lambda scratch: write_summary(scratch, history, _arrays_of((agent, env))),
-    }
-    for name, (what, saver) in zip(RESULTS, savers.items(), strict=True):
-        try:
-            folder.write(name, saver)
-            if name in ("agent", "arena"):
-                folder.keep_extras(name)
-        except OSError as error:
-            raise SimManagerError(f"The {what} could not be saved: {error.strerror or error}.") from error
-        except (pickle.PicklingError, TypeError, AttributeError) as error:
-            raise SimManagerError(f"The {what} could not be saved: {describe(error)}.") from error
-
-
-def _arrays_of(models: Iterable[Any]) -> dict[str, Any]:
-    """Return what ``summary_arrays`` of agent and arena give; a failure is told in error.log."""
-    arrays: dict[str, Any] = {}
-    for model in models:
-        try:
-            method = getattr(model, "summary_arrays", None)
-            if callable(method):
-                arrays |= model_arrays(method())
-        except (Exception, SystemExit) as error:
-            _complain(f"summary_arrays of {type(model).__name__} failed", error)
-    return arrays
 
 
 def _summary_metrics(agent: Any) -> dict[str, Callable[..., Any]]:
@@ -172,7 +168,7 @@ def _summary_metrics(agent: Any) -> dict[str, Callable[..., Any]]:
         metrics: dict[str, Callable[..., Any]] = {name: partial(_constant, value) for name, value in numbers.items()}
         check_metrics(metrics, type(agent).__name__)
     except (Exception, SystemExit) as error:
-        _complain(f"summary_metrics of {type(agent).__name__} failed", error)
+        complain(f"summary_metrics of {type(agent).__name__} failed", error)
         return {}
     return metrics
 
@@ -181,7 +177,7 @@ def _constant(value: Any, *run: Any) -> Any:
     return value
 
 
-def measure(metrics: Mapping[str, Any], agent: Any, env: Any, history: Mapping[str, Any], seed: int) -> Measured:
+def measure(metrics: Mapping[str, Any], agent: Any, env: Any, history: Any, seed: int) -> Measured:
     """Return what each metric gives; one that raises or gives no number is noted, with its traceback in error.log.
 
     Each finds the random generators as the others do: seeded with the seed of the run.
@@ -193,37 +189,5 @@ def measure(metrics: Mapping[str, Any], agent: Any, env: Any, history: Mapping[s
             measured.values[name] = as_number(metric(agent, env, history))
         except (Exception, SystemExit) as error:
             measured.errors[name] = describe(error)
-            _complain(f"Metric {name!r} failed", error)
+            complain(f"Metric {name!r} failed", error)
     return measured
-
-
-def _complain(what: str, error: BaseException) -> None:
-    with suppress(Exception):  # the run may have closed or replaced stderr
-        print(f"{what}:", file=sys.stderr)
-        traceback.print_exception(error)
-
-
-def _save_object(thing: Any, method: str, scratch: str) -> None:
-    save = getattr(thing, method, None)
-    if callable(save):
-        try:
-            save(scratch)
-            return
-        except (pickle.PicklingError, AttributeError) as error:
-            # Plain pickle refuses classes of a notebook or main script; cloudpickle takes them by value.
-            if "pickle" not in str(error).lower():
-                raise
-    dump(thing, scratch)
-
-
-def describe(error: BaseException) -> str:
-    """Return an exception in one line, ``"ValueError: text"``; also one whose ``__str__`` raises."""
-    try:
-        text = str(error)
-    except BaseException as second:
-        text = f"(its text cannot be shown: __str__ raised {type(second).__name__})"
-    if isinstance(error, SystemExit):
-        return one_line(f"the simulation's code called sys.exit({text or ''})", 300)
-    if isinstance(error, KeyboardInterrupt):
-        return one_line(f"the simulation's code raised KeyboardInterrupt {text}", 300)
-    return one_line(f"{type(error).__name__}: {text}" if text else type(error).__name__, 300)

@@ -35,6 +35,8 @@ class Task:
         Force results and states to the disk (fsync) before they count.
     provenance : dict
         Goes into run.json.
+    session : dict
+        What the session that made the batch was like: see `session.session_now`.
     """
 
     folder: str
@@ -45,6 +47,7 @@ class Task:
     checkpoint_every_s: float | None = None
     durable: bool = False
     provenance: dict[str, Any] = field(default_factory=dict)
+    session: dict[str, Any] = field(default_factory=dict)
 
     @property
     def simulation_id(self) -> str:
@@ -69,9 +72,11 @@ class Outcome:
     attempt : int
         How many times it was started so far.
     leftovers : str
-        What it left alive in the worker, in words.
+        What it left in the worker, in words: the worker takes no other run.
     bound : bool
-        True if the worker is fit only for this recipe from now on: its modules changed the process on import.
+        True if the worker is fit only for recipes that import the same modules: these changed the process on import.
+    wrote : list of str
+        What appeared in the shared working directory while it was executed.
     """
 
     state: str
@@ -81,6 +86,7 @@ class Outcome:
     attempt: int = 0
     leftovers: str = ""
     bound: bool = False
+    wrote: list[str] = field(default_factory=list)
 
 
 #: The answer for a run that was handed over, but not executed.

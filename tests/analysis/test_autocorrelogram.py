@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spatial_maps import field, hexagonal_grid, noise
 
-from simmanager.analysis.autocorrelogram import check_bin_size, spatial_autocorrelogram
+from simmanager.analysis.arrays import check_bin_size
+from simmanager.analysis.autocorrelogram import spatial_autocorrelogram
 from simmanager.base.errors import ParameterError
 
 RNG = np.random.default_rng(3)

@@ -105,3 +105,14 @@ def test_the_circle_is_drawn():
     ax = env.plot_trajectory()
     assert len(ax.lines) == 20
     plt.close("all")
+
+
+@pytest.mark.parametrize("n_walls", [3, 4, 5, 12])
+def test_walls_stop_moves_however_many_they_are(n_walls):
+    """From the centre, across the middle of a wall, which is radius * cos(pi / n_walls) away."""
+    arena = CircularArena(radius=10.0, n_walls=n_walls)
+    middle = np.mean(arena.default_walls[0], axis=0)
+    assert np.hypot(*middle) == pytest.approx(10 * np.cos(np.pi / n_walls))
+    _, state, _ = arena.step(middle * 1.05)
+    assert np.allclose(state, middle, atol=1e-3)
+    assert np.hypot(*state) < np.hypot(*middle)

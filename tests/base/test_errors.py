@@ -32,6 +32,7 @@ BUILTINS = {
     "LockHeld": TimeoutError,
     "ParameterError": ValueError,
     "ParameterTypeError": TypeError,
+    "PartNotSaved": AttributeError,
     "RecipeError": TypeError,
     "ResultsMissing": FileNotFoundError,
     "SimulationError": ValueError,

@@ -101,15 +101,15 @@ def test_what_belongs_to_python_is_not_kept(home, monkeypatch):
 def test_it_is_appended_where_it_is_missing(home, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "path", [str(home)])
     kept = {import_path.KEY: [str(tmp_path), str(home), str(tmp_path / "gone"), 5]}
-    import_path.adopt(kept)
-    import_path.adopt(kept)
+    import_path.extend_sys_path(kept)
+    import_path.extend_sys_path(kept)
     assert sys.path == [str(home), str(tmp_path)]
 
 
 @pytest.mark.parametrize("damaged", [None, 5, "text", {"a": 1}])
 def test_a_damaged_record_is_none(damaged, monkeypatch):
     monkeypatch.setattr(sys, "path", list(before := sys.path))
-    import_path.adopt({import_path.KEY: damaged})
+    import_path.extend_sys_path({import_path.KEY: damaged})
     assert sys.path == list(before)
     assert import_path.kept_in({}) == []
 
@@ -136,7 +136,7 @@ def test_a_working_directory_that_was_deleted_is_no_error(tmp_path, monkeypatch)
     (tmp_path / "gone").rmdir()
     try:
         assert str(tmp_path) in import_path.own_import_path()
-        import_path.adopt({import_path.KEY: [str(tmp_path)]})
+        import_path.extend_sys_path({import_path.KEY: [str(tmp_path)]})
     finally:
         os.chdir(tmp_path)
     assert sys.path == ["", str(tmp_path)]

@@ -75,7 +75,7 @@ def test_what_git_said_a_moment_ago_is_not_asked_again(tmp_path, monkeypatch):
     assert git_state(str(tmp_path / "home")) == {"git_commit": commit_id, "git_dirty": False}
     (tmp_path / "home" / "models.py").write_text("x = 3\n")
     assert git_state(str(tmp_path / "home"))["git_dirty"] is False
-    monkeypatch.setattr(provenance, "_MOMENT_S", -1.0)
+    monkeypatch.setattr(provenance, "_GIT_ANSWER_VALID_S", -1.0)
     assert git_state(str(tmp_path / "home"))["git_dirty"] is True
 
 
@@ -159,7 +159,7 @@ def test_damaged_records_are_compared_as_far_as_that_goes(damaged):
 
 
 def test_the_git_commit_of_a_folder_is_told_and_whether_it_differs(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "_MOMENT_S", -1.0)
+    monkeypatch.setattr(provenance, "_GIT_ANSWER_VALID_S", -1.0)
     for variable in ("GIT_DIR", "GIT_WORK_TREE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
@@ -182,7 +182,7 @@ def test_the_git_commit_of_a_folder_is_told_and_whether_it_differs(tmp_path, mon
 
 
 def test_outside_of_git_and_without_git_there_is_no_commit(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "_MOMENT_S", -1.0)
+    monkeypatch.setattr(provenance, "_GIT_ANSWER_VALID_S", -1.0)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert git_state(str(tmp_path)) == {}
     assert git_state(str(tmp_path / "missing")) == {}

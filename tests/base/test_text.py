@@ -1,8 +1,10 @@
-"""Numbers, memory and names are told in one way everywhere."""
+"""Numbers, memory and names are told in one way everywhere; of what was written over, the last state."""
 
 import functools
 
-from simmanager.base.text import count, memory, name_of
+import pytest
+
+from simmanager.base.text import as_last_seen, count, memory, name_of
 
 
 def test_a_number_of_things_has_its_plural():
@@ -30,3 +32,23 @@ def test_other_things_are_told_as_they_show_themselves_but_for_addresses():
     assert name_of(partial) == "functools.partial(<built-in function print>, <object object>)"
     assert " at 0x" not in name_of(object())
     assert name_of(Untellable()) == "<Untellable>"
+
+
+@pytest.mark.parametrize(
+    ("written", "seen"),
+    [
+        ("plain\ntext\n", "plain\ntext\n"),
+        ("\r  0%|   |\r 50%|#  |\r100%|###|\ndone\n", "100%|###|\ndone\n"),
+        ("\r  0%|   |\r 50%|#  |", " 50%|#  |"),
+        ("windows\r\nlines\r\n", "windows\nlines\n"),
+        ("epoch 1\rtail", "tail"),
+        ("loading...\r", "loading..."),
+        ("\x1b[32mgreen\x1b[0m\n", "\x1b[32mgreen\x1b[0m\n"),
+        ("old\x1b[2K\rnew\n", "new\n"),
+        # Two bars of tqdm, one below the other.
+        ("\router 0\n\rinner 0\x1b[A\n\rinner 1\x1b[A\router 1\n\n", "outer 1\ninner 1\n"),
+        ("a\n\x1b[99999999A\rb\n", "b\n"),
+    ],
+)
+def test_of_a_progress_bar_the_last_state_is_seen(written, seen):
+    assert as_last_seen(written) == seen

@@ -404,6 +404,32 @@ def test_a_log_that_is_followed_is_read_on_into_the_next_attempt(tmp_path):
     assert log.news() == "again"
 
 
+def test_a_progress_bar_is_shown_by_its_last_state(executed, capsys):
+    folder = next(executed.glob("good/run_0_*"))
+    (folder / "error.log").write_text("".join(f"\r{n:3d}%|bar|" for n in range(101)) + "\nafter\n")
+    assert main(["logs", str(executed), "good", "0"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["100%|bar|", "after"]
+
+
+def test_a_progress_bar_that_is_followed_comes_when_it_is_complete(tmp_path):
+    from simmanager.status.logs import _FollowedLog
+
+    log = _FollowedLog(tmp_path / "error.log")
+    seen = []
+    for piece in ("before\n\r 10%", "|#\r 5", "0%|##\r", "\r100%|###", "\n", "after"):
+        with (tmp_path / "error.log").open("a") as file:
+            file.write(piece)
+        seen.append((log.news(), log.unfinished))
+    assert seen == [
+        ("before\n", " 10%"),
+        ("", " 5"),
+        ("", " 50%|##"),
+        ("", "100%|###"),
+        ("100%|###\n", ""),
+        ("after", ""),
+    ]
+
+
 def test_a_line_that_is_followed_is_cut_however_it_comes(tmp_path, monkeypatch):
 
     monkeypatch.setattr(logs, "_AT_ONCE", 7)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from simmanager import RunFolder, read_status
 from simmanager.base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName
-from simmanager.batch.making import make_batch_folder
+from simmanager.batch.making import make_batch
 from simmanager.disk.batch_folder import BatchFolder
+from simmanager.disk.files import SCRATCH
 from simmanager.disk.manifest import Manifest, check_name
-from simmanager.disk.run_folder import SCRATCH
 
 MANIFEST = Manifest(
     manager_id="batch",
@@ -218,14 +218,15 @@ def test_what_is_no_file_is_no_manifest(folder, kind, tmp_path):
 def test_recipes_come_first_and_the_manifest_makes_the_batch(folder, monkeypatch):
     seen = []
     monkeypatch.setattr(BatchFolder, "write_manifest", lambda self, _: seen.append(self.recipe("a").read_bytes()))
-    make_batch_folder(folder, {"a": b"recipe"}, MANIFEST)
+    with folder.held() as batch:
+        make_batch(batch, {"a": b"recipe"}, MANIFEST)
     assert seen == [b"recipe"]
 
 
 def test_a_batch_that_cannot_be_written_says_where_and_why(folder):
     (folder.path / "a").write_text("in the way")
-    with pytest.raises(BatchNotWritable, match="cannot be written"):
-        make_batch_folder(folder, {"a": b"recipe"}, MANIFEST)
+    with folder.held() as batch, pytest.raises(BatchNotWritable, match="cannot be written"):
+        make_batch(batch, {"a": b"recipe"}, MANIFEST)
     assert not folder.manifest_file.exists()
 
 

@@ -12,12 +12,12 @@ import pytest
 from toys import python
 
 from simmanager.disk import locks
-from simmanager.disk.locks import LockHeld, is_held, network_file_system, take_lock
+from simmanager.disk.locks import LockHeld, is_held, network_file_system, take_batch_lock, take_lock
 
 HOLD = """
 import sys
-from simmanager.disk.locks import take_lock
-lock = take_lock(sys.argv[1], timeout=5)
+from simmanager.disk import locks
+lock = getattr(locks, sys.argv[2])(sys.argv[1], timeout=5)
 print("held", flush=True)
 sys.stdin.read()
 lock.release()
@@ -25,11 +25,13 @@ print("free", flush=True)
 """
 
 
+both = pytest.mark.parametrize("take", [take_lock, take_batch_lock], ids=["of a run", "of a batch"])
+
+
 @contextmanager
-def held_by_another_process(path):
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+def held_by_another_process(path, take):
+    command = [sys.executable, "-c", HOLD, str(path), take.__name__]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with process:
         try:
             assert process.stdout.readline() == "held\n"
@@ -38,30 +40,33 @@ def held_by_another_process(path):
             process.kill()
 
 
-def test_a_lock_that_another_process_holds_is_seen_and_cannot_be_taken(tmp_path):
+@both
+def test_a_lock_that_another_process_holds_is_seen_and_cannot_be_taken(take, tmp_path):
     path = tmp_path / "x.lock"
-    with held_by_another_process(path) as process:
+    with held_by_another_process(path, take) as process:
         assert is_held(path)
         with pytest.raises(LockHeld, match=r"x\.lock is held by another process"):
-            take_lock(path, timeout=0)
+            take(path, timeout=0)
         process.stdin.close()
         assert process.stdout.readline() == "free\n"
         assert not is_held(path)
-        take_lock(path, timeout=0).release()
+        take(path, timeout=0).release()
 
 
-def test_a_killed_process_holds_nothing_any_more(tmp_path):
+@both
+def test_a_killed_process_holds_nothing_any_more(take, tmp_path):
     path = tmp_path / "x.lock"
-    with held_by_another_process(path) as process:
+    with held_by_another_process(path, take) as process:
         process.kill()
         process.wait()
         assert path.exists()
         assert not is_held(path)
-        take_lock(path, timeout=0).release()
+        take(path, timeout=0).release()
 
 
-def test_a_lock_of_this_process_is_seen_too(tmp_path):
-    lock = take_lock(tmp_path / "x.lock", timeout=0)
+@both
+def test_a_lock_of_this_process_is_seen_too(take, tmp_path):
+    lock = take(tmp_path / "x.lock", timeout=0)
     assert is_held(tmp_path / "x.lock")
     lock.release()
     assert not is_held(tmp_path / "x.lock")
@@ -77,7 +82,8 @@ def test_those_who_look_do_not_take_each_other_for_a_holder(tmp_path):
         assert not is_held(path)
 
 
-def test_a_taker_waits_for_somebody_who_only_looks(tmp_path):
+@both
+def test_a_taker_waits_for_somebody_who_only_looks(take, tmp_path):
     import fcntl
     import threading
 
@@ -87,12 +93,12 @@ def test_a_taker_waits_for_somebody_who_only_looks(tmp_path):
         fcntl.flock(looker, fcntl.LOCK_SH)
         taken = threading.Event()
 
-        def take():
-            lock = take_lock(path, timeout=10)
+        def wait_for_it():
+            lock = take(path, timeout=10)
             taken.set()
             lock.release()
 
-        thread = threading.Thread(target=take)
+        thread = threading.Thread(target=wait_for_it)
         thread.start()
         assert not taken.is_set()
         fcntl.flock(looker, fcntl.LOCK_UN)
@@ -100,8 +106,9 @@ def test_a_taker_waits_for_somebody_who_only_looks(tmp_path):
         thread.join()
 
 
-def test_releasing_leaves_the_file_for_those_who_wait(tmp_path):
-    take_lock(tmp_path / "x.lock", timeout=0).release()
+@both
+def test_releasing_leaves_the_file_for_those_who_wait(take, tmp_path):
+    take(tmp_path / "x.lock", timeout=0).release()
     assert (tmp_path / "x.lock").exists()
 
 
@@ -110,11 +117,12 @@ def test_looking_makes_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_lock_taken_in_one_thread_can_be_released_in_another(tmp_path):
+@both
+def test_a_lock_taken_in_one_thread_can_be_released_in_another(take, tmp_path):
     import threading
 
     locks = []
-    thread = threading.Thread(target=lambda: locks.append(take_lock(tmp_path / "x.lock", timeout=0)))
+    thread = threading.Thread(target=lambda: locks.append(take(tmp_path / "x.lock", timeout=0)))
     thread.start()
     thread.join()
     assert is_held(tmp_path / "x.lock")
@@ -122,31 +130,43 @@ def test_a_lock_taken_in_one_thread_can_be_released_in_another(tmp_path):
     assert not is_held(tmp_path / "x.lock")
 
 
-def test_a_lock_where_no_file_can_be_made_is_an_os_error(tmp_path):
+@both
+def test_a_lock_where_no_file_can_be_made_is_an_os_error(take, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
-        take_lock(tmp_path / "file" / "x.lock", timeout=0)
+        take(tmp_path / "file" / "x.lock", timeout=0)
     with pytest.raises(OSError, match="folder"):
         (tmp_path / "folder").mkdir()
-        take_lock(tmp_path / "folder", timeout=0)
+        take(tmp_path / "folder", timeout=0)
 
 
-def test_the_lock_and_that_of_filelock_exclude_each_other(tmp_path):
-    filelock = pytest.importorskip("filelock")
+@pytest.mark.parametrize("first, second", [(take_lock, take_batch_lock), (take_batch_lock, take_lock)])
+def test_the_lock_of_a_run_and_that_of_filelock_are_the_same_kernel_lock_and_exclude_each_other(
+    tmp_path, first, second
+):
     path = tmp_path / "x.lock"
-    theirs = filelock.FileLock(path)
-    ours = take_lock(path, timeout=0)
+    held = first(path, timeout=0)
+    with pytest.raises(LockHeld):
+        second(path, timeout=0)
+    held.release()
+    second(path, timeout=0).release()
+
+
+def test_the_lock_of_a_batch_is_taken_with_filelock_and_never_with_another_kind_of_lock(tmp_path):
+    import filelock
+
+    lock = take_batch_lock(tmp_path / "x.lock", timeout=0)
+    assert isinstance(lock, filelock.FileLock)
     with pytest.raises(filelock.Timeout):
-        theirs.acquire(timeout=0)
-    ours.release()
-    with theirs, pytest.raises(LockHeld):
-        take_lock(path, timeout=0)
-    take_lock(path, timeout=0).release()
+        filelock.FileLock(tmp_path / "x.lock").acquire(timeout=0)
+    lock.release()
+    assert [path.name for path in tmp_path.iterdir()] == ["x.lock"]
 
 
-def test_a_forked_child_neither_keeps_the_lock_nor_frees_it(tmp_path):
+@both
+def test_a_forked_child_neither_keeps_the_lock_nor_frees_it(take, tmp_path):
     path = tmp_path / "x.lock"
-    lock = take_lock(path, timeout=0)
+    lock = take(path, timeout=0)
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -185,24 +205,25 @@ def test_where_few_descriptors_are_allowed_a_lock_has_a_low_one(tmp_path):
     assert (done.returncode, done.stdout.split()) == (0, ["True"]), done.stderr
 
 
-def test_somebody_who_looks_is_no_reason_to_give_up(tmp_path, monkeypatch):
+@both
+def test_somebody_who_looks_is_no_reason_to_give_up(take, tmp_path, monkeypatch):
     """Many pollers, slowed down on a busy machine, hold a lock for longer than its taker would wait for a manager."""
     path = tmp_path / "x.lock"
     path.touch()
     looking = os.open(path, os.O_RDONLY)
     fcntl.flock(looking, fcntl.LOCK_SH)
     threading.Timer(0.2, os.close, [looking]).start()
-    take_lock(path, timeout=0).release()
+    take(path, timeout=0).release()
     holder = os.open(path, os.O_RDWR)
     fcntl.flock(holder, fcntl.LOCK_EX)
     with pytest.raises(LockHeld):
-        take_lock(path, timeout=0)
+        take(path, timeout=0)
     os.close(holder)
     monkeypatch.setattr(locks, "_LOOKERS_S", 0.05)
     looking = os.open(path, os.O_RDONLY)
     fcntl.flock(looking, fcntl.LOCK_SH)
     with pytest.raises(LockHeld):
-        take_lock(path, timeout=0)
+        take(path, timeout=0)
     os.close(looking)
 
 

@@ -2,13 +2,14 @@
 
 import pickle
 import pickletools
+import sys
 import threading
 
 import numpy as np
 import pytest
 from toys import resident_mb
 
-from simmanager.disk.pickling import ALIGNMENT, dump
+from simmanager.disk.pickling import ALIGNMENT, dump, load
 from simmanager.disk.spool import Spool
 
 pytestmark = pytest.mark.python_versions
@@ -98,3 +99,46 @@ def test_a_history_on_disk_is_saved_without_being_in_memory(tmp_path):
     dump({"history": array}, tmp_path / "file")
     assert resident_mb() - before < 16
     assert pickle.loads((tmp_path / "file").read_bytes())["history"].sum() == len(array)
+
+
+# Deep objects --------------------------------------------------------------------------------------------------
+
+
+class Link:
+    """As the agents of a Mesa model: each knows the next."""
+
+    def __init__(self, following, value):
+        self.following, self.value = following, value
+
+
+def chain(kind, n_links):
+    link = None
+    for number in range(n_links):
+        link = kind(link, np.full(3, number))
+    return link
+
+
+@pytest.mark.parametrize("by_value", [False, True])
+def test_a_chain_of_very_many_objects_is_saved_and_loaded(by_value, tmp_path):
+    class Local(Link):
+        pass
+
+    limit = sys.getrecursionlimit()
+    dump(chain(Local if by_value else Link, 8_000), tmp_path / "deep")
+    assert sys.getrecursionlimit() == limit
+    with (tmp_path / "deep").open("rb") as file:
+        link = load(file)
+    values = []
+    while link is not None:
+        values.append(link.value.tolist())
+        link = link.following
+    assert values == [[number] * 3 for number in range(7_999, -1, -1)]
+
+
+def test_what_recurses_without_end_is_refused_all_the_same(tmp_path):
+    class Endless:
+        def __reduce__(self):
+            return list, ([Endless()],)
+
+    with pytest.raises(RecursionError):
+        dump(Endless(), tmp_path / "endless")

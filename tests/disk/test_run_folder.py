@@ -9,7 +9,8 @@ import pytest
 
 from simmanager import RunFolder, RunState
 from simmanager.base.errors import ParameterError, ResultsMissing, SimManagerError
-from simmanager.disk.run_folder import RESULTS, SCRATCH
+from simmanager.disk.files import SCRATCH
+from simmanager.disk.run_folder import RESULTS
 from simmanager.disk.state import StateHistory
 
 NAME = "run_0_22-11-2026_14-15-33-591"
@@ -176,7 +177,8 @@ def test_setting_an_attempt_aside_keeps_its_logs_and_removes_what_is_unfinished(
     for name in ("run.log", "error.log", "run.json", *RESULTS, "progress", SCRATCH + "agent"):
         (folder.path / name).write_text(name)
     folder.set_aside_attempt(1)
-    assert {path.name for path in (folder.path / "attempt_1").iterdir()} == {"run.log", "error.log", "run.json"}
+    kept = {"run.log", "error.log", "run.json", "summary.npz"}  # what it wrote, its metrics and its curves
+    assert {path.name for path in (folder.path / "attempt_1").iterdir()} == kept
     assert {path.name for path in folder.path.iterdir()} == {"attempt_1", "state.log"}
     folder.set_aside_attempt(2)
     assert not (folder.path / "attempt_2").exists()
@@ -266,3 +268,16 @@ def test_results_are_readable_by_others_as_the_umask_says(folder):
     finally:
         os.umask(before)
     assert folder.record.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_saver_gets_a_name_that_pytorch_takes(tmp_path):
+    """PyTorch cuts a name at its last dot, and refuses what is empty then."""
+    names = []
+
+    def save(path):
+        names.append(Path(path).name)
+        Path(path).touch()
+
+    RunFolder(tmp_path).write("agent", save)
+    assert names[0].partition(".")[0]
+    assert (tmp_path / "agent").exists()

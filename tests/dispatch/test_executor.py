@@ -352,7 +352,7 @@ def test_the_death_of_an_idle_worker_is_not_blamed_on_the_next_run(tmp_path, mon
     os.kill(worker.pid, signal.SIGKILL)
     os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
     if not seen:  # as if it died right after the look
-        monkeypatch.setattr(slots, "_let_the_dead_go", lambda: None)
+        monkeypatch.setattr(slots, "_retire_dead_workers", lambda: None)
     folder, task = make(tmp_path, toy_sim(), "run_4_22-11-2026_14-15-33-591")
     assert supervise(Job(task), slots, Stop()).state == "finished"
     assert [move.state for move in folder.read_history().transitions] == ["in_queue", "running", "finished"]
@@ -482,11 +482,11 @@ def test_a_new_worker_takes_the_environment_of_the_slot_that_became_free():
 def test_more_slots_than_environments_share_them_and_a_free_slot_is_taken_again():
     slots = Slots(WorkerSettings(), [{"SEAT": "0"}, {"SEAT": "1"}])
     slots.prepare(3)
-    workers = {worker.seat: worker for worker in (slots.take(""), slots.take(""), slots.take(""))}
+    workers = {worker.slot: worker for worker in (slots.take(""), slots.take(""), slots.take(""))}
     assert sorted(workers) == [0, 1, 2]
     slots.retire(workers[1])
     successor = slots.take("")
-    assert successor.seat == 1
+    assert successor.slot == 1
     for worker in (workers[0], workers[2], successor):
         slots.give_back(worker)
     slots.close()

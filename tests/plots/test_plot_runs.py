@@ -1,4 +1,4 @@
-"""What the figures of all runs draw: a square for each run, and a bar for each run in the lane of its slot."""
+"""What the figures of all runs draw: a square for each run, and a bar for each run in its slot."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from simmanager.disk.state import RunState
 from simmanager.disk.state_look import LOOKS
 from simmanager.plots import plot_status, plot_timeline
-from simmanager.plots.lanes import lanes_of
+from simmanager.plots.occupancy import occupancy_of
 from simmanager.plots.style import PALETTE
 from simmanager.results.results import Results
 from simmanager.results.run_result import RunResult
@@ -146,7 +146,7 @@ def two_slots():
     return results_of(("a", 0, 0, 4), ("a", 1, 0.2, 9.8), ("b", 0, 5, 10, "error"), a_run("b", 1, state="in_queue"))
 
 
-def test_each_run_is_a_bar_from_its_start_to_its_end_in_the_lane_of_its_slot(two_slots):
+def test_each_run_is_a_bar_from_its_start_to_its_end_in_its_slot(two_slots):
     ax = plot_timeline(two_slots, ax=axes())
     bars = polygons(ax)
     assert set(bars) == {"_a finished", "_b error"}
@@ -169,7 +169,7 @@ def test_bars_have_the_colour_of_their_simulation_and_failed_ones_are_hatched(tw
     assert legend(ax) == ["a", "b", "error", "idle"]
 
 
-def test_lanes_are_grey_where_nothing_runs(two_slots):
+def test_slots_are_grey_where_nothing_runs(two_slots):
     ax = plot_timeline(two_slots, ax=axes())
     assert [(patch.get_width(), patch.get_y() + patch.get_height() / 2) for patch in ax.patches] == [(10, 0), (10, 1)]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["slot 0", "slot 1"]
@@ -206,43 +206,43 @@ def test_the_legend_names_no_more_simulations_than_there_are_colours():
     assert len(legend(ax)) == 23 and legend(ax)[-2] == "and 9 more, in the same colours"
 
 
-# Lanes ---------------------------------------------------------------------------------------------------------
+# Slots ---------------------------------------------------------------------------------------------------------
 
 
 def spans(*times):
     return [a_run("a", index, start, end) for index, (start, end) in enumerate(times)]
 
 
-def test_no_two_runs_of_a_lane_overlap_and_there_are_no_more_lanes_than_needed():
+def test_no_two_runs_of_a_slot_overlap_and_there_are_no_more_slots_than_needed():
     rng = np.random.default_rng(3)
     runs = spans(*((start, start + length) for start, length in rng.uniform(0.1, 20, (200, 2))))
-    lanes = lanes_of(runs)
-    for lane in range(len(lanes.slots)):
-        own = sorted((bar.start, bar.end) for bar in lanes.bars if bar.lane == lane)
+    found = occupancy_of(runs)
+    for slot in range(len(found.slots)):
+        own = sorted((bar.start, bar.end) for bar in found.bars if bar.slot == slot)
         assert own and all(end <= start for (_, end), (start, _) in pairwise(own))
-    moments = [bar.start for bar in lanes.bars]
-    assert len(lanes.slots) == max(sum(bar.start <= now < bar.end for bar in lanes.bars) for now in moments)
+    moments = [bar.start for bar in found.bars]
+    assert len(found.slots) == max(sum(bar.start <= now < bar.end for bar in found.bars) for now in moments)
 
 
-def test_a_run_that_starts_when_another_ends_takes_its_lane():
-    assert [bar.lane for bar in lanes_of(spans((0, 2), (0, 5), (2, 4), (4, 5))).bars] == [0, 1, 0, 0]
+def test_a_run_that_starts_when_another_ends_takes_its_slot():
+    assert [bar.slot for bar in occupancy_of(spans((0, 2), (0, 5), (2, 4), (4, 5))).bars] == [0, 1, 0, 0]
 
 
 def test_runs_without_a_readable_start_are_left_out():
     runs = [*spans((3, 5), (None, None)), a_run("a", 2)]
     odd = [replace(runs[0], started=when) for when in ("yesterday", "0001-01-01T00:00:00+14:00", "2026-11-22")]
-    lanes = lanes_of([*runs, *odd[:2]])
-    assert [bar.run.run_id for bar in lanes.bars] == [0] and lanes.span == 2
+    found = occupancy_of([*runs, *odd[:2]])
+    assert [bar.run.run_id for bar in found.bars] == [0] and found.span == 2
     ax = plot_timeline(results_of(*runs, odd[2]), ax=axes())
     assert ax.get_xlabel() == "time since 2026-11-22 00:00:00 UTC (h)"
 
 
 def test_a_clock_that_went_back_makes_no_negative_bar():
-    (bar,) = lanes_of(spans((5, 3))).bars
+    (bar,) = occupancy_of(spans((5, 3))).bars
     assert bar.end == bar.start
     plot_timeline(results_of(("a", 0, 5, 3)), ax=axes()).figure.canvas.draw()
 
 
-def test_no_runs_make_no_lanes():
-    lanes = lanes_of([])
-    assert (lanes.bars, lanes.slots, lanes.busy) == ((), (), 0.0)
+def test_no_runs_make_no_slots():
+    found = occupancy_of([])
+    assert (found.bars, found.slots, found.busy) == ((), (), 0.0)

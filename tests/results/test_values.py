@@ -13,7 +13,7 @@ NAN = float("nan")
 
 def sampled(values):
     """Return a history as a summary keeps it."""
-    curves = summarise({"x": values})
+    curves = summarise({"x": values}).curves
     return curves["iterations:x"], curves["x"]
 
 

@@ -115,8 +115,8 @@ def test_functions_of_a_file_run_from_the_command_line():
     assert {(run.simulation_id, run.metrics["y"]) for run in results} == {("x=1", 2), ("x=2", 4)}
 
 
-@pytest.mark.parametrize("returned", [None, 3.0, [1, 2], {1: 2}])
-def test_a_function_that_returns_no_dict_with_names_is_told_so(returned):
+@pytest.mark.parametrize("returned", [3.0, [1, 2], "text", np.ones(3)])
+def test_a_function_that_returns_no_dict_is_told_so(returned):
     sim = OneShot(lambda: returned, simulation_id="wrong")
     with pytest.raises(SimulationError, match="it must return a dict of name -> number, array or list"):
         sim.run_sim("there")
@@ -177,3 +177,19 @@ def test_what_a_batch_keeps_of_it_is_a_simulation_as_others():
     assert loaded.training_loop_params == {"rate": 1.0}
     assert pickle.loads(pickle.dumps(sim)) == sim
     assert hash(FunctionCall(anneal)) == hash(FunctionCall(anneal)) and FunctionCall(anneal) != FunctionCall(no_seed)
+
+
+def function_with_masked_values():
+    nothing = np.ma.array([1.0, 2.0], mask=True).mean()
+    return {"none": nothing, "some": np.ma.array(3.0, mask=False), "zero": np.ma.array(5.0, mask=True)}
+
+
+def test_a_masked_number_is_no_number_that_is_shown():
+    manager = SimulationManager([OneShot(function_with_masked_values)], 1, "masked", seed=1)
+    manager.run_all(progress=False)
+    (run,) = manager.results()
+    assert run.metrics["some"] == 3.0
+    assert np.isnan([run.metrics["none"], run.metrics["zero"]]).all()
+    for name, value in {"none": np.nan, "some": 3.0, "zero": np.nan}.items():
+        curve = manager.results().curves(name)[run.simulation_id].values
+        assert np.array_equal(curve, [[value]], equal_nan=True)

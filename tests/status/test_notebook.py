@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 
 import pytest
@@ -121,6 +122,11 @@ def test_ipython_is_not_loaded_where_there_is_none(tmp_path):
         "print('loaded:', *[name for name in sys.modules if name.partition('.')[0] == 'IPython'])"
     )
     assert done.stdout.endswith("loaded:\n"), done.stdout + done.stderr
+
+
+def test_damage_is_named(page_batch):
+    status = dataclasses.replace(read_status(page_batch), damage=("manager.json is damaged", EVIL))
+    assert "damaged: manager.json is damaged" in text_of(status)
 
 
 def test_a_notebook_needs_no_jinja2(monkeypatch, page_batch):

@@ -12,6 +12,7 @@ from simmanager import RunState, RunStatus, SimulationManager, read_status
 from simmanager.base.errors import BatchNotFound, UnknownName
 from simmanager.disk.locks import take_lock
 from simmanager.status import reader as status_reader
+from simmanager.status import run_reader
 from simmanager.status.status import estimate_remaining, summarise_runs
 
 #: The names that others rely on, and what could not be read.
@@ -147,7 +148,7 @@ def test_a_run_that_ends_between_two_looks_is_not_taken_for_dead(waiting, monkey
             advance(run, ("finished", "duration_s=1.0"))
         return False
 
-    monkeypatch.setattr(status_reader, "is_held", ends_just_now)
+    monkeypatch.setattr(run_reader, "is_held", ends_just_now)
     assert waiting.status().runs[0].state == "finished"
 
 
@@ -383,32 +384,32 @@ def test_a_reader_that_reads_again_sees_what_changed_and_nothing_else():
 
 def test_a_run_that_finished_at_once_reads_the_same_by_the_quick_way_and_the_plain_one():
     from simmanager.disk.state import parse
-    from simmanager.status.reader import _describe, _finished_at_once
+    from simmanager.status.run_reader import describe, finished_at_once
 
     manager = SimulationManager([toy_sim("a")], 1, "batch", seed=1)
     manager.run_all(1, progress=False)
     folder = manager.runs[0]
     content = folder.state_log.read_bytes()
-    quick = _finished_at_once(content.decode(), str(folder.path), "a", 0, 5)
+    quick = finished_at_once(content.decode(), str(folder.path), "a", 0, 5)
     assert quick is not None
-    assert quick == _describe(str(folder.path), "a", 0, 5, parse(content))
+    assert quick == describe(str(folder.path), "a", 0, 5, parse(content))
 
 
 def test_a_run_that_failed_at_once_reads_the_same_by_the_quick_way_and_the_plain_one():
     from simmanager.disk.state import parse
-    from simmanager.status.reader import _describe, _failed_at_once
+    from simmanager.status.run_reader import describe, failed_at_once
 
     manager = SimulationManager([toy_sim("a", failing_loop, message="boom: 5 ≠ 6")], 1, "batch", seed=1)
     manager.run_all(1, progress=False)
     folder = manager.runs[0]
     content = folder.state_log.read_bytes()
-    quick = _failed_at_once(content.decode(), str(folder.path), "a", 0, 5)
+    quick = failed_at_once(content.decode(), str(folder.path), "a", 0, 5)
     assert quick is not None
-    assert quick == _describe(str(folder.path), "a", 0, 5, parse(content))
+    assert quick == describe(str(folder.path), "a", 0, 5, parse(content))
     assert (quick.state, quick.reason) == ("error", "ValueError: boom: 5 ≠ 6")
     folder.record.unlink()
-    without = _failed_at_once(content.decode(), str(folder.path), "a", 0, 5)
-    assert without == _describe(str(folder.path), "a", 0, 5, parse(content))
+    without = failed_at_once(content.decode(), str(folder.path), "a", 0, 5)
+    assert without == describe(str(folder.path), "a", 0, 5, parse(content))
 
 
 class _Counting:
@@ -422,13 +423,13 @@ class _Counting:
 
 
 def test_a_refresh_looks_only_at_what_was_started(monkeypatch):
-    from simmanager.disk.batch_folder import BatchFolder, note_start
     from simmanager.disk.run_folder import RunFolder
+    from simmanager.disk.starts import StartsLog, note_start
     from simmanager.status.reader import StatusReader
 
     manager = SimulationManager([toy_sim("a")], 50, "batch", seed=1)
     manager.generate_sim_paths()
-    BatchFolder("batch").begin_starts()
+    StartsLog(Path("batch")).begin()
     reader = StatusReader("batch")
     reader.read()
     looks = _Counting(monkeypatch)
@@ -444,11 +445,11 @@ def test_a_refresh_looks_only_at_what_was_started(monkeypatch):
 
 
 def test_a_start_that_could_not_be_noted_is_seen_by_the_next_look_at_all(monkeypatch):
-    from simmanager.disk.batch_folder import BatchFolder
+    from simmanager.disk.starts import StartsLog
 
     manager = SimulationManager([toy_sim("a")], 3, "batch", seed=1)
     manager.generate_sim_paths()
-    BatchFolder("batch").begin_starts()
+    StartsLog(Path("batch")).begin()
     reader = status_reader.StatusReader("batch")
     reader.read()
     folder = manager.runs[1]
@@ -505,7 +506,7 @@ def test_a_strange_list_of_starts_harms_nobody_and_makes_the_reader_look_at_all(
 
 def test_a_state_log_that_goes_on_after_a_first_glance_is_read_to_its_end(waiting):
     """Its first 1,024 bytes may look like all of it."""
-    from simmanager.status.reader import _GLANCE
+    from simmanager.status.run_reader import _GLANCE
 
     begin = WHEN + b"\tin_queue\t\n" + WHEN + b"\trunning\tattempt=1 pid=4711 host=here\n" + WHEN + b"\terror\t"
     again = b"".join(WHEN + b"\t" + line + b"\n" for line in (b"in_queue\t", b"running\tattempt=2", b"finished\t"))
@@ -516,7 +517,7 @@ def test_a_state_log_that_goes_on_after_a_first_glance_is_read_to_its_end(waitin
 
 def test_a_verdict_on_a_run_that_never_began_is_seen_by_those_who_watch(tmp_path):
     """Its worker died before it could say that it runs: nobody else notes that it has moved."""
-    from simmanager.disk.batch_folder import BatchFolder
+    from simmanager.disk.starts import StartsLog
     from simmanager.dispatch.supervision import write_verdict
     from simmanager.dispatch.worker_process import Death
     from simmanager.status.reader import StatusReader
@@ -524,7 +525,7 @@ def test_a_verdict_on_a_run_that_never_began_is_seen_by_those_who_watch(tmp_path
 
     manager = SimulationManager([toy_sim("a")], 2, "batch", seed=1)
     manager.generate_sim_paths()
-    BatchFolder("batch").begin_starts()
+    StartsLog(Path("batch")).begin()
     reader = StatusReader("batch")
     reader.read()
     folder = manager.runs[0]

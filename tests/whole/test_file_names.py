@@ -7,7 +7,7 @@ import pytest
 
 import simmanager
 from simmanager.batch.neuralplayground_folder import PARAMETERS
-from simmanager.disk import batch_folder, run_folder, state
+from simmanager.disk import batch_folder, run_folder, starts, state
 
 ROOT = Path(simmanager.__file__).parent
 
@@ -24,7 +24,8 @@ OWNED = {
         run_folder.HISTORY,
         run_folder.SUMMARY,
     ),
-    "disk/batch_folder.py": (*set(batch_folder.RESERVED) - {"figures"}, batch_folder.RECIPE),
+    "disk/batch_folder.py": (*sorted(set(batch_folder.RESERVED) - {"figures", starts.STARTS}), batch_folder.RECIPE),
+    "disk/starts.py": (starts.STARTS,),
     "batch/neuralplayground_folder.py": (PARAMETERS,),
 }
 

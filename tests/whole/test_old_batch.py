@@ -267,7 +267,8 @@ def test_what_was_cut_goes_on_from_the_checkpoint_of_the_old_version(batch):
     for name in ("cut_steps", "cut_episodes"):
         (run,) = (batch / name).glob("run_0_*")
         assert "goes on from its checkpoint" in (run / "run.log").read_text(encoding="utf-8")
-        assert (run / "error.log").read_text(encoding="utf-8") == ""
+        said = (run / "error.log").read_text(encoding="utf-8").splitlines()
+        assert set(said) <= {"simmanager: the summary has no curve 'word': its values are text"}
         assert not (run / "checkpoint.pkl").exists()
 
 

@@ -16,7 +16,8 @@ from toys import failing_loop, hashes, toy_sim
 from trouble import wait_for
 
 from simmanager import BatchNotFound, RunState, SimulationManager
-from simmanager.disk.run_folder import RESULTS, SCRATCH
+from simmanager.disk.files import SCRATCH
+from simmanager.disk.run_folder import RESULTS
 from simmanager.status.reader import read_status
 
 PROGRAM = """

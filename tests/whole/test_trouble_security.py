@@ -252,10 +252,10 @@ def test_the_folder_of_a_simulation_that_is_a_link_is_neither_written_nor_emptie
         "param.dict",
         "progress",
         "attempt_1",
-        ".part-agent",
-        ".part-run.json",
-        ".part-param.dict",
-        ".part-training_hist.dict",
+        "~part-agent",
+        "~part-run.json",
+        "~part-param.dict",
+        "~part-training_hist.dict",
     ],
 )
 def test_a_link_in_the_folder_of_a_run_is_not_written_through(name, tmp_path, outside, capsys):
@@ -278,7 +278,7 @@ def test_a_link_in_the_folder_of_a_run_is_not_written_through(name, tmp_path, ou
     assert snapshot(outside) == before
 
 
-@pytest.mark.parametrize("name", ["batch.lock", "stop.request", ".part-manager.json", ".part-stop.request"])
+@pytest.mark.parametrize("name", ["batch.lock", "stop.request", "~part-manager.json", "~part-stop.request"])
 def test_a_link_in_the_folder_of_a_batch_is_not_written_through(name, batch, outside, capsys):
     before = snapshot(outside)
     (batch / name).unlink(missing_ok=True)
@@ -302,12 +302,12 @@ def test_rerun_removes_only_what_it_can_prove_to_be_runs_of_that_batch(batch, tm
     (fake / "text").write_text("precious")
     (batch / "bad" / "run_0_backup").mkdir()
     (batch / "figures").mkdir()
-    (batch / "figures" / ".part-mine").write_text("precious")
+    (batch / "figures" / "~part-mine").write_text("precious")
     SimulationManager(existing_simulation=batch).rerun_simulation(
         "bad", n_jobs=1, progress=False, include_finished=True
     )
     assert (mine / "text").exists() and (fake / "text").exists() and (batch / "bad" / "run_0_backup").exists()
-    assert (batch / "figures" / ".part-mine").exists(), "a folder that is no simulation of this batch is not touched"
+    assert (batch / "figures" / "~part-mine").exists(), "a folder that is no simulation of this batch is not touched"
     assert [run.state for run in read_status(batch).simulation("bad")] == [RunState.ERROR] * 2
 
 

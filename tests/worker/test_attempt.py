@@ -13,10 +13,12 @@ from toys import ToyAgent, failing_loop, listing, toy_sim
 
 from simmanager import RunFolder, RunState
 from simmanager.base.errors import SimulationError
+from simmanager.base.text import describe
+from simmanager.disk.files import SCRATCH
 from simmanager.disk.locks import is_held, take_lock
-from simmanager.disk.run_folder import RESULTS, SCRATCH
+from simmanager.disk.run_folder import RESULTS
 from simmanager.worker import attempt
-from simmanager.worker.simulate import check_returned, describe, load_recipe
+from simmanager.worker.simulate import check_returned, load_recipe
 from simmanager.worker.task import Outcome, Task, as_message, as_plain, as_tasks
 
 pytestmark = pytest.mark.python_versions
@@ -138,7 +140,6 @@ def test_an_error_is_the_outcome_not_an_exception(tmp_path):
             {},
             "CannotBeShown: (its text cannot be shown: __str__ raised RuntimeError)",
         ),
-        (loop_that_returns_what_cannot_be_saved, {}, "The training history could not be saved"),
         (failing_loop, {"message": "two\nlines\x1b[31m"}, "ValueError: two lines [31m"),
         (failing_loop, {"message": ""}, "ValueError"),
         (failing_loop, {"no_such": 1}, "TypeError: failing_loop() got an unexpected keyword argument 'no_such'"),
@@ -311,6 +312,7 @@ def test_what_a_loop_must_return_is_said_with_its_name():
 
     assert check_returned([1, 2, {}], my_loop) == (1, 2, {})
     assert check_returned((1, 2, None), my_loop) == (1, 2, {})
+    assert check_returned((1, 2, [{"x": 3}, {"x": 4}]), my_loop) == (1, 2, {"x": [3, 4]})
     for returned in (None, 5, (1, 2), (1, 2, {}, 4), (1, 2, [3])):
         with pytest.raises(SimulationError, match="my_loop"):
             check_returned(returned, my_loop)

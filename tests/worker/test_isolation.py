@@ -320,3 +320,41 @@ with MemoryLimit(None):
 """
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert done.stdout == "refused\n"
+
+
+#: A module as tqdm's: a thread that wakes now and then to look after something.
+MONITOR = """
+import threading
+class Monitor(threading.Thread):
+    def __init__(self, daemon=True):
+        super().__init__(daemon=daemon)
+        self.stop = threading.Event()
+        self.start()
+    def run(self):
+        while not self.stop.wait(10): pass
+"""
+
+
+def test_a_daemon_of_a_library_that_waits_is_no_leftover_and_one_of_the_users_is(tmp_path):
+    """In a process of its own: others have threads, too."""
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "of_library.py").write_text(MONITOR)
+    (tmp_path / "of_user.py").write_text(MONITOR)
+    program = """
+import sys, threading
+from simmanager.worker.process_group import left_behind
+sys.path[:0] = [".", "site-packages"]
+import of_library, of_user
+def told(number, library, daemon=True):
+    made = [library.Monitor(daemon) for _ in range(number)]
+    while not all(sys._current_frames()[m.ident].f_code.co_filename == threading.__file__ for m in made): pass
+    found = left_behind()
+    for monitor in made:
+        monitor.stop.set()
+        monitor.join()
+    return found
+print([told(0, of_user), told(1, of_user), told(1, of_library), told(1, of_library, daemon=False), told(9, of_library)])
+"""
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout == "['', '1 thread(s)', '', '1 thread(s)', '9 thread(s)']\n"

@@ -7,7 +7,7 @@ Put ``simmanager.compat.neuralplayground`` where the script says ``neuralplaygro
 
 What it imports from ``neuralplayground.agents`` and ``neuralplayground.arenas`` stays: those classes run as they are,
 and so do its ``SingleSim`` objects and default simulations, also given straight to `simmanager.SimulationManager`.
-Only the default simulations need the package; all other names here are ours.
+Only the default simulations need the package; all other names here are simmanager's own.
 
 Constructors and methods take what its own take, by position and by name. What differs:
 
@@ -40,52 +40,43 @@ Folders
 
 Values
 ------
-- Our training loops give the history as arrays, there lists; they also take ``record_every``. A model that records
-  nothing has the history {}, there None. That of ``tem_training_loop`` is a dict, there a list, which our manager
+- The training loops here give the history as arrays, there lists; they also take ``record_every``. A model that records
+  nothing has the history {}, there None. That of ``tem_training_loop`` is a dict, there a list, which the manager here
   refuses as a history: take that loop from here.
 - ``check_run_status``, ``run_all`` and ``rerun_simulation`` return a `BatchStatus`, there None.
 - A ``SingleSim`` is equal to another one with the same fields, and so cannot be in a set.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
-#: Public name -> module it lives in; "" for the modules themselves.
-_PUBLIC = {
-    "SingleSim": "simulation_manager",
-    "SimulationManager": "simulation_manager",
-    "default_training_loop": "training_loops",
-    "episode_based_training_loop": "training_loops",
-    "tem_training_loop": "training_loops",
-    "summarise_results": "summaries",
-    "default_simulation": "",
-    "simulation_manager": "",
-    "training_loops": "",
-}
-
-__all__ = list(_PUBLIC)  # pyright: ignore
+from . import default_simulation, simulation_manager
+from .simulation_manager import SimulationManager, SingleSim
+from .summaries import summarise_results
 
 if TYPE_CHECKING:
-    from . import default_simulation as default_simulation
-    from . import simulation_manager as simulation_manager
-    from . import training_loops as training_loops
-    from .simulation_manager import SimulationManager as SimulationManager
-    from .simulation_manager import SingleSim as SingleSim
-    from .summaries import summarise_results as summarise_results
-    from .training_loops import default_training_loop as default_training_loop
-    from .training_loops import episode_based_training_loop as episode_based_training_loop
-    from .training_loops import tem_training_loop as tem_training_loop
+    from . import training_loops
+    from .training_loops import default_training_loop, episode_based_training_loop, tem_training_loop
+
+__all__ = [
+    "SimulationManager",
+    "SingleSim",
+    "default_simulation",
+    "default_training_loop",
+    "episode_based_training_loop",
+    "simulation_manager",
+    "summarise_results",
+    "tem_training_loop",
+    "training_loops",
+]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
+def __getattr__(name: str) -> Any:  # the training loops load NumPy
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    module = import_module(f".{_PUBLIC[name] or name}", __name__)
-    value = getattr(module, name) if _PUBLIC[name] else module
-    globals()[name] = value
+    loops = import_module(".training_loops", __name__)
+    value = globals()[name] = loops if name == "training_loops" else getattr(loops, name)
     return value
 
 

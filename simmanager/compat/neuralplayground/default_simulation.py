@@ -1,4 +1,4 @@
-"""NeuralPlayground's default simulations, by their names, as simulations of ours; its package must be installed.
+"""NeuralPlayground's default simulations, by their names, as simulations of simmanager; its package must be installed.
 
 Agents, arenas, training loops and parameters are its own. They are copies: changing one changes nothing of its.
 """
@@ -16,13 +16,7 @@ _MODULE = "backend.default_simulation"
 
 
 def __getattr__(name: str) -> Any:
-    """Return one of its simulations, or whatever else its module has by that name.
-
-    Raises
-    ------
-    PackageMissing
-        NeuralPlayground is not installed.
-    """
+    """Return one of its simulations, or whatever else its module has by that name."""
     if name.startswith("_"):  # asked for by tools that look at modules; its import takes seconds
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     theirs = load(_MODULE)
@@ -39,13 +33,7 @@ def __dir__() -> list[str]:
 
 
 def names() -> list[str]:
-    """Return the names of all of its default simulations.
-
-    Raises
-    ------
-    PackageMissing
-        NeuralPlayground is not installed.
-    """
+    """Return the names of all of its default simulations; raises `PackageMissing` if it is not installed."""
     return [name for name, thing in vars(load(_MODULE)).items() if _is_simulation(thing)]
 
 

@@ -14,46 +14,30 @@ from ...disk.run_folder import RunFolder
 from ...simulation import single_sim
 from ...status.status import BatchStatus
 
+#: Attributes in ``simulation.params``.
+_SAVED = (
+    *("simulation_list", "runs_per_sim", "manager_id", "verbose"),
+    *("results_path", "full_results_path", "simulation_paths", "run_paths"),
+)
+
+Loaded = tuple[Any, Any, dict[str, Any]]
+
 
 @public("simmanager.compat.neuralplayground")
 class SingleSim(single_sim.SingleSim):
     """`simmanager.SingleSim`, called as NeuralPlayground's is."""
 
-    def load_results(
-        self, results_path: str | Path | None = None, *, mmap: bool = False
-    ) -> tuple[Any, Any, dict[str, Any]]:
-        """Load the results of a run, and set all fields from it. This unpickles: only for your own folders.
+    def load_results(self, results_path: str | Path | None = None, *, mmap: bool = False) -> Loaded:
+        """Do as `simmanager.SingleSim.load_results`, and set all fields from the run.
 
-        Parameters
-        ----------
-        results_path : path-like, optional
-            The folder of the run, ``results_sim`` by default.
-        mmap : bool, default False
-            As in `simmanager.SingleSim.load_results`.
-
-        Returns
-        -------
-        agent, environment, history
-
-        Raises
-        ------
-        ResultsMissing
-            The run has no results; says in which state it is.
+        This unpickles: only for your own folders.
         """
         results = super().load_results(results_path, mmap=mmap)
         self.load_params(results_path)
         return results
 
     def show_logs(self, results_path: str | Path | None = None, log_type: str = "error") -> None:
-        """Print a log of a run.
-
-        Parameters
-        ----------
-        results_path : path-like, optional
-            The folder of the run, ``results_sim`` by default.
-        log_type : {"error", "run", "state"}
-            Which log.
-        """
+        """Print a log of a run, as `simmanager.SingleSim.show_logs`, with NeuralPlayground's names."""
         super().show_logs(results_path, log_type)
 
 
@@ -76,19 +60,7 @@ class SimulationManager(manager.SimulationManager):
         include_finished : bool, default True
             False keeps finished runs.
         **options
-            As for `simmanager.SimulationManager.rerun_simulation`.
-
-        Returns
-        -------
-        BatchStatus
-            How the batch stands at the end.
-
-        Raises
-        ------
-        UnknownName
-            There is no such simulation; lists those that exist.
-        BatchBusy
-            Another manager is running this batch.
+            As for `simmanager.SimulationManager.rerun_simulation`, which also says what is returned and raised.
         """
         return super().rerun_simulation(simulation_index, include_finished=include_finished, **options)
 
@@ -107,19 +79,10 @@ class SimulationManager(manager.SimulationManager):
         BatchNotFound
             It does not exist.
         """
-        import cloudpickle
+        from ...disk.pickling import dumps
 
         folder = RunFolder(save_path)
         if not folder.path.is_dir():
             raise BatchNotFound(f"There is no folder {folder.path} to save the parameters in.")
-        content = {
-            "simulation_list": self.simulation_list,
-            "runs_per_sim": self.runs_per_sim,
-            "manager_id": self.manager_id,
-            "results_path": self.results_path,
-            "verbose": self.verbose,
-            "full_results_path": self.full_results_path,
-            "simulation_paths": self.simulation_paths,
-            "run_paths": self.run_paths,
-        }
-        folder.write_bytes(PARAMETERS, cloudpickle.dumps(content, protocol=5))
+        content = {name: getattr(self, name) for name in _SAVED}
+        folder.write_bytes(PARAMETERS, dumps(content))

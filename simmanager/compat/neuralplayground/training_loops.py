@@ -1,4 +1,4 @@
-"""The training loops of NeuralPlayground's backend, by their names: ours, and TEM's."""
+"""The training loops of NeuralPlayground's backend, by their names: two of simmanager, and TEM's."""
 
 from __future__ import annotations
 

@@ -1,0 +1,48 @@
+"""JSON files: readable, whole or not at all; what is damaged reads as empty."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .files import read_regular
+
+# A line a value: nearly as readable as indentation, which would take json's slow path.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": "))
+
+#: Bytes of a JSON file that are read; what is longer is none of ours.
+_LONGEST = 1 << 22
+
+#: The value that was encoded last for several files, and its text.
+_shared: tuple[Mapping[str, Any], str] = ({}, "{}")
+
+
+def json_bytes(content: Mapping[str, Any], **shared: Mapping[str, Any]) -> bytes:
+    """Return the content of a JSON file.
+
+    Parameters
+    ----------
+    content : mapping
+        What it holds.
+    **shared : mapping
+        One more value, by its name. If many files in a row have the same object, which nobody changes, it is encoded
+        once.
+    """
+    global _shared
+    inner = _ENCODER.encode(content)[1:-1]
+    for name, value in shared.items():
+        if _shared[0] is not value:
+            _shared = (value, _ENCODER.encode(value))
+        inner = f'{inner},\n "{name}": {_shared[1]}'
+    return f"{{\n {inner}\n}}\n".encode(errors="backslashreplace")
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """Return a JSON file as a dict; {} if it is missing or damaged."""
+    try:
+        content = json.loads(read_regular(path, _LONGEST))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}

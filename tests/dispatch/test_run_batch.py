@@ -1,0 +1,56 @@
+"""One run_all: its workers get ready while its runs are looked at, and are let go whatever happens."""
+
+from pathlib import Path
+
+import pytest
+from toys import toy_sim
+
+from simmanager import SimulationManager
+from simmanager.dispatch import run_batch
+from simmanager.dispatch.slots import Slots
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Workers that were started, and whether the runs had been looked at by then."""
+    looked, workers = [], []
+    run_due, start = run_batch._run_due, Slots._start
+    monkeypatch.setattr(run_batch, "_run_due", lambda *args, **options: looked.append(1) or run_due(*args, **options))
+    monkeypatch.setattr(Slots, "_start", lambda slots: workers.append(bool(looked)) or start(slots))
+    return workers
+
+
+def manager_of(*, runs=3):
+    return SimulationManager([toy_sim("a")], runs, "batch", seed=1)
+
+
+def test_the_first_time_workers_get_ready_while_the_runs_are_looked_at(started):
+    manager = manager_of()
+    assert manager.run_all(2, progress=False).all_finished
+    assert started == [False, False]
+    manager.extend(4)
+    assert manager.run_all(2, progress=False).all_finished
+    assert started == [False, False, True]
+
+
+def test_no_more_workers_get_ready_than_there_are_runs(started):
+    assert manager_of(runs=1).run_all(2, progress=False).all_finished
+    assert started == [False]
+
+
+def test_workers_that_got_ready_for_nothing_are_let_go(started):
+    manager = manager_of()
+    manager.run_all(in_process=True, progress=False)
+    Path("batch/starts.log").unlink()  # as in a folder of an earlier version
+    assert manager.run_all(2, progress=False).all_finished
+    assert len(started) == 2  # and no process is left, as after every test
+
+
+def test_workers_are_let_go_when_the_runs_cannot_be_looked_at(monkeypatch, started):
+    def fails(*args, **options):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(run_batch, "_run_due", fails)
+    with pytest.raises(ZeroDivisionError):
+        manager_of().run_all(2, progress=False)
+    assert started == [False, False]
