@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from .errors import ParameterError, ParameterTypeError, unknown
+from .errors import ParameterError, ParameterTypeError, SimulationError, unknown
 
 
 def refuse_unknown(owner: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
@@ -22,6 +22,48 @@ def parameter_names(function: Any) -> list[str]:
     variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = inspect.signature(function).parameters.values()
     return [p.name for p in parameters if p.name != "self" and p.kind not in variable]
+
+
+def check_call(owner: str, function: Any, params: Mapping[str, Any], given: int = 0, where: str = "params") -> None:
+    """Raise if a class or function cannot be called with these parameters, as far as its signature tells.
+
+    One without a signature, or with ``**kwargs``, may take anything. What a decorator hides is not looked at.
+
+    Parameters
+    ----------
+    owner : str
+        Its name, for the message.
+    function : callable
+        What will be called.
+    params : mapping
+        The parameters that it will get by name.
+    given : int
+        How many it will get before these.
+    where : str
+        The dict in which they are, for the message.
+
+    Raises
+    ------
+    SimulationError
+        Names the parameter that it lacks, with the nearest, or that it needs.
+    """
+    try:
+        parameters = list(inspect.signature(function, follow_wrapped=False).parameters.values())
+    except (TypeError, ValueError):
+        return
+    kinds = inspect.Parameter
+    places = [p for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)][:given]
+    if len(places) < given and not any(p.kind is kinds.VAR_POSITIONAL for p in parameters):
+        raise SimulationError(f"{owner} takes {len(places)} of the {given} values that it gets before its parameters.")
+    rest = [p for p in parameters if p not in places and p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)]
+    known = [p.name for p in rest if p.kind is not kinds.POSITIONAL_ONLY]
+    if not any(p.kind is kinds.VAR_KEYWORD for p in parameters):
+        for name in params:
+            if name not in known:
+                raise SimulationError(unknown(f"{owner} has no parameter", name, known, "It takes"))
+    missing = [p.name for p in rest if p.default is p.empty and p.name not in params]
+    if missing:
+        raise SimulationError(f"{owner} needs {', '.join(missing)}: give it in {where}.")
 
 
 def check_number(

@@ -26,6 +26,12 @@ class SimManagerError(Exception):
         return self.message
 
 
+class BatchWarning(UserWarning):
+    """What a user should know about a batch that goes on: its runs will not all be of one kind, say."""
+
+    __module__ = "simmanager"
+
+
 class ParameterError(SimManagerError, ValueError):
     """A parameter has a value that is not allowed."""
 
@@ -91,7 +97,21 @@ class InvalidTransition(SimManagerError, RuntimeError):
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the nearest known name, or ``""`` when none is near."""
+    """Return ``" Did you mean 'x'?"`` for the nearest known name, or ``""`` when none is near.
+
+    Parameters
+    ----------
+    name : str
+        What was given.
+    known : iterable of str
+        What exists.
+    """
+    near = near_name(name, known)
+    return f" Did you mean {near!r}?" if near else ""
+
+
+def near_name(name: str, known: Iterable[str]) -> str:
+    """Return the nearest known name, or "" when none is near."""
 
     def likeness(other: str) -> float:
         straight = SequenceMatcher(None, name.lower(), other.lower()).ratio()
@@ -100,7 +120,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
         return max(straight, SequenceMatcher(None, one, two).ratio() - 0.05)
 
     best = max(known, key=likeness, default=None)
-    return f" Did you mean {best!r}?" if best is not None and likeness(best) >= 0.7 else ""
+    return best if best is not None and likeness(best) >= 0.7 else ""
 
 
 def unknown(begin: str, name: object, known: Iterable[str], there: str = "There are") -> str:

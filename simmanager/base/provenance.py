@@ -14,12 +14,19 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
+from .advice import TARGET, target
+
 _GIT_TIMEOUT_S = 5.0
 _GIT_ANSWER_VALID_S = 2.0
+
+#: Bytes of the longest diff that is kept.
+_LONGEST_DIFF = 1_000_000
 
 #: In the provenance of manager.json: the code of each simulation that travels in its pickle.
 FROZEN_CODE = "frozen_code"
 
+#: In what is said of one simulation there, and in run.json: hashes of what its description does not tell completely.
+CONTENTS = "contents"
 #: Where a description of a simulation names its code.
 _CODE_FIELDS = ("agent_class", "env_class", "training_loop")
 
@@ -39,6 +46,7 @@ def provenance_of(simulations: Iterable[Mapping[str, Any]], threads_per_run: int
         "cores": os.cpu_count(),
         "threads_per_run": threads_per_run,
         "command": list(sys.argv),
+        **({TARGET: advised} if (advised := target()) else {}),
         "versions": loaded_versions(),
         **git_state(working_directory()),
         "code": code_states(simulations),
@@ -119,6 +127,26 @@ def _ask_git(folder: str) -> dict[str, Any]:
         return {"git_commit": commit, "git_dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
     except (OSError, subprocess.SubprocessError):
         return {}
+
+
+def uncommitted(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """Return what was not committed in the repositories that `provenance_of` names: folder -> ``git diff``, cut."""
+    here = {"folder": working_directory(), **provenance}
+    folders = [str(entry["folder"]) for entry in (here, *_entries(provenance)) if entry.get("git_dirty")]
+    found = {}
+    for folder in dict.fromkeys(folders):
+        try:
+            done = subprocess.run(
+                ["git", "-C", folder, "diff", "HEAD", "--no-color", "--no-ext-diff"],
+                capture_output=True,
+                timeout=_GIT_TIMEOUT_S,
+                check=True,
+                stdin=subprocess.DEVNULL,
+            )
+        except (OSError, subprocess.SubprocessError):
+            continue
+        found[folder] = done.stdout[:_LONGEST_DIFF].decode("utf-8", "replace")
+    return found
 
 
 def code_states(simulations: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -233,16 +261,34 @@ def commit_text(record: Mapping[str, Any]) -> str:
     return f"{commit[:10]}{' with changes' if record.get('git_dirty') else ''}"
 
 
-def frozen_code(entries: Iterable[dict[str, Any]], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return what manager.json says about code that travels with the recipes: simulation_id -> `code_taken_along`.
+def frozen_code(
+    entries: Iterable[dict[str, Any]],
+    contents: Mapping[str, Mapping[str, str]],
+    before: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what manager.json says about what travels with the recipes: simulation_id -> `code_taken_along`, contents.
 
     Parameters
     ----------
     entries : iterable of dict
         The simulations that are pickled now.
+    contents : mapping
+        simulation_id -> hashes of its parts.
     before : mapping, optional
-        The provenance so far; what it says of other simulations stays.
+        The provenance so far; what it says of other simulations stays, and what it says of files that are not known
+        here (the code came out of a pickle), if the code is the same.
     """
-    frozen = {entry["simulation_id"]: code_taken_along(entry) for entry in entries}
-    together = {**frozen_code_of(before or {}), **frozen}
-    return {FROZEN_CODE: {name: taken for name, taken in together.items() if taken}}
+    together = frozen_code_of(before or {})
+    for entry in entries:
+        name = entry["simulation_id"]
+        taken, earlier = code_taken_along(entry), together.get(name, {})
+        if not taken and contents_in(earlier) == contents.get(name):
+            taken = earlier
+        together[name] = {**taken, CONTENTS: dict(contents.get(name, {}))}
+    return {FROZEN_CODE: together}
+
+
+def contents_in(record: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the hashes that a record of a simulation or a run keeps; None if it is of a version that kept none."""
+    kept = record.get(CONTENTS)
+    return {str(name): str(text) for name, text in kept.items()} if isinstance(kept, Mapping) else None

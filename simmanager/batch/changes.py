@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..base import import_path
-from ..base.errors import BatchNotWritable, ParameterError, SimManagerError, SimulationError
+from ..base.advice import command, either, target
+from ..base.content_hash import changed_parts
+from ..base.errors import BatchNotWritable, BatchWarning, ParameterError, SimManagerError, SimulationError
 from ..base.metrics import differ_only_in_new_metrics
-from ..base.provenance import frozen_code
+from ..base.provenance import contents_in, frozen_code, frozen_code_of
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.files import SCRATCHES, write_file
-from ..disk.manifest import Manifest
+from ..disk.manifest import MIXED, Manifest
 from ..disk.run_folder import RunFolder
 from ..disk.sources import keep_sources
 from ..disk.state import RunState
 from ..dispatch.run_batch import Chosen
-from ..simulation.description import describe_simulation
+from ..simulation.contents import contents_of, sources_of
+from ..simulation.contradiction import refuse_contradiction
+from ..simulation.description import changed_names, describe_simulation
 from ..simulation.single_sim import SingleSim
 from ..status.reader import StatusReader
 from ..worker.session import recorded
 from .making import as_stored, check_all, check_runs, make_missing_runs, pickled
+
+#: In the provenance of manager.json: SHA-256 of the recipes that the last change has put, or was to put, in place.
+_STAGED = "staged"
 
 
 def more_runs(now: int, wanted: Any) -> int:
@@ -66,10 +75,54 @@ def take_over_changes(batch: OpenBatch, simulations: Sequence[SingleSim]) -> Non
     _commit(batch, batch.manifest, _changed(batch, simulations))
 
 
-def take_over(batch: OpenBatch, simulation: SingleSim) -> None:
-    """Make the parameters of a simulation those of its coming runs, whatever has finished."""
+def take_over(batch: OpenBatch, simulation: SingleSim, *, finished_stay: bool) -> None:
+    """Make the parameters of a simulation those of its coming runs; if finished ones stay, this is said, and noted.
+
+    Raises
+    ------
+    SimulationError
+        Its id names another value of a parameter.
+    """
     simulation.check()
-    _commit(batch, batch.manifest, [simulation])
+    manifest, name = batch.manifest, str(simulation.simulation_id)
+    before = next((entry for entry in manifest.simulations if entry["simulation_id"] == name), {})
+    refuse_contradiction(simulation, before)
+    what = _what_changes(batch, simulation)
+    mixed = manifest.mixed
+    if what and finished_stay and _has_finished(batch, name):
+        mixed[name] = what
+        warnings.warn(
+            f"Finished runs of simulation {name!r} stay, and {what} was changed: it will hold runs of two kinds. "
+            "Better give the changed one another simulation_id; or replace the finished runs, too "
+            f"({either('--all', 'include_finished=True')}).",
+            BatchWarning,
+            stacklevel=3,
+        )
+    _commit(batch, replace(manifest, provenance={**manifest.provenance, MIXED: mixed}), [simulation])
+
+
+def forget_mixture(batch: OpenBatch, simulation_id: str) -> None:
+    """Note that a simulation has runs of one kind only: all of them were replaced."""
+    manifest = batch.manifest
+    if simulation_id in manifest.mixed:
+        mixed = {name: text for name, text in manifest.mixed.items() if name != simulation_id}
+        batch.write_manifest(replace(manifest, provenance={**manifest.provenance, MIXED: mixed}))
+
+
+def _has_finished(batch: OpenBatch, simulation_id: str) -> bool:
+    return any(run.read_history().state is RunState.FINISHED for run in batch.runs(simulation_id))
+
+
+def _what_changes(batch: OpenBatch, simulation: SingleSim) -> str:
+    """Return the names of what a simulation has otherwise than in the batch, joined; "" if there is nothing."""
+    manifest, name, entry = batch.manifest, str(simulation.simulation_id), as_stored(describe_simulation(simulation))
+    entries = {kept["simulation_id"]: kept for kept in manifest.simulations}
+    before = contents_in(frozen_code_of(manifest.provenance).get(name, {}))
+    now = contents_of([simulation])[name]
+    changed = list(changed_names(entries.get(name, {}), entry))
+    if before is not None:
+        changed += [*_changed_parts(batch.folder, name, before, now), *changed_parts(before, now, code=True)]
+    return ", ".join(dict.fromkeys(changed))
 
 
 def grow_batch(batch: OpenBatch, simulations: Sequence[SingleSim], runs_per_sim: int | None = None) -> list[str]:
@@ -136,23 +189,73 @@ def _check_together(manifest: Manifest, simulations: Sequence[SingleSim]) -> Non
 def _changed(batch: OpenBatch, simulations: Sequence[SingleSim]) -> list[SingleSim]:
     """Return those whose parameters are not those in the batch; one that has finished runs is refused.
 
-    Other metrics are no other parameters: finished runs stay, and lack the new ones.
+    Other metrics are no other parameters: finished runs stay, and lack the new ones. Other code is left alone.
     """
-    entries = {entry["simulation_id"]: entry for entry in batch.manifest.simulations}
+    manifest, folder = batch.manifest, batch.folder
+    entries = {entry["simulation_id"]: entry for entry in manifest.simulations}
+    kept = frozen_code_of(manifest.provenance)
+    contents = contents_of(simulation for simulation in simulations if simulation.simulation_id in entries)
     changed = []
     for simulation in simulations:
         name = str(simulation.simulation_id)
-        entry = as_stored(describe_simulation(simulation))
-        if name not in entries or entry == entries[name]:
+        if name not in entries:
             continue
-        mixable = differ_only_in_new_metrics(entries[name], entry)
-        if not mixable and any(run.read_history().state is RunState.FINISHED for run in batch.runs(name)):
-            raise SimulationError(
-                f"The parameters of simulation {name!r} were changed, but it has finished runs. Rerun it with "
-                f"rerun_simulation({name!r}, include_finished=True), or give the changed one another simulation_id."
-            )
+        entry, before = as_stored(describe_simulation(simulation)), contents_in(kept.get(name, {}))
+        parts = [] if before is None else _changed_parts(folder, name, before, contents[name])
+        if entry == entries[name] and not parts:
+            if before is not None and (code := changed_parts(before, contents[name], code=True)):
+                _say_old_code(folder, name, code)
+            continue
+        mixable = not parts and differ_only_in_new_metrics(entries[name], entry)
+        if not mixable and _has_finished(batch, name):
+            raise SimulationError(_refusal(folder, name, parts))
+        refuse_contradiction(simulation, entries[name])
         changed.append(simulation)
     return changed
+
+
+def _changed_parts(
+    folder: BatchFolder, simulation_id: str, before: Mapping[str, str], now: Mapping[str, str]
+) -> list[str]:
+    """Return the names of the parameters whose content was changed though they look the same.
+
+    A value that came out of the recipe may have another hash than the one it was made of (it has its own copy of a
+    generator that its package shares, say): what the recipe holds is looked at, too.
+    """
+    parts = changed_parts(before, now, code=False)
+    if not parts:
+        return []
+    stored = contents_of([load_simulation(folder.recipe(simulation_id), simulation_id)])[simulation_id]
+    return [part for part in parts if stored.get(part) != now.get(part)]
+
+
+def _refusal(folder: BatchFolder, simulation_id: str, parts: Sequence[str]) -> str:
+    what = f"The content of {', '.join(parts)}, a parameter" if len(parts) == 1 else f"{', '.join(parts)}, parameters"
+    if not parts:
+        what = "The parameters"
+    return (
+        f"{what} of simulation {simulation_id!r}{',' if parts else ''} {'was' if len(parts) == 1 else 'were'} changed, "
+        f"but it has finished runs. Rerun it with {_rerun_all(folder, simulation_id)}, or give "
+        "the changed one another simulation_id."
+    )
+
+
+def _rerun_all(folder: BatchFolder, simulation_id: str) -> str:
+    """Return how all runs of a simulation are made again with what the user has given now."""
+    return either(
+        command("rerun", folder.path, simulation_id, "--from", target() or "FILE", "--all"),
+        f"rerun_simulation({simulation_id!r}, include_finished=True)",
+    )
+
+
+def _say_old_code(folder: BatchFolder, simulation_id: str, parts: Sequence[str]) -> None:
+    warnings.warn(
+        f"The code of {', '.join(parts)} was changed since simulation {simulation_id!r} of {folder.path} was made; its "
+        f"runs use the code as it was. For the new code: {_rerun_all(folder, simulation_id)}, or give it another "
+        "simulation_id.",
+        BatchWarning,
+        stacklevel=5,
+    )
 
 
 # On disk -------------------------------------------------------------------------------------------------------
@@ -185,12 +288,15 @@ def _commit(
             parent.mkdir(exist_ok=True)
             target = folder.recipe(name) if name in new else _staged(folder, name)
             write_file(target, content)
+        folder.keep_code(sources_of((*changed, *added)))
         path = import_path.joined(import_path.kept_in(manifest.provenance), import_path.own_import_path())
+        staged = {str(simulation.simulation_id): _sha(recipes[str(simulation.simulation_id)]) for simulation in changed}
         provenance = {
             **manifest.provenance,
             import_path.KEY: path,
-            **frozen_code(new_entries, manifest.provenance),
+            **frozen_code(new_entries, contents_of((*changed, *added)), manifest.provenance),
             **(recorded(recipes, manifest.provenance) if recipes else {}),
+            _STAGED: staged,
         }
         batch.write_manifest(replace(manifest, simulations=(*entries, *new.values()), provenance=provenance))
         for simulation in changed:
@@ -204,17 +310,22 @@ def _commit(
 
 def finish_changes(batch: OpenBatch) -> None:
     """Finish what a killed manager had begun: recipes that manager.json speaks of are put in place, others dropped."""
-    folder = batch.folder
-    for entry in batch.manifest.simulations:
-        name = entry["simulation_id"]
+    folder, manifest = batch.folder, batch.manifest
+    kept = manifest.provenance.get(_STAGED)
+    expected = kept if isinstance(kept, Mapping) else {}
+    for name in manifest.simulation_ids:
         staged = _staged(folder, name)
         if not staged.is_file():
             continue
         folder.own_simulation(name)
-        if as_stored(describe_simulation(load_simulation(staged, name))) == entry:
+        if _sha(staged.read_bytes()) == expected.get(name):
             staged.replace(folder.recipe(name))
         else:
             staged.unlink()
+
+
+def _sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def load_simulation(recipe: Path, simulation_id: str) -> SingleSim:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..base.advice import command, either, same_command
 from ..base.checks import check_integer
 from ..base.errors import (
     BatchDamaged,
@@ -106,8 +107,14 @@ def pickled_setup(setup: Any) -> bytes | None:
         raise RecipeError(f"The setup function cannot be given to the workers: {error}") from error
 
 
-def make_batch(batch: OpenBatch, recipes: Mapping[str, bytes], manifest: Manifest, setup: bytes | None = None) -> None:
-    """Write recipes, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
+def make_batch(
+    batch: OpenBatch,
+    recipes: Mapping[str, bytes],
+    manifest: Manifest,
+    setup: bytes | None = None,
+    sources: Mapping[str, str] | None = None,
+) -> None:
+    """Write recipes and sources, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
 
     Raises
     ------
@@ -124,6 +131,7 @@ def make_batch(batch: OpenBatch, recipes: Mapping[str, bytes], manifest: Manifes
         for simulation_id, content in recipes.items():
             folder.write_recipe(simulation_id, content)
         folder.write_setup(setup)
+        folder.keep_code(sources or {})
         batch.write_manifest(manifest)
     except OSError as error:
         if isinstance(error, SimManagerError):
@@ -160,13 +168,25 @@ def claim_folder(folder: BatchFolder, *, overwrite: bool) -> None:
             f"{path} holds something else than a batch ({error}); choose another manager_id, or move it away."
         ) from None
     if not overwrite:
-        raise BatchExists(
-            f"{path} already holds a batch. Go on with it: SimulationManager(existing_simulation={str(path)!r}), or "
-            f"'simmanager resume {path}'; add to it: 'simmanager run FILE --extend'; "
-            "keep it: choose another manager_id (--id); "
-            "replace it and lose its results: generate_sim_paths(overwrite=True)."
-        )
+        raise BatchExists(f"{path} already holds a batch. {_ways_out(path)}")
     _remove_batch(folder, manifest)
+
+
+def _ways_out(path: Path) -> str:
+    """Return what can be done if a batch is there already: a command line or a call for each way."""
+    import shlex
+
+    manager = f"SimulationManager(existing_simulation={str(path)!r})"
+    ways = {
+        "Go on with it": (command("resume", path), f"{manager}.run_all()"),
+        "add to it": (same_command("--extend"), f"{manager}.add(simulations)"),
+        "keep it": (same_command("--id", f"{path.name}_2"), "choose another manager_id"),
+        "replace it and lose its results": (
+            f"rm -r {shlex.quote(str(path))}, and again",
+            "generate_sim_paths(overwrite=True)",
+        ),
+    }
+    return f"{'; '.join(f'{way}: {either(*words)}' for way, words in ways.items())}."
 
 
 def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
@@ -180,6 +200,7 @@ def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
         (folder.path / SOURCES).unlink(missing_ok=True)
+        folder.code_file.unlink(missing_ok=True)
         folder.setup_file.unlink(missing_ok=True)
         StartsLog(folder.path).path.unlink(missing_ok=True)
         folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again

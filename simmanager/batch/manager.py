@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..base import import_path
+from ..base.advice import command, either
 from ..base.clock import utc_now
 from ..base.errors import SimulationError
 from ..base.load_guard import refuse_while_loading
-from ..base.provenance import frozen_code, provenance_of
+from ..base.provenance import frozen_code, provenance_of, uncommitted
 from ..base.public import public
 from ..base.text import describe
 from ..disk.batch_folder import BatchFolder, OpenBatch
@@ -21,12 +22,14 @@ from ..disk.run_record import draw_seed
 from ..disk.state import RunState
 from ..dispatch.run_batch import Chosen, run_batch
 from ..dispatch.run_options import check_options, count_jobs, lists_options
+from ..simulation.contents import contents_of, sources_of
 from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
 from ..status.status import BatchStatus
 from ..worker.session import recorded
 from .changes import (
     finish_changes,
+    forget_mixture,
     grow_batch,
     merge_simulations,
     more_runs,
@@ -189,13 +192,14 @@ class SimulationManager(BatchView):
             provenance={
                 **provenance_of(entries),
                 import_path.KEY: import_path.own_import_path(),
-                **frozen_code(entries),
+                **frozen_code(entries, contents_of(simulations)),
                 **recorded(recipes),
             },
         )
         claim_folder(self._folder, overwrite=overwrite)
         with self._folder.held() as batch:
-            make_batch(batch, recipes, manifest, setup)
+            sources = {**sources_of(simulations), **uncommitted(manifest.provenance)}
+            make_batch(batch, recipes, manifest, setup, sources)
             self._made = True
             for simulation_id in recipes:
                 make_missing_runs(batch, simulation_id)
@@ -359,7 +363,8 @@ class SimulationManager(BatchView):
         UnknownName
             There is no such simulation or run; lists those that exist.
         SimulationError
-            A simulation cannot be loaded: its module is gone, say. No run was touched.
+            A simulation cannot be loaded: its module is gone, say; or its id names another value of a parameter that
+            was changed. No run was touched.
         BatchBusy
             Another manager is running this batch.
         """
@@ -375,12 +380,14 @@ class SimulationManager(BatchView):
             names = {only.simulation_id} if only.simulation_id is not None else {run.simulation_id for run in replaced}
             for simulation in map(SingleSim.from_object, self._simulation_list or ()):
                 if simulation.simulation_id in names:
-                    take_over(batch, simulation)
+                    take_over(batch, simulation, finished_stay=not include_finished)
             for name in sorted(names):
                 self._check_that_it_loads(name)
             for folder in replaced:
                 replace_run(batch, folder)
             for name in sorted(names):
+                if include_finished and run_index is None:
+                    forget_mixture(batch, name)
                 make_missing_runs(batch, name)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
             return run_batch(batch, states, jobs, checked, only=only, in_process=in_process, show=progress)
@@ -393,5 +400,9 @@ class SimulationManager(BatchView):
         except Exception as error:
             raise SimulationError(
                 f"Simulation {simulation_id!r} cannot be loaded, so none of its runs was touched ({describe(error)}). "
-                "If its module has moved, put the folder on the import path: PYTHONPATH=FOLDER simmanager rerun ..."
+                "If its module has moved, put its folder on the import path: "
+                + either(
+                    f"PYTHONPATH=FOLDER {command('rerun', self._folder.path, simulation_id)}",
+                    "sys.path.append('FOLDER')",
+                )
             ) from error

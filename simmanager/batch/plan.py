@@ -57,14 +57,15 @@ class BatchPlan:
         UnknownName
             No simulation has such a parameter.
         ParameterError
-            A parameter or a value is given twice.
+            A parameter or a value is given twice; it cannot be told what a value is; or the simulations differ in a
+            parameter already, and would become the same.
         """
         from ..simulation.assignment import parse_values
         from ..simulation.sweep import sweep_all
 
         parameters: dict[str, list[Any]] = {}
         for assignment in assignments:
-            key, values = parse_values(assignment)
+            key, values = parse_values(assignment, self.simulations)
             if key in parameters:
                 raise ParameterError(f"{key} is swept twice: give all its values at once, {key}=V1,V2.")
             parameters[key] = values

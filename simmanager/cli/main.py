@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from typing import Any
 
-from ..base.errors import SimManagerError
+from ..base.advice import on_command_line
+from ..base.errors import BatchWarning, SimManagerError
 from .parser import VERBS, build_parser, parse
 from .streams import give_up_stdout, say, stdout_error, working_directory_is_gone, write_any_sign
 from .verb import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
@@ -18,9 +21,12 @@ def main(argv: list[str] | None = None) -> int:
 
         answer_shell(build_parser())
     write_any_sign()
+    warnings.showwarning = _show
+    words = sys.argv[1:] if argv is None else argv
     try:
-        arguments = parse(sys.argv[1:] if argv is None else argv)
-        code = VERBS[arguments.verb].function(arguments)
+        arguments = parse(words)
+        with on_command_line(words):
+            code = VERBS[arguments.verb].function(arguments)
         sys.stdout.flush()  # here, so that a pipe that is closed is seen here
         return code
     except SimManagerError as error:
@@ -48,3 +54,16 @@ def main(argv: list[str] | None = None) -> int:
 
 #: Relative paths lead nowhere then.
 _GONE = "The working directory was deleted: change to another one, e.g. cd ~"
+
+
+def _show(
+    message: Any, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
+    """Show a warning: ours as a sentence, others as Python does."""
+    from ..base.text import plain
+
+    text = warnings.formatwarning(message, category, filename, lineno, line)
+    if issubclass(category, BatchWarning):
+        text = f"simmanager: note: {plain(str(message))}\n"
+    if sys.stderr is not None:
+        (file or sys.stderr).write(text)

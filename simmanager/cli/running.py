@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..base.advice import remember_target
 from ..base.errors import ParameterError, SimManagerError, UnknownName, UnsafeName, suggest
 from ..disk.state import RunState
 from .dry_run import print_dry_run
@@ -151,6 +152,7 @@ def run(arguments: argparse.Namespace) -> int:
     except Exception as error:  # of the user's file, whatever it is
         print(f"{users_traceback(error)}simmanager: {arguments.file} could not be loaded.", file=sys.stderr)
         return EXIT_USAGE
+    remember_target(arguments.file)
     plan = plan.swept(arguments.sweep).with_fields(**given)
     try:
         manager = plan.manager(arguments.dir, extend=arguments.extend)
@@ -217,9 +219,9 @@ def resume(arguments: argparse.Namespace) -> int:
     argument(
         "--from",
         dest="source",
-        metavar="FILE.py",
+        metavar="FILE",
         completed_by="batch file",
-        help="take the simulation of this id from a file, with its code and parameters as they are now",
+        help="take the simulation of this id from a file (as for run), with its code and parameters as they are now",
     ),
     argument(
         "--set",
@@ -258,7 +260,8 @@ def rerun(arguments: argparse.Namespace) -> int:
     if name is not None and name not in manager.simulation_ids:
         manager.rerun_simulation(name)  # raises, and lists those that exist
     if arguments.source:
-        manager.simulation_list[manager.simulation_ids.index(name)] = _simulation_from(arguments.source, name)
+        changed = _simulation_from(arguments.source, name, _sweeps_of(arguments.path))
+        manager.simulation_list[manager.simulation_ids.index(name)] = changed
     for assignment in arguments.set:
         set_parameter(manager.simulation_list[manager.simulation_ids.index(name)], assignment)
     return _executed(
@@ -268,16 +271,28 @@ def rerun(arguments: argparse.Namespace) -> int:
     )
 
 
-def _simulation_from(target: str, simulation_id: str) -> Any:
-    """Return a simulation of a file, with its code as it is now."""
-    from ..batch.python_file import load_simulations
+def _simulation_from(target: str, simulation_id: str, sweeps: list[str]) -> Any:
+    """Return a simulation of a file, with its code as it is now; one of a sweep as the batch was swept."""
+    from ..batch.python_file import load_plan
 
-    _, simulations = load_simulations(target)
-    found = {str(simulation.simulation_id): simulation for simulation in simulations}
+    plan = load_plan(target)
+    found = {str(simulation.simulation_id): simulation for simulation in plan.simulations}
+    if simulation_id not in found and sweeps:
+        found = {str(simulation.simulation_id): simulation for simulation in plan.swept(sweeps).simulations}
     if simulation_id not in found:
         near, listing = suggest(simulation_id, found), ", ".join(found)
         raise UnknownName(f"{target} has no simulation {simulation_id!r}.{near} It has {listing}.")
     return found[simulation_id]
+
+
+def _sweeps_of(path: str) -> list[str]:
+    """Return what the command line that made a batch swept."""
+    from ..disk.batch_folder import BatchFolder
+
+    command = BatchFolder(path).read_manifest().provenance.get("command")
+    words = [str(word) for word in command[1:]] if isinstance(command, list) else []
+    joined = [word.partition("=")[2] for word in words if word.startswith("--sweep=")]
+    return [*joined, *(words[at + 1] for at, word in enumerate(words[:-1]) if word == "--sweep")]
 
 
 @verb(

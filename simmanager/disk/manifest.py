@@ -13,6 +13,9 @@ from .run_record import FORMAT
 #: A name that can be that of a folder on every system.
 SAFE_NAME = re.compile(r"[A-Za-z0-9_=,+][A-Za-z0-9._\-=,+]*")
 
+#: In the provenance: simulation_id -> what was changed while finished runs of it stayed.
+MIXED = "mixed"
+
 #: Runs of a batch, at most.
 _MOST_RUNS = 10_000_000
 
@@ -42,6 +45,20 @@ class Manifest:
     simulations: tuple[dict[str, Any], ...]  #: ``simulation_id`` and the readable parameters of each.
     created: str  #: UTC, ISO-8601.
     provenance: dict[str, Any]  #: Versions, host, git commit.
+
+    @property
+    def mixed(self) -> dict[str, str]:
+        """Simulations whose runs were not all made with the same parameters and code, and in what they differ."""
+        kept = self.provenance.get(MIXED)
+        own = self.simulation_ids if isinstance(kept, dict) else ()
+        return {name: str(kept[name]) for name in own if kept and name in kept}
+
+    def mixed_in_words(self) -> list[str]:
+        """Return a line for each simulation whose runs are of two kinds."""
+        return [
+            f"{name}: its runs are of two kinds, {what} was changed while finished ones stayed"
+            for name, what in self.mixed.items()
+        ]
 
     @property
     def simulation_ids(self) -> list[str]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..base.advice import command, either, target_of
 from ..base.errors import SimManagerError
 from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of, working_directory
 from ..base.text import count, plain
@@ -30,6 +31,7 @@ from ..worker.preparation import call_setup
 from ..worker.session import session_of
 from ..worker.shared_directory import advice
 from ..worker.task import EXECUTABLE, Outcome, Task
+from .copies import copies_in_words
 from .events import Announcer, Event
 from .executor import Executor
 from .run_options import RunOptions
@@ -112,7 +114,7 @@ def _run_due(
         executor = _executor(batch, n_jobs, options)
     n_jobs = 1 if executor is None else executor.n_jobs
     if show:
-        _announce(folder, before, tasks, n_jobs, progress)
+        _announce(folder, before, tasks, n_jobs, progress, only)
         _announce_changes(batch, tasks, progress)
     try:
         if executor is not None and tasks:
@@ -127,7 +129,11 @@ def _run_due(
             status = final_status(reader)
             announcer.send(Event("batch_ended", "", None, str(folder.path), "", status.fraction, "", status))
         announcer.close()
-    return finish(reader, show=show and bool(tasks))
+    status = finish(reader, show=show and bool(tasks))
+    if show:
+        for line in copies_in_words(status.runs, {task.simulation_id for task in tasks}):
+            progress.say(line, "yellow")
+    return status
 
 
 def _executor(batch: OpenBatch, n_jobs: int, options: RunOptions) -> Executor | DaskExecutor:
@@ -180,10 +186,15 @@ def remove_leftovers(batch: OpenBatch) -> None:
             remove_entry(simulation / name)
 
 
-def _announce(folder: BatchFolder, before: BatchStatus, tasks: list[Task], n_jobs: int, progress: Progress) -> None:
+def _announce(
+    folder: BatchFolder, before: BatchStatus, tasks: list[Task], n_jobs: int, progress: Progress, only: Chosen
+) -> None:
     if not tasks:
         failed = before.counts[RunState.ERROR]
-        hint = f"; {failed} failed, see: simmanager logs {plain(str(folder.path))}" if failed else ""
+        hint = f"; {failed} failed, see: {command('logs', folder.path)}" if failed else ""
+        if only.simulation_id is not None and before.counts[RunState.FINISHED]:
+            again = either(command("rerun", folder.path, only.simulation_id, "--all"), "include_finished=True")
+            hint += f"; to run those of {plain(only.simulation_id)} again: {again}"
         print(f"Nothing to do: {before.counts[RunState.FINISHED]} of {before.total} runs are finished{hint}.")
         return
     skipped = before.total - len(tasks)
@@ -206,9 +217,20 @@ def _announce_changes(batch: OpenBatch, tasks: list[Task], progress: Progress) -
     for name, files in [(name, files) for name, files in stale.items() if files][:10]:
         progress.say(
             f"note: {plain(', '.join(files))} changed since simulation {name} was made; its runs use the code as it "
-            f"was. The new code: simmanager rerun {plain(str(batch.folder.path))} {name} --from {plain(files[0])}",
+            f"was. {_new_code(batch.folder, name, files[0], target_of(made_with))}",
             "yellow",
         )
+
+
+def _new_code(folder: BatchFolder, simulation_id: str, file: str, source: str) -> str:
+    """Return how a simulation takes over the code that was changed: a file of the command line, else a call."""
+    if source:
+        return f"The new code: {command('rerun', folder.path, simulation_id, '--from', source, '--all')}"
+    return (
+        f"The new code, with sim the simulation made of {plain(file)}: "
+        f"manager.simulation_list[manager.simulation_ids.index({simulation_id!r})] = sim; "
+        f"manager.rerun_simulation({simulation_id!r}, include_finished=True)"
+    )
 
 
 def _event(kind: str, task: Task, state: str, fraction: float | None = None, reason: str = "") -> Event:

@@ -33,6 +33,7 @@ def runs_in_words(found: Curves | MetricValues) -> str:
         "n_failed": "without, as the metric failed",
         "n_unreadable": "unreadable",
         "n_other_parameters": "made with other parameters",
+        "n_other_code": "made with other code",
     }
     for field, words in troubles.items():
         if number := getattr(found, field, 0):

@@ -18,6 +18,7 @@ from ..disk.batch_folder import REPORT
 from ..disk.run_folder import SUMMARY, RunFolder
 from ..disk.state_look import LOOKS, in_words
 from ..results.source import Source, results_of
+from ..results.terminal import mixtures
 from .contents import partly_shared, provenance, run_table, shared, simulations, tiles
 from .problems import MAX_GROUPS, problems
 from .sections import draw_sections
@@ -131,6 +132,7 @@ def _content(results: Results) -> dict[str, Any]:
         "total": status.total,
         "sections": [(name, title) for name, title in titles.items() if name != "problems" or found],
         "tiles": tiles(results),
+        "mixed": mixtures(results),
         "damage": [*status.damage, *(f"{SUMMARY} of {path.name}: {why}" for path, why in results.unreadable.items())],
         "problems": found,
         "max_problems": MAX_GROUPS,

@@ -191,6 +191,7 @@ def _summary(runs: RunValues, statistic: str, bootstrap: dict[str, Any]) -> Simu
         n_not_finite=runs.n_not_finite,
         n_unreadable=runs.n_unreadable,
         n_other_parameters=runs.n_other_parameters,
+        n_other_code=runs.n_other_code,
         run_ids=runs.run_ids,
         values=tuple(runs.values.tolist()),
     )

@@ -42,7 +42,7 @@ class RunValues:
         Runs in whatever state, and finished ones.
     n_nan, n_failed, n_missing : int
         Finished runs whose value is NaN, whose metric raised, that have no such curve or metric.
-    n_shorter, n_not_finite, n_unreadable, n_other_parameters : int
+    n_shorter, n_not_finite, n_unreadable, n_other_parameters, n_other_code : int
         As of `Curves`.
     reduction : str
         As of `Curves`.
@@ -65,6 +65,7 @@ class RunValues:
     n_not_finite: int
     n_unreadable: int
     n_other_parameters: int
+    n_other_code: int
     reduction: str
     last_iteration: int | None
     numbers: dict[str, FloatArray]
@@ -117,6 +118,7 @@ def _of_metric(results: Results, found: MetricValues) -> RunValues:
         n_failed=found.n_failed,
         n_missing=n_finished - found.n_runs - found.n_failed,
         n_other_parameters=found.n_other_parameters,
+        n_other_code=found.n_other_code,
     )
 
 
@@ -143,6 +145,7 @@ def _of_curves(
         n_not_finite=curves.n_not_finite,
         n_unreadable=curves.n_unreadable,
         n_other_parameters=curves.n_other_parameters,
+        n_other_code=curves.n_other_code,
         reduction=curves.reduction,
         last_iteration=max((end for end in curves.ends if end >= 0), default=None),
         numbers=numbers,
@@ -161,6 +164,7 @@ def _known(
     n_not_finite: int = 0,
     n_unreadable: int = 0,
     n_other_parameters: int = 0,
+    n_other_code: int = 0,
     reduction: str = "",
     last_iteration: int | None = None,
     numbers: dict[str, FloatArray] | None = None,
@@ -183,6 +187,7 @@ def _known(
         n_not_finite=n_not_finite,
         n_unreadable=n_unreadable,
         n_other_parameters=n_other_parameters,
+        n_other_code=n_other_code,
         reduction=reduction,
         last_iteration=last_iteration,
         numbers=numbers or {},

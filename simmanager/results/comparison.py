@@ -51,8 +51,8 @@ class SimulationSummary:
     n_shorter, n_not_finite, n_unreadable : int
         Runs whose curve is shorter than the longest of this simulation, or holds NaN or infinities; finished runs
         whose summary is damaged.
-    n_other_parameters : int
-        Runs that were made with other parameters than the simulation has now, before a rerun with changed ones.
+    n_other_parameters, n_other_code : int
+        Runs that were made with other parameters, or other code, than the simulation has now, before a rerun.
     run_ids, values : tuple, (n_runs,)
         The runs and their values.
     """
@@ -79,6 +79,7 @@ class SimulationSummary:
     n_not_finite: int
     n_unreadable: int
     n_other_parameters: int
+    n_other_code: int
     run_ids: tuple[int, ...]
     values: tuple[float, ...]
 
@@ -91,6 +92,7 @@ class SimulationSummary:
         counts = (
             (self.n_total - self.n_finished, "{} not finished"),
             (self.n_other_parameters, "{} made with other parameters"),
+            (self.n_other_code, "{} made with other code"),
             (self.n_failed, "metric failed in {}"),
             (self.n_missing, "{} without this value"),
             (self.n_nan, "{} left out (NaN)"),

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from ..base.errors import BatchDamaged, BatchNotFound, UnknownName, unknown
+from ..base.errors import UnknownName, unknown
 from ..base.metrics import RECORD_METRICS
 from ..base.public import public
 from ..base.tables import Table
-from ..disk.batch_folder import BatchFolder
 from ..disk.state import RunState
 from ..status.reader import read_status
 from ..status.status import BatchStatus, summarise_runs
+from .described import declared_metrics, described_simulations, stride
+from .mixture import Others, count_others
 from .rows import as_json, run_rows, write_csv
 from .run_result import RunResult, flatten, result_of
 from .summary_reader import Summaries, curve_keys, curve_of, maps_of, trajectory_of
@@ -56,12 +57,14 @@ class Results(Sequence[RunResult]):
         metric_names: Iterable[str] = (),
         *,
         _summaries: Summaries | None = None,
+        _contents: Mapping[str, dict[str, str] | None] | None = None,
     ) -> None:
         self.status = status
         self.runs = tuple(runs)
         self._parameters = dict(parameters)
         self._declared = tuple(metric_names)
         self._summaries = _summaries or Summaries()
+        self._contents = dict(_contents or {})
         self._of: dict[str, list[RunResult]] = {name: [] for name in self._parameters}
         for run in self.runs:
             self._of.setdefault(run.simulation_id, []).append(run)
@@ -121,7 +124,7 @@ class Results(Sequence[RunResult]):
         some = tuple(run for run in old.runs if (run.simulation_id, run.path) in paths)
         status = summarise_runs(old.manager_id, self.path, some, alive=old.manager_alive, damage=old.damage)
         parameters = {name: self._parameters.get(name, {}) for name in chosen}
-        return Results(status, runs, parameters, self._declared, _summaries=self._summaries)
+        return Results(status, runs, parameters, self._declared, _summaries=self._summaries, _contents=self._contents)
 
     def _chosen(self, simulations: str | Iterable[str] | None) -> list[str]:
         if simulations is None:
@@ -233,7 +236,7 @@ class Results(Sequence[RunResult]):
         finished = self._finished(simulation_id)
         curves = ((run, curve_of(self._summaries.of(run.path), key)) for run in finished)
         found = [(run, curve) for run, curve in curves if curve is not None]
-        sampled = [(run.run_id, curve.iterations * _stride(run.parameters), curve.values) for run, curve in found]
+        sampled = [(run.run_id, curve.iterations * stride(run.parameters), curve.values) for run, curve in found]
         return together(
             key,
             simulation_id,
@@ -241,7 +244,7 @@ class Results(Sequence[RunResult]):
             reduction=next((curve.reduction for _, curve in found), ""),
             n_total=len(self._of[simulation_id]),
             n_unreadable=sum(run.path in self._summaries.unreadable for run in finished),
-            n_other_parameters=self._made_otherwise(simulation_id, [run_id for run_id, _, _ in sampled]),
+            **self.made_otherwise(simulation_id, [run_id for run_id, _, _ in sampled])._asdict(),
         )
 
     def metric(self, name: str, simulations: str | Iterable[str] | None = None) -> dict[str, MetricValues]:
@@ -285,13 +288,14 @@ class Results(Sequence[RunResult]):
             values=np.array([value for _, value in found], dtype=np.float64),
             n_total=len(self._of[simulation_id]),
             n_failed=sum(name in run.metric_errors for run in finished),
-            n_other_parameters=self._made_otherwise(simulation_id, [run.run_id for run, _ in found]),
+            **self.made_otherwise(simulation_id, [run.run_id for run, _ in found])._asdict(),
         )
 
-    def _made_otherwise(self, simulation_id: str, run_ids: Iterable[int]) -> int:
-        """Return how many of these runs were made with other parameters than the simulation has now."""
-        own, now = {run.run_id: run.parameters for run in self._of[simulation_id]}, self._parameters[simulation_id]
-        return sum(own[run_id] != now for run_id in run_ids)
+    def made_otherwise(self, simulation_id: str, run_ids: Iterable[int]) -> Others:
+        """Return how many of these runs were made with other parameters, or other code, than the simulation has now."""
+        own = {run.run_id: run for run in self._of[simulation_id]}
+        chosen = [own[run_id] for run_id in run_ids]
+        return count_others(chosen, self._parameters[simulation_id], self._contents.get(simulation_id))
 
     def maps(self, simulations: str | Iterable[str] | None = None) -> dict[str, dict[int, dict[str, Map]]]:
         """Return the maps that the models of finished runs gave: simulation_id -> run_id -> name -> `Map`.
@@ -372,23 +376,9 @@ def read_results(path: Path | str) -> Results:
         There is nothing of that kind.
     """
     status = read_status(path)
-    entries = _described_simulations(Path(path))
+    entries, contents = described_simulations(Path(path))
     found = dict.fromkeys([*entries, *(run.simulation_id for run in status.runs)])
     parameters = {name: flatten(entries.get(name, {})) for name in found}
     runs = [result_of(run, parameters[run.simulation_id]) for run in status.runs]
-    declared = (entry["metrics"] for entry in entries.values() if isinstance(entry.get("metrics"), dict))
-    return Results(status, runs, parameters, dict.fromkeys(name for metrics in declared for name in metrics))
-
-
-def _described_simulations(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        manifest = BatchFolder(path).read_manifest()
-    except (BatchNotFound, BatchDamaged):
-        return {}
-    return {entry["simulation_id"]: entry for entry in manifest.simulations}
-
-
-def _stride(parameters: Mapping[str, Any]) -> int:
-    """Return how many iterations are between two rows of a history, as the training loops of this package call it."""
-    every = parameters.get("training_loop_params.record_every", 1)
-    return every if isinstance(every, int) and 1 <= every < 2**31 else 1
+    declared = (name for entry in entries.values() for name in declared_metrics(entry))
+    return Results(status, runs, parameters, dict.fromkeys(declared), _contents=contents)

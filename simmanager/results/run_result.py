@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.moved_modules import described_now
+from ..base.provenance import contents_in
 from ..base.public import public
 from ..base.text import one_line
 from ..disk.run_folder import RECORD, RunFolder
@@ -55,6 +56,9 @@ class RunResult:
         What the metrics of a finished run gave; may be NaN or infinite.
     metric_errors : dict of str to str
         Metrics that raised or gave no number, and why.
+    contents : dict of str to str, or None
+        Hashes of what the parameters as shown do not tell completely, and of the code that travelled with the recipe;
+        None if nothing tells.
     not_saved : dict of str to str
         Results of a finished run that could not be saved (``"agent"``, ``"training_hist.dict['key']"``), and why.
     left_out : dict of str to str
@@ -80,6 +84,7 @@ class RunResult:
     metric_errors: dict[str, str]
     not_saved: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, str] | None = None
 
     def _repr_html_(self) -> str:
         from ..status.html import run_html
@@ -118,6 +123,7 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
         parameters=_own_parameters(record) or parameters,
         metrics=metrics_of(record) if finished else {},
         metric_errors=metric_errors_of(record) if finished else {},
+        contents=_own_contents(record),
         not_saved=not_saved_of(record) if finished else {},
         left_out=left_out_of(record) if finished else {},
     )
@@ -127,6 +133,11 @@ def _own_parameters(record: Mapping[str, Any]) -> dict[str, Any]:
     provenance = record.get("provenance")
     simulation = provenance.get("simulation") if isinstance(provenance, dict) else None
     return flatten(described_now(simulation)) if isinstance(simulation, dict) else {}
+
+
+def _own_contents(record: Mapping[str, Any]) -> dict[str, str] | None:
+    provenance = record.get("provenance")
+    return contents_in(provenance) if isinstance(provenance, dict) else None
 
 
 def _error_of(run: RunStatus) -> str:

@@ -33,7 +33,7 @@ def print_results(results: Results) -> None:
         screen.print(f"({count(left, 'more parameter differs', 'more parameters differ')}: --csv shows all)")
     screen.print()
     screen.print(runs_table(results).rich())
-    for line in (*metric_failures(results), *not_kept(results)):
+    for line in (*map(plain, mixtures(results)), *metric_failures(results), *not_kept(results)):
         screen.print(line)
 
 
@@ -92,6 +92,19 @@ def runs_table(results: Results) -> Table:
         for run in results
     ]
     return Table(("simulation", "run", "state", "duration", "peak MB", *metrics, "error"), rows)
+
+
+def mixtures(results: Results) -> list[str]:
+    """Return in words which simulations have finished runs that were made otherwise than they are now."""
+    lines = []
+    for name in results.simulation_ids:
+        finished = [run for run in results.of(name) if run.state == RunState.FINISHED]
+        others = results.made_otherwise(name, [run.run_id for run in finished])
+        for what, number in zip(("parameters", "code"), others, strict=True):
+            if number:
+                runs = count(len(finished), "finished run")
+                lines.append(f"{name}: {number} of {runs} made with other {what} than it has now")
+    return lines
 
 
 def metric_failures(results: Results) -> list[str]:

@@ -48,6 +48,8 @@ class Curves:
         Last iteration of each run; NaN beyond it is padding. -1 for a run without any.
     n_other_parameters : int
         Runs that were made with other parameters than the simulation has now, before a rerun with changed ones.
+    n_other_code : int
+        Runs that were made with other code of their classes, loop or metrics, as far as it travels with the recipe.
     """
 
     key: str
@@ -62,6 +64,7 @@ class Curves:
     n_unreadable: int = 0
     ends: tuple[int, ...] = ()
     n_other_parameters: int = 0
+    n_other_code: int = 0
 
     def __repr__(self) -> str:
         return f"<Curves {self.key!r} of {self.simulation_id!r}: {self.text}, {len(self.iterations)} points>"
@@ -96,7 +99,7 @@ class MetricValues:
         Runs of the simulation, in whatever state.
     n_failed : int
         Finished runs whose metric raised, or was no number.
-    n_other_parameters : int
+    n_other_parameters, n_other_code : int
         As of `Curves`.
     """
 
@@ -108,6 +111,7 @@ class MetricValues:
     n_total: int
     n_failed: int = 0
     n_other_parameters: int = 0
+    n_other_code: int = 0
 
     @property
     def n_runs(self) -> int:
@@ -186,6 +190,7 @@ def together(
     n_total: int,
     n_unreadable: int,
     n_other_parameters: int = 0,
+    n_other_code: int = 0,
 ) -> Curves:
     """Return the curves of several runs on common iterations.
 
@@ -195,7 +200,7 @@ def together(
         Which key of which simulation.
     sampled : sequence of (run_id, iterations, values)
         One for each run, iterations ascending.
-    reduction, n_total, n_unreadable, n_other_parameters : str, int, int, int
+    reduction, n_total, n_unreadable, n_other_parameters, n_other_code : str, int, int, int, int
         As of `Curves`.
     """
     import numpy as np
@@ -215,6 +220,7 @@ def together(
         n_unreadable=n_unreadable,
         ends=tuple(ends),
         n_other_parameters=n_other_parameters,
+        n_other_code=n_other_code,
     )
 
 

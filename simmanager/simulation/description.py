@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..base.metrics import describe_metrics
@@ -75,3 +75,16 @@ def describe_simulation(sim: Any) -> dict[str, Any]:
     if sim.metrics:
         entry["metrics"] = describe_metrics(sim.metrics)
     return entry
+
+
+def changed_names(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of what two descriptions tell differently; a metric that one of them lacks is no change."""
+    for part in FIELDS[:-1]:
+        one, other = before.get(part), now.get(part)
+        if part not in PARAMS or not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+            names = [part] if one != other else []
+        else:
+            names = [f"{part}.{name}" for name in {**one, **other} if one.get(name) != other.get(name)]
+        yield from names
+    old, new = (entry.get("metrics") or {} for entry in (before, now))
+    yield from (f"metrics.{name}" for name in new if name in old and old[name] != new[name])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..base.checks import parameter_names
 from ..base.current_run import current_run
-from ..base.errors import SimulationError, unknown
+from ..base.errors import SimulationError
 from ..base.metrics import as_number, check_metrics
 from ..base.public import public
 from ..base.text import name_of
@@ -51,6 +51,8 @@ class OneShot(SingleSim):
     SimulationError
         ``function`` cannot be called.
     """
+
+    _words: ClassVar[dict[str, str]] = {"training_loop_params": "params"}
 
     def __init__(
         self,
@@ -111,13 +113,12 @@ class OneShot(SingleSim):
         Raises
         ------
         SimulationError
-            Names every field that is missing or of the wrong type, or the parameter that the function lacks or needs.
+            Names every field that is missing or of the wrong type, or the parameter that the function does not have,
+            or needs.
         """
         if self.training_loop is None:
             raise SimulationError(f"The OneShot {self.simulation_id!r} has no function: OneShot(function, params).")
         super().check(with_id=with_id)
-        if self.function is not None:
-            _check_params(self.function, self.params or {}, self.simulation_id)
 
     def __str__(self) -> str:
         return f"Simulation: {self.simulation_id}\nFunction: {name_of(self.function)}\nParams: {self.params}\n" + (
@@ -153,10 +154,8 @@ class FunctionCall:
             raise SimulationError(f"function must be one that can be called, not {function!r}.")
         self.function = function
         functools.update_wrapper(self, function, updated=())  # so that a batch shows the name of the function
-        # What sweeps may set, behind the agent and the arena of every training loop.
-        models = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in ("no_agent", "no_arena")]
-        named = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in _named(function)]
-        self.__signature__ = inspect.Signature([*models, *named])
+        if (signature := _signature_of(function)) is not None:
+            self.__signature__ = signature  # what it takes behind the agent and the arena of every training loop
 
     def __reduce__(self) -> tuple[type[FunctionCall], tuple[Any]]:
         return type(self), (self.function,)
@@ -247,18 +246,14 @@ def _named(function: Any) -> list[str]:
         return []
 
 
-def _check_params(function: Any, params: Mapping[str, Any], simulation_id: str | None) -> None:
+def _signature_of(function: Any) -> inspect.Signature | None:
+    """Return the signature of a function as that of a training loop; None where Python cannot tell."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        own = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        return
-    owner = f"{name_of(function)} of simulation {simulation_id!r}"
-    known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    for name in params:
-        if name not in known and not anything:
-            raise SimulationError(unknown(f"{owner} has no parameter", name, known, "It takes"))
-    needed = [p.name for p in parameters if p.name in known and p.default is p.empty]
-    missing = [name for name in needed if name not in params and name != SEED]
-    if missing:
-        raise SimulationError(f"{owner} needs {', '.join(missing)}: give it in params.")
+        return None
+    models = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in ("no_agent", "no_arena")]
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    named = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own if p.kind in by_name]
+    named = [p.replace(default=None) if p.name == SEED and p.default is p.empty else p for p in named]
+    return inspect.Signature([*models, *named, *(p for p in own if p.kind is p.VAR_KEYWORD)])

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.checks import parameter_names
-from ..base.errors import ParameterTypeError, SimulationError, UnknownName, suggest, unknown
+from ..base.errors import ParameterTypeError, SimulationError, UnknownName, near_name, suggest, unknown
 from .single_sim import SingleSim
 
 #: Parameter group -> the field whose class or function takes its parameters.
 GROUPS = {"agent_params": "agent_class", "env_params": "env_class", "training_loop_params": "training_loop"}
+
+_MISSING: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,20 @@ class ParameterPath:
     def contains(self, other: ParameterPath) -> bool:
         """Return whether the other one is this one, or a value inside of it."""
         return self.group == other.group and self.names == other.names[: len(self.names)]
+
+    def defaults(self, sim: SingleSim) -> list[Any]:
+        """Return what the parameter is in a simulation now, and by default, as far as they are known."""
+        values: list[Any] = []
+        params: Any = getattr(sim, self.group) or {}
+        for name in self.names:
+            params = params.get(name, _MISSING) if isinstance(params, Mapping) else _MISSING
+        if params is not _MISSING:
+            values.append(params)
+        if len(self.names) == 1:
+            values += [
+                p.default for p in _signature(sim, self.group) if p.name == self.names[0] and p.default is not p.empty
+            ]
+        return values
 
     def known_to(self, sim: SingleSim) -> bool:
         """Return whether a simulation has this parameter, or its class or loop names it."""
@@ -122,6 +138,21 @@ def named_parameters(sim: SingleSim, group: str) -> list[str]:
     except (TypeError, ValueError):
         return []
     return names[2:] if group == "training_loop_params" else names  # agent and environment come first
+
+
+def full_name(sim: SingleSim, name: str) -> str:
+    """Return the parameter of a simulation that a name without its group means, or the nearest; "" if there is none."""
+    known = {group: _known(sim, group) for group in GROUPS}
+    near = {group: name if name in names else near_name(name, names) for group, names in known.items()}
+    exact = [group for group, found in near.items() if found == name]
+    return next((f"{group}.{near[group]}" for group in (*exact, *near) if near[group]), "")
+
+
+def _signature(sim: SingleSim, group: str) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(getattr(sim, GROUPS[group])).parameters.values())
+    except (TypeError, ValueError):
+        return []
 
 
 def takes_any(sim: SingleSim, group: str) -> bool:

@@ -6,8 +6,9 @@ import copy
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..base.checks import check_call
 from ..base.equality import same
 from ..base.errors import ParameterTypeError, RecipeError, SimManagerError, SimulationError, unknown
 from ..base.metrics import check_metrics
@@ -68,6 +69,9 @@ class SingleSim:
     """
 
     __hash__ = None  # type: ignore[assignment]
+
+    #: Names of dicts of parameters by which the user knows them.
+    _words: ClassVar[dict[str, str]] = {}
 
     def __init__(
         self,
@@ -133,8 +137,8 @@ class SingleSim:
         return simulation_html(describe_simulation(self))
 
     def __eq__(self, other: object) -> bool:
-        """Two simulations are equal if all their fields are; arrays are compared by value."""
-        return same(self.fields, other.fields) if isinstance(other, SingleSim) else NotImplemented
+        """Two simulations are equal if all their fields are; arrays are compared by value and kind of numbers."""
+        return same(self.fields, other.fields, dtypes=True) if isinstance(other, SingleSim) else NotImplemented
 
     def copy(self, **changes: Any) -> SingleSim:
         """Return a copy that shares no parameters with this one.
@@ -162,7 +166,8 @@ class SingleSim:
         Raises
         ------
         SimulationError
-            Names every field that is missing or of the wrong type.
+            Names every field that is missing or of the wrong type; or the parameter that a class or the loop does not
+            have, or needs.
         """
         needed = (*_NEEDED, "simulation_id") if with_id else _NEEDED
         missing = [name for name in needed if getattr(self, name) is None]
@@ -178,6 +183,16 @@ class SingleSim:
             if params is not None and not (isinstance(params, Mapping) and all(isinstance(key, str) for key in params)):
                 raise SimulationError(f"{field} must be a dict of parameter names and values, not {params!r}.")
         check_metrics(self.metrics, owner)
+        self._check_calls()
+
+    def _check_calls(self) -> None:
+        """Raise if a class or the loop lacks a parameter, or needs one: each run would fail."""
+        named = f" of simulation {self.simulation_id!r}" if self.simulation_id else ""
+        for field, group in zip(_NEEDED, PARAMS, strict=True):
+            function = getattr(self, field)
+            owner = f"{name_of(function)}{named}"
+            given = 2 if field == "training_loop" else 0
+            check_call(owner, function, getattr(self, group) or {}, given, self._words.get(group, group))
 
     def recipe(self) -> bytes:
         """Return the simulation pickled, as a worker loads it.

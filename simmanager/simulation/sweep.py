@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..base.checks import check_integer
+from ..base.content_hash import content_hash
 from ..base.errors import ParameterError, ParameterTypeError, SimulationError, suggest
 from ..base.public import public
 from ..disk.manifest import check_name
@@ -84,16 +85,38 @@ def sweep_all(simulations: Sequence[SingleSim], parameters: Mapping[str, Any]) -
     ------
     UnknownName
         A parameter that no simulation has.
+    ParameterError
+        Simulations differ in nothing but what is swept: they would become the same.
     """
     for key in parameters:
         path = ParameterPath.parse(key)
         if not any(path.known_to(sim) for sim in simulations):
             path.check(simulations[0])
+    _check_that_they_stay_apart(simulations, parameters)
     swept: list[SingleSim] = []
     for sim in simulations:
         own = {key: values for key, values in parameters.items() if ParameterPath.parse(key).known_to(sim)}
         swept += sweep(sim, own) if own else [sim]
     return swept
+
+
+def _check_that_they_stay_apart(simulations: Sequence[SingleSim], parameters: Mapping[str, Any]) -> None:
+    paths = [ParameterPath.parse(key) for key in parameters]
+    seen: dict[str, tuple[SingleSim, str]] = {}
+    for sim in simulations if len(simulations) > 1 else ():
+        own = [path for path in paths if path.known_to(sim)]
+        rest = SingleSim(**{**sim.fields, "simulation_id": ""})
+        before = content_hash(rest.fields)
+        for path in own:
+            path.set(rest, None)
+        after = content_hash(rest.fields)
+        twin, other = seen.setdefault(after, (sim, before))
+        if own and after and other != before:
+            keys = " and ".join(map(str, own))
+            raise ParameterError(
+                f"Simulations {twin.simulation_id!r} and {sim.simulation_id!r} differ in nothing but {keys}: swept "
+                "over the same values they would be the same. Sweep one of them (FILE.py:NAME), or another parameter."
+            )
 
 
 def _check_paths(base: SingleSim, parameters: Any) -> list[ParameterPath]:

@@ -30,6 +30,7 @@ def status_html(status: Any) -> str:
     for reason, number in reasons.most_common(MAX_ROWS):
         parts.append(f"<div>{_sign(RunState.ERROR)}{number} failed: <code>{text(reason)}</code></div>")
     parts += [f"<div>damaged: {text(damage)}</div>" for damage in status.damage[:MAX_ROWS]]
+    parts += [f"<div>mixed: {text(line)}</div>" for line in status.mixed[:MAX_ROWS]]
     if status.advice:
         parts.append(f"<div>{text(status.advice)}</div>")
     return box("".join(parts))

@@ -81,7 +81,8 @@ class StatusReader:
             if not runs:
                 raise BatchNotFound(f"There is no batch and no run at {folder.path}.{folder.nearby()}")
             name = manifest.manager_id if manifest else folder.path.resolve().name
-            return summarise_runs(name, folder.path, runs, alive=alive, damage=damage)
+            mixed = manifest.mixed_in_words() if manifest else ()
+            return summarise_runs(name, folder.path, runs, alive=alive, damage=damage, mixed=mixed)
 
     def _read_starts(self) -> None:
         """Learn which runs were started since the last look; now and then all are looked at again."""

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from ..base.clock import duration
 from ..base.errors import BatchNotFound, SimManagerError, UnknownName, unknown
 from ..base.moved_modules import described_now
-from ..base.provenance import commit_text
-from ..base.text import memory, plain
+from ..base.provenance import commit_text, contents_in
+from ..base.text import count, memory, plain
 from ..disk.batch_folder import BatchFolder
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import number_of
@@ -109,6 +109,21 @@ def run_lines(folder: RunFolder) -> Iterator[str]:
         lines = list(_lines(content))
         if lines:
             yield from ("", title, *lines)
+    for title, text in _sources(folder, record).items():
+        yield from ("", title, *(f"  {line}" for line in plain(text).split("\n") if line.strip()))
+
+
+def _sources(folder: RunFolder, record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the kept sources of a run: of its code, and what was not committed when its batch was made."""
+    kept = BatchFolder(folder.path.parent.parent).read_code()
+    provenance = _dict(record, "provenance")
+    parts = {f"source of {name}": kept[text] for name, text in (contents_in(provenance) or {}).items() if text in kept}
+    code = provenance.get("code")
+    folders = [
+        str(entry.get("folder")) for entry in (code if isinstance(code, list) else ()) if isinstance(entry, dict)
+    ]
+    diffs = {name: text for name, text in kept.items() if "/" in name and (name in folders or len(folders) == 0)}
+    return {**parts, **{f"not committed in {name}": text for name, text in diffs.items()}}
 
 
 def _program(provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,14 +175,41 @@ def difference_lines(first: RunFolder, second: RunFolder) -> Iterator[str]:
     yield f"+ {plain(str(second.path))}"
     if not found:
         yield "They differ in nothing but their times."
+    alone = [name for name, one, other in found if name.startswith("versions.") and (one is None or other is None)]
+    sources = (_sources(run, record_of(run)) for run in (first, second))
+    yield from _source_difference(*sources)
     for name, one, other in found:
+        if name in alone:
+            continue
         yield f"{plain(name)}:"
         yield f"- {'(nothing)' if one is None else _text(one)}"
         yield f"+ {'(nothing)' if other is None else _text(other)}"
+    if alone:
+        yield f"({count(len(alone), 'package was', 'packages were')} loaded by one of the two only: --json names them)"
+
+
+def _source_difference(first: Mapping[str, str], second: Mapping[str, str]) -> Iterator[str]:
+    import difflib
+
+    for name in sorted(first.keys() & second.keys()):
+        lines = difflib.unified_diff(first[name].split("\n"), second[name].split("\n"), n=1, lineterm="")
+        changed = [plain(line) for line in lines][2:]
+        if changed:
+            yield from (f"{plain(name)}:", *(f"  {line}" for line in changed))
 
 
 #: What is not looked at when two runs are compared: which they are, and what always differs.
 _NOT_COMPARED = ("format", "simulation_id", "run_id", "started", "ended", "duration_s", "cpu_s", "peak_mb", "pid")
+
+
+#: What matters most comes first: code and metrics, parameters, seed and outcome; then versions, then the program.
+_ORDER = ("provenance.contents", "agent_class", "env_class", "training_loop", "function", "metrics", "metric_errors")
+
+
+def _rank(name: str) -> int:
+    if name.startswith(tuple(f"{first}." for first in _ORDER)) or name in _ORDER:
+        return 0
+    return {"versions": 2, "provenance": 3}.get(name.partition(".")[0], 1)
 
 
 class Difference(NamedTuple):
@@ -181,7 +223,8 @@ class Difference(NamedTuple):
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Difference]:
     """Return in what two records (nested, as in run.json) differ; times, memory and process ids are left out."""
     one, other = (dict(_flat(record)) for record in (first, second))
-    names = sorted(name for name in one.keys() | other.keys() if name.partition(".")[0] not in _NOT_COMPARED)
+    names = [name for name in one.keys() | other.keys() if name.partition(".")[0] not in _NOT_COMPARED]
+    names.sort(key=lambda name: (_rank(name), name))
     return [Difference(name, one.get(name), other.get(name)) for name in names if one.get(name) != other.get(name)]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..base.advice import command
 from ..base.errors import UnknownName, unknown
 from ..base.public import public
 from ..base.text import count
@@ -88,6 +89,8 @@ class BatchStatus:
         In (simulation, run_id) order.
     damage : tuple of str
         What could not be read, in words.
+    mixed : tuple of str
+        Simulations whose runs were not all made with the same parameters and code, in words.
     """
 
     manager_id: str
@@ -99,6 +102,7 @@ class BatchStatus:
     manager_alive: bool
     runs: tuple[RunStatus, ...]
     damage: tuple[str, ...] = ()
+    mixed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<BatchStatus {self}>"
@@ -127,9 +131,9 @@ class BatchStatus:
         waiting = self.counts[RunState.IN_QUEUE] + self.counts[RunState.INTERRUPTED]
         if waiting and not self.manager_alive:
             waiting_runs = count(waiting, "run is", "runs are")
-            return f"no manager is running; {waiting_runs} waiting: simmanager resume {self.path}"
+            return f"no manager is running; {waiting_runs} waiting: {command('resume', self.path)}"
         if self.counts[RunState.ERROR] and not self.manager_alive:
-            return f"see why with: simmanager logs {self.path}"
+            return f"see why with: {command('logs', self.path)}"
         return ""
 
     def simulation(self, simulation_id: str) -> tuple[RunStatus, ...]:
@@ -149,11 +153,22 @@ class BatchStatus:
     def as_json(self) -> dict[str, Any]:
         """Return plain data with exactly these names."""
         content = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**content, "runs": [run._asdict() for run in self.runs], "damage": list(self.damage)}
+        return {
+            **content,
+            "runs": [run._asdict() for run in self.runs],
+            "damage": list(self.damage),
+            "mixed": list(self.mixed),
+        }
 
 
 def summarise_runs(
-    name: str, path: Path, runs: tuple[RunStatus, ...], *, alive: bool, damage: Iterable[str] = ()
+    name: str,
+    path: Path,
+    runs: tuple[RunStatus, ...],
+    *,
+    alive: bool,
+    damage: Iterable[str] = (),
+    mixed: Iterable[str] = (),
 ) -> BatchStatus:
     """Count runs and estimate the end."""
     counts = dict.fromkeys((state.value for state in RunState), 0)
@@ -171,6 +186,7 @@ def summarise_runs(
         manager_alive=alive,
         runs=runs,
         damage=tuple(damage),
+        mixed=tuple(mixed),
     )
 
 

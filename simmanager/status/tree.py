@@ -100,8 +100,9 @@ def _branches(status: BatchStatus, max_runs: int) -> Iterator[tuple[Spans, list[
 
 
 def _remarks(status: BatchStatus) -> list[Spans]:
-    """Return the damage that was found, and what the user can do next."""
+    """Return the damage that was found, which runs do not belong together, and what the user can do next."""
     damage = [[(f"damaged: {plain(text)}", "yellow")] for text in status.damage]
+    damage += [[(f"mixed: {plain(text)}", "yellow")] for text in status.mixed]
     return damage + ([[(plain(status.advice), "")]] if status.advice else [])
 
 

@@ -360,7 +360,7 @@ def test_a_sweep_on_the_command_line_and_more_of_it_later(capsys):
     assert read_status("batch").headline == "2 finished"
     before = listing(Path("batch/own__gain=0.5"))
     assert main([*sweep, "agent_params.gain=0.5,2,4"]) == 2
-    assert "simmanager run FILE --extend" in capsys.readouterr().err
+    assert "add to it: simmanager run batch.toml" in capsys.readouterr().err
     assert main([*sweep, "agent_params.gain=0.5,2,4", "--runs", "2", "--extend"]) == 0
     assert "4 runs (2 others stay as they are)" in capsys.readouterr().out
     assert before.items() <= listing(Path("batch/own__gain=0.5")).items()

@@ -4,6 +4,7 @@ import json
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from toys import failing_loop, hashes, listing, python, toy_sim
 
@@ -11,6 +12,10 @@ from simmanager import RunState, SimulationManager
 from simmanager.base.errors import BatchBusy, ParameterError, RecipeError, SimulationError, UnsafeName
 from simmanager.disk.batch_folder import BatchFolder
 from simmanager.disk.run_folder import RunFolder
+
+
+def idle_loop(agent, env, policy=None):
+    return agent, env, {"x": [1.0]}
 
 
 def batch(*simulations, runs=1, name="batch", **options):
@@ -117,6 +122,54 @@ def test_a_batch_that_is_not_made_yet_grows_in_memory_only(tmp_path):
     assert listing(tmp_path) == {}
     assert manager.run_all(in_process=True, progress=False).counts["finished"] == 4
     assert manager.load_results("one", 1)[0].updates == 4
+
+
+class Policy:
+    """A parameter without a repr of its own."""
+
+    def __init__(self, rate, dtype=float):
+        self.rates = np.full(3, rate, dtype)
+
+
+CONTENTS = {
+    "an object": (lambda: Policy(1.0), lambda: Policy(2.0)),
+    "the numbers of an array in an object": (lambda: Policy(1.0), lambda: Policy(1.0, np.float32)),
+    "a function without a name": (lambda: lambda x: x, lambda: lambda x: 2 * x),
+    "the kind of an array": (lambda: np.zeros(3), lambda: np.zeros(3, np.float32)),
+    "a tuple and a list": (lambda: (1, 2), lambda: [1, 2]),
+    "a generator": (lambda: np.random.default_rng(1), lambda: np.random.default_rng(2)),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), CONTENTS.values(), ids=CONTENTS)
+def test_a_parameter_that_looks_the_same_and_is_another_is_refused(before, after):
+    def one(value):
+        return toy_sim("one", idle_loop, policy=value)
+
+    executed(one(before()))
+    for _ in range(2):
+        opened = SimulationManager(existing_simulation="batch")
+        assert opened.add([one(before())], runs_per_sim=2) == []
+        with pytest.raises(SimulationError, match=r"The content of training_loop_params\.policy.* 'one', was changed"):
+            opened.add([one(after())])
+        assert opened.run_all(in_process=True, progress=False).all_finished
+
+
+def test_what_came_out_of_the_recipe_is_unchanged():
+    from scipy import stats
+
+    executed(toy_sim("one", idle_loop, policy=stats.norm(0, 1)))  # a copy of it has a generator of its own
+    opened = SimulationManager(existing_simulation="batch")
+    assert len(opened.simulation_list) == 1
+    assert opened.run_all(in_process=True, progress=False).all_finished
+
+
+def test_a_batch_of_an_earlier_version_is_compared_by_what_it_keeps():
+    executed(toy_sim("one", idle_loop, policy=Policy(1.0)))
+    manifest = json.loads(Path("batch/manager.json").read_text())
+    manifest["provenance"]["frozen_code"] = {}
+    Path("batch/manager.json").write_text(json.dumps(manifest))
+    SimulationManager(existing_simulation="batch").add([toy_sim("one", idle_loop, policy=Policy(2.0))])
 
 
 # Extending -----------------------------------------------------------------------------------------------------

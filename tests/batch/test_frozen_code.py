@@ -102,3 +102,64 @@ def test_files_are_hashed_once_for_each_simulation_not_for_each_run(batch, monke
     SimulationManager(existing_simulation=batch).extend(20)
     SimulationManager(existing_simulation=batch).run_all(1)
     assert len(asked) == 2
+
+
+SCRIPT = """
+import sys
+from collections import Counter
+from simmanager import SimulationManager, SingleSim
+
+GAIN = {gain}
+class Policy:
+    def __init__(self, *names): self.names = set(names)
+class Agent:
+    def __init__(self, policy): self.gain, self.policy = GAIN, policy
+    def act(self, obs): return helper(obs)
+    def update(self): pass
+class Arena:
+    pass
+def helper(x): return x in {{"a", "b"}}
+def loop(agent, env, transform): return agent, env, {{"x": [transform(agent.gain)]}}
+params = {{"policy": Policy("one", "two", "three")}}
+sim = SingleSim(Agent, params, Arena, None, loop, {{"transform": lambda x: x + {add}}}, "s")
+if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        manager = SimulationManager([sim], 1, "batch", seed=1)
+    else:
+        manager = SimulationManager(existing_simulation="batch")
+        manager.add([sim], int(sys.argv[1]))
+    manager.run_all(1, progress=False)
+    print(manager.status().headline)
+"""
+
+
+def script(*words, gain=1, add=1):
+    Path("script.py").write_text(SCRIPT.format(gain=gain, add=add))
+    return python("import runpy, sys; runpy.run_path('script.py', run_name='__main__')", *words)
+
+
+@pytest.fixture
+def scripted():
+    """A script whose parameters and classes travel by value, and its batch of one finished run."""
+    done = script()
+    assert done.stdout == "1 finished\n", done.stderr
+
+
+def test_an_unchanged_script_that_is_run_again_is_unchanged(scripted):
+    for runs in (2, 3):
+        done = script(runs)
+        assert (done.stdout, done.stderr) == (f"{runs} finished\n", "")
+
+
+def test_a_function_that_is_a_parameter_of_a_script_was_changed(scripted):
+    done = script(2, add=2)
+    assert "The content of training_loop_params.transform, a parameter of simulation 's', was changed" in done.stderr
+
+
+def test_code_of_a_script_that_was_changed_is_said_and_runs_as_it_was(scripted):
+    done = script(2, gain=5)
+    assert "The code of agent_class was changed since simulation 's' of" in done.stderr
+    assert done.stdout == "2 finished\n"
+    assert {json.dumps(run.metrics) for run in SimulationManager(existing_simulation="batch").results()} == {"{}"}
+    curves = SimulationManager(existing_simulation="batch").results().curves("x")["s"]
+    assert curves.values.tolist() == [[2.0], [2.0]]

@@ -169,10 +169,10 @@ def test_a_misspelt_number_of_jobs_is_told_with_its_name(tmp_path):
 
 def test_what_cannot_be_pickled_is_refused_by_name(tmp_path):
     sim = toy_sim("two")
-    sim.agent_params = {"policy": threading.Lock()}
+    sim.agent_params = {"gain": threading.Lock()}
     manager = batch(toy_sim("one"), sim)
     for make in (manager.generate_sim_paths, manager.run_all):
-        with pytest.raises(RecipeError, match=r"agent_params\['policy'\] of simulation 'two'"):
+        with pytest.raises(RecipeError, match=r"agent_params\['gain'\] of simulation 'two'"):
             make()
     assert listing(tmp_path) == {}
 

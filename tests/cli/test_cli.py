@@ -176,7 +176,7 @@ def test_run_refuses_a_folder_that_holds_a_batch(file, failed):
     done = cli("run", file, "--id", "batch")
     assert done.returncode == 2
     assert "already holds a batch" in done.stderr
-    assert "'simmanager resume " in done.stderr
+    assert "Go on with it: simmanager resume " in done.stderr
     assert done.stderr.count("\n") == 1
 
 

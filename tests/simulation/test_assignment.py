@@ -3,7 +3,7 @@
 import pytest
 from toys import toy_sim
 
-from simmanager.base.errors import ParameterTypeError, SimulationError, UnknownName
+from simmanager.base.errors import ParameterError, ParameterTypeError, SimulationError, UnknownName
 from simmanager.simulation.assignment import parse_values, set_parameter
 
 
@@ -109,3 +109,86 @@ def test_values_that_are_missing_are_refused(assignment):
 def test_values_of_an_unknown_group_are_refused_with_the_nearest():
     with pytest.raises(UnknownName, match="Did you mean 'env_params'"):
         parse_values("env_parms.x=1")
+
+
+class Typed:
+    def __init__(self, rate=0.1, count=3, flag=False, name="a", limits=(1, 2), what=None, free=..., **others):
+        pass
+
+
+VALUES = [
+    ("flag", "true", True),
+    ("flag", "FALSE", False),
+    ("flag", "True", True),
+    ("name", "true", "true"),
+    ("name", "nan", "nan"),
+    ("name", "1:2:0.1", "1:2:0.1"),
+    ("what", "null", None),
+    ("what", "none", None),
+    ("rate", "None", None),
+    ("rate", "inf", float("inf")),
+    ("count", "-inf", float("-inf")),
+    ("rate", "'auto'", "auto"),
+    ("what", "auto", "auto"),
+    ("other", "auto", "auto"),
+    ("limits", "auto", "auto"),
+    ("limits", "[1, 2]", [1, 2]),
+]
+
+
+@pytest.mark.parametrize(("name", "word", "value"), VALUES)
+def test_a_word_is_read_by_what_the_parameter_is(name, word, value):
+    sim = toy_sim().copy(agent_class=Typed, agent_params=None)
+    set_parameter(sim, f"agent_params.{name}={word}")
+    assert (sim.agent_params[name], type(sim.agent_params[name])) == (value, type(value))
+    if "," not in word:
+        assert parse_values(f"agent_params.{name}={word}", [sim])[1] == [value]
+
+
+def test_nan_is_a_number_where_a_number_is_the_default():
+    sim = toy_sim().copy(agent_class=Typed, agent_params=None)
+    set_parameter(sim, "agent_params.rate=nan")
+    assert sim.agent_params["rate"] != sim.agent_params["rate"]
+
+
+REFUSED = [
+    ("rate", "true", "it is 0.1 now, so it cannot be told what true is. Write True, or \"'true'\" for a text."),
+    ("flag", "null", "it is False now, so it cannot be told what null is. Write None, or \"'null'\" for"),
+    ("other", "false", "it has no default, so it cannot be told what false is. Write False, or \"'false'\" for"),
+    ("what", "nan", "it is None now, so it cannot be told what nan is. Write a number that Python can write."),
+    ("rate", "1:2:0.1", "ranges are not understood. Give the values one by one, agent_params.rate=V1,V2,V3."),
+    ("other", "1..5", "ranges are not understood"),
+    (
+        "rate",
+        "high",
+        "and high is a text. If that is meant, quote it twice: agent_params.rate=\"'high'\".",
+    ),
+    ("rate", "0,1O", "it is 0.1 now, and 1O is a text"),
+    ("flag", "yes", "it is False now, and yes is a text"),
+    ("limits", "[a, b]", "this is no Python literal. Texts in it need quotes."),
+]
+
+
+@pytest.mark.parametrize(("name", "word", "reason"), REFUSED)
+def test_a_text_never_lands_silently_where_something_else_is_meant(name, word, reason):
+    sim = toy_sim().copy(agent_class=Typed, agent_params=None)
+    with pytest.raises(ParameterError) as refused:
+        parse_values(f"agent_params.{name}={word}", [sim])
+    assert reason in str(refused.value)
+    if not word.startswith("0,"):
+        with pytest.raises(ParameterError) as refused:
+            set_parameter(sim, f"agent_params.{name}={word}")
+        assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("gain=1,2", "agent_params.gain"),
+        ("n_step=1,2", "training_loop_params.n_steps"),
+        ("start=1", "env_params.start"),
+    ],
+)
+def test_a_parameter_without_its_group_is_found(word, meant):
+    with pytest.raises(SimulationError, match=f"Did you mean {meant}\\?"):
+        parse_values(word, [toy_sim()])

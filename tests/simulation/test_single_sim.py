@@ -1,6 +1,7 @@
 """SingleSim: a recipe that is run here, saved, loaded, copied and compared."""
 
 import copy
+import functools
 import json
 import os
 import pickle
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from toys import BOOM, ToyAgent, ToyArena, failing_loop, python, toy_loop, toy_sim
 
-from simmanager import RunFolder, RunState, SingleSim
+from simmanager import RunFolder, RunState, SimulationManager, SingleSim
 from simmanager.base.errors import (
     BatchExists,
     BatchNotFound,
@@ -196,7 +197,7 @@ def test_what_can_be_pickled_but_not_loaded_is_refused_too():
 
 def test_a_recipe_that_cannot_be_pickled_is_refused_before_anything_is_written(tmp_path):
     sim = toy_sim()
-    sim.agent_params = {"x": threading.Lock()}
+    sim.agent_params = {"gain": threading.Lock()}
     with pytest.raises(RecipeError):
         sim.run_sim()
     assert list(tmp_path.iterdir()) == []
@@ -321,10 +322,76 @@ def test_an_error_is_raised_and_written_to_both_logs():
         toy_sim().load_results()
 
 
+def agent_with_a_limit(gain):
+    raise TypeError(f"{gain} is too much")
+
+
 def test_an_error_of_the_agents_parameters_is_an_error_of_the_run():
-    with pytest.raises(TypeError, match="gian"):
-        toy_sim().copy(agent_params={"gian": 1}).run_sim()
+    with pytest.raises(TypeError, match="1 is too much"):
+        toy_sim().copy(agent_class=agent_with_a_limit, agent_params={"gain": 1}).run_sim()
     assert RunFolder("results_sim").read_history().state is RunState.ERROR
+
+
+def needy_loop(agent, env, n, rate):
+    return agent, env, {}
+
+
+def open_loop(agent, env, *, n=1, **others):
+    return agent, env, {}
+
+
+class Settings:
+    def __init__(self, settings, /, gain=1.0):
+        self.gain = gain
+
+
+def with_a_generator(loop):
+    @functools.wraps(loop)
+    def wrapper(*models, **params):
+        return loop(*models, rate=1, **params)
+
+    return wrapper
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (
+            {"agent_params": {"gian": 1}},
+            r"ToyAgent of simulation 'toy' has no parameter 'gian'\. Did you mean 'gain'\?",
+        ),
+        ({"env_params": {"strat": 1}}, r"ToyArena of simulation 'toy' has no parameter 'strat'\. Did you mean 'start'"),
+        ({"training_loop_params": {"n_stesp": 1}}, r"toy_loop .* has no parameter 'n_stesp'\. Did you mean 'n_steps'"),
+        ({"training_loop_params": {"agent": 1}}, "toy_loop .* has no parameter 'agent'"),
+        ({"training_loop": needy_loop}, "needy_loop .* needs n, rate: give it in training_loop_params"),
+        ({"training_loop": lambda agent: agent}, "takes 1 of the 2 values"),
+        ({"agent_class": Settings, "agent_params": {"gain": 2.0}}, "Settings .* needs settings"),
+        ({"agent_class": Settings, "agent_params": {"settings": 2.0}}, "Settings .* has no parameter 'settings'"),
+    ],
+)
+def test_a_parameter_that_would_fail_each_run_is_refused_before_anything_is_written(fields, words, tmp_path):
+    sim = toy_sim().copy(**fields)
+    for act in (lambda: SimulationManager([sim], 1, "batch"), lambda: SimulationManager([toy_sim()]).add([sim])):
+        with pytest.raises(SimulationError, match=words):
+            act()
+    with pytest.raises(SimulationError, match=words):
+        sim.run_sim()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"training_loop": open_loop, "training_loop_params": {"what": "ever"}},
+        {"training_loop": functools.partial(needy_loop, n=3, rate=1)},
+        {"training_loop": functools.partial(needy_loop, n=3), "training_loop_params": {"n": 4, "rate": 1}},
+        {"training_loop": with_a_generator(needy_loop), "training_loop_params": {"n": 4}},
+        {"agent_class": dict, "agent_params": {"what": "ever"}},
+        {"agent_class": int, "agent_params": {}},
+    ],
+)
+def test_what_takes_anything_or_has_no_signature_is_not_checked(fields):
+    toy_sim().copy(**fields).check()
 
 
 def test_ctrl_c_interrupts_the_run():
@@ -389,7 +456,7 @@ def test_an_older_run_that_a_kill_left_aside_is_put_back(tmp_path):
     toy_sim().run_sim("here")
     (tmp_path / "here").rename(tmp_path / ".here.old")
     sim = toy_sim()
-    sim.agent_params = {"x": threading.Lock()}
+    sim.agent_params = {"gain": threading.Lock()}
     with pytest.raises(RecipeError):
         sim.run_sim("here")
     assert sim.load_results("here")

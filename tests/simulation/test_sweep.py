@@ -311,3 +311,12 @@ def test_sweep_is_the_function_whatever_was_imported_first(imports):
     done = python(f"{imports}\nprint(callable(simmanager.sweep), simmanager.sweep.__name__)")
     assert (done.stdout, done.stderr) == ("True sweep\n", "")
     assert simmanager.sweep is sweep
+
+
+def test_simulations_that_would_become_the_same_are_refused():
+    grid = sweep(toy_sim("t"), {GAIN: [1.0, 2.0]})
+    with pytest.raises(ParameterError, match=r"'t__gain=1' and 't__gain=2' differ in nothing but agent_params\.gain"):
+        sweep_all(grid, {GAIN: [3.0, 4.0]})
+    assert len(sweep_all(grid, {"training_loop_params.n_steps": [3, 4]})) == 4
+    twins = [toy_sim("one"), toy_sim("two")]  # which differ in their seeds
+    assert len(sweep_all(twins, {GAIN: [3.0, 4.0]})) == 4

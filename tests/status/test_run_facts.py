@@ -10,7 +10,7 @@ import pytest
 from toys import failing_loop, python, toy_sim
 
 from simmanager import SimulationManager
-from simmanager.base.errors import BatchNotFound, UnknownName
+from simmanager.base.errors import BatchNotFound, BatchWarning, UnknownName
 from simmanager.cli.main import main
 from simmanager.status.run_facts import compare_runs, difference_lines, find_run, record_of, run_lines
 
@@ -67,7 +67,8 @@ def test_parameters_are_those_the_run_was_made_with_not_those_of_today(batch):
     batch.simulation_list[2] = toy_sim("bad", n_steps=4)
     batch.rerun_simulation("bad", progress=False)
     batch.simulation_list[2].training_loop_params = {"n_steps": 9}
-    batch.rerun_simulation("bad", progress=False)  # nothing failed: nothing is made again
+    with pytest.warns(BatchWarning, match="will hold runs of two kinds"):
+        batch.rerun_simulation("bad", progress=False)  # nothing failed: nothing is made again
     assert record_of(find_run("batch/bad/0"))["training_loop_params"] == {"n_steps": 4}
     results = {run.run_id: run.parameters for run in batch.results() if run.simulation_id == "bad"}
     assert results[0]["training_loop_params.n_steps"] == 4

@@ -16,7 +16,10 @@ from simmanager.status import run_reader
 from simmanager.status.status import estimate_remaining, summarise_runs
 
 #: The names that others rely on, and what could not be read.
-BATCH_NAMES = {"manager_id", "path", "counts", "total", "fraction", "eta_s", "manager_alive", "runs"} | {"damage"}
+BATCH_NAMES = {"manager_id", "path", "counts", "total", "fraction", "eta_s", "manager_alive", "runs"} | {
+    "damage",
+    "mixed",
+}
 RUN_NAMES = {
     "simulation_id",
     "run_id",

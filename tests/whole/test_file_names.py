@@ -44,4 +44,11 @@ def test_a_file_name_is_written_by_its_owner_alone(owner, name):
 
 
 def test_no_simulation_is_named_like_a_file_of_its_batch():
-    assert set(batch_folder.RESERVED) >= {"manager.json", "batch.lock", "stop.request", "starts.log", "report.html"}
+    assert set(batch_folder.RESERVED) >= {
+        "manager.json",
+        "batch.lock",
+        "stop.request",
+        "starts.log",
+        "report.html",
+        "sources.json",
+    }

@@ -1,0 +1,73 @@
+"""What the description of a simulation does not tell: the content of its parameters, the code that travels with it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from ..base.content_hash import content_hash, is_plain, travels_with_recipe, users_part
+from .description import PARAMS
+
+#: The parts of a simulation that are code, besides its metrics.
+_CODE = ("agent_class", "env_class", "training_loop")
+
+#: Characters of the longest source that is kept.
+_LONGEST_SOURCE = 1_000_000
+
+#: Hashes of parts of a simulation, by their names.
+Contents = dict[str, str]
+
+
+def contents_of(simulations: Iterable[Any]) -> dict[str, Contents]:
+    """Return simulation_id -> a hash of each of its parts that manager.json does not tell completely.
+
+    These are parameters that are no plain numbers and texts (``agent_params.policy``), and the classes, loops and
+    metrics that travel with the recipe (``agent_class``, ``metrics.score``). What cannot be hashed is left out.
+    """
+    simulations, known = list(simulations), dict[int, str]()
+
+    def of_code(part: Any) -> str:  # the simulations of a sweep have the same
+        if id(part) not in known:
+            known[id(part)] = content_hash(part)
+        return known[id(part)]
+
+    found = {}
+    for sim in simulations:
+        hashes = {name: content_hash(value) for name, value in _parameters(sim).items()}
+        hashes |= {name: of_code(part) for name, part in travelling_code(sim).items()}
+        found[str(sim.simulation_id)] = {name: content for name, content in hashes.items() if content}
+    return found
+
+
+def _parameters(sim: Any) -> dict[str, Any]:
+    return {
+        f"{group}.{name}": value
+        for group in PARAMS
+        for name, value in (getattr(sim, group) or {}).items()
+        if not is_plain(value)
+    }
+
+
+def travelling_code(sim: Any) -> dict[str, Any]:
+    """Return the classes, loops and metrics of a simulation that workers do not import, by their names."""
+    parts = {name: getattr(sim, name) for name in _CODE}
+    parts |= {f"metrics.{name}": metric for name, metric in (sim.metrics or {}).items()}
+    return {
+        name: part
+        for name, part in parts.items()
+        if travels_with_recipe(part) and travels_with_recipe(users_part(part))
+    }
+
+
+def sources_of(simulations: Iterable[Any]) -> dict[str, str]:
+    """Return the source of the code that travels with the recipes, by the hash of that code, as far as it is there."""
+    found: dict[str, str] = {}
+    seen = set[int]()
+    for part in (part for sim in simulations for part in travelling_code(sim).values()):
+        if id(part) not in seen:
+            seen.add(id(part))
+            with suppress(OSError, TypeError, SyntaxError):  # made by exec, or its file is gone
+                found[content_hash(part)] = inspect.getsource(users_part(part))[:_LONGEST_SOURCE]
+    return found
