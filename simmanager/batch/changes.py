@@ -15,6 +15,7 @@ from ..base.content_hash import changed_parts
 from ..base.errors import BatchNotWritable, BatchWarning, ParameterError, SimManagerError, SimulationError
 from ..base.metrics import differ_only_in_new_metrics
 from ..base.provenance import contents_in, frozen_code, frozen_code_of
+from ..base.text import describe
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.files import SCRATCHES, write_file
 from ..disk.manifest import MIXED, Manifest
@@ -333,6 +334,19 @@ def load_simulation(recipe: Path, simulation_id: str) -> SingleSim:
     from ..worker.simulate import load_recipe
 
     return SingleSim(**{**load_recipe(recipe), "simulation_id": simulation_id})
+
+
+def check_that_it_loads(folder: BatchFolder, simulation_id: str) -> None:
+    """Raise if the workers could not load a simulation: runs are not replaced by some that are bound to fail."""
+    folder.own_simulation(simulation_id)
+    try:
+        load_simulation(folder.recipe(simulation_id), simulation_id)
+    except Exception as error:
+        raise SimulationError(
+            f"Simulation {simulation_id!r} cannot be loaded, so none of its runs was touched ({describe(error)}). "
+            "If its module has moved, put its folder on the import path: "
+            + either(f"PYTHONPATH=FOLDER {command('rerun', folder.path, simulation_id)}", "sys.path.append('FOLDER')")
+        ) from error
 
 
 def _staged(folder: BatchFolder, simulation_id: str) -> Path:

@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..base import import_path
-from ..base.advice import command, either
 from ..base.clock import utc_now
-from ..base.errors import SimulationError
 from ..base.load_guard import refuse_while_loading
 from ..base.provenance import frozen_code, provenance_of, uncommitted
 from ..base.public import public
-from ..base.text import describe
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.manifest import Manifest, check_name
 from ..disk.run_record import draw_seed
@@ -28,6 +25,7 @@ from ..simulation.single_sim import SingleSim
 from ..status.status import BatchStatus
 from ..worker.session import recorded
 from .changes import (
+    check_that_it_loads,
     finish_changes,
     forget_mixture,
     grow_batch,
@@ -382,7 +380,7 @@ class SimulationManager(BatchView):
                 if simulation.simulation_id in names:
                     take_over(batch, simulation, finished_stay=not include_finished)
             for name in sorted(names):
-                self._check_that_it_loads(name)
+                check_that_it_loads(self._folder, name)
             for folder in replaced:
                 replace_run(batch, folder)
             for name in sorted(names):
@@ -391,18 +389,3 @@ class SimulationManager(BatchView):
                 make_missing_runs(batch, name)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
             return run_batch(batch, states, jobs, checked, only=only, in_process=in_process, show=progress)
-
-    def _check_that_it_loads(self, simulation_id: str) -> None:
-        """Raise if the workers could not load a simulation: runs are not replaced by some that are bound to fail."""
-        self._folder.own_simulation(simulation_id)
-        try:
-            self._load_all([simulation_id])
-        except Exception as error:
-            raise SimulationError(
-                f"Simulation {simulation_id!r} cannot be loaded, so none of its runs was touched ({describe(error)}). "
-                "If its module has moved, put its folder on the import path: "
-                + either(
-                    f"PYTHONPATH=FOLDER {command('rerun', self._folder.path, simulation_id)}",
-                    "sys.path.append('FOLDER')",
-                )
-            ) from error

@@ -224,5 +224,5 @@ def test_causes_and_groups_are_told():
 
 
 def test_the_innermost_frame_is_shown_even_if_it_is_ours():
-    assert isinstance(raised(SingleSim(env_class=ToyArena, agent_class=ToyArena, training_loop=len).run_sim), TypeError)
+    assert isinstance(raised(SingleSim(env_class=ToyArena, agent_class=ToyArena, training_loop=max).run_sim), TypeError)
     assert 'recipe["training_loop"]' in Path("results_sim/error.log").read_text()
