@@ -29,10 +29,10 @@ def measure(settings: Settings) -> Record:
         measured = in_turns(contenders, settings.turns(5), record)
     for who, metrics in measured.samples.items():
         record.add(who, f"{runs} runs", "s", metrics["run_s"])
-        record.add(who, "workers", "", metrics["workers"])
+        record.add(who, "workers", "processes", metrics["workers"])
     one, swept = (f"{OURS}: {words}" for words in _KINDS.values())
     record.judge("a sweep over one simulation", "x", measured.ratios(swept, one, "run_s"), at_most(1.25))
-    record.judge("workers of a sweep", "", measured.of(swept, "workers"), at_most(N_JOBS))
+    record.judge("workers of a sweep", "processes", measured.of(swept, "workers"), at_most(N_JOBS))
     record.notes.append(f"{N_JOBS} runs at a time.")
     return record
 
