@@ -41,8 +41,8 @@ Folders
 Values
 ------
 - The training loops here give the history as arrays, there lists; they also take ``record_every``. A model that records
-  nothing has the history {}, there None. That of ``tem_training_loop`` is a dict, there a list, which the manager here
-  refuses as a history: take that loop from here.
+  nothing has the history {}, there None. That of ``tem_training_loop`` is a dict, there a list of three dicts, which
+  the manager here takes for a history of three iterations: take that loop from here.
 - ``check_run_status``, ``run_all`` and ``rerun_simulation`` return a `BatchStatus`, there None.
 - A ``SingleSim`` is equal to another one with the same fields, and so cannot be in a set.
 """
