@@ -84,4 +84,11 @@ def _pickler() -> Any:
         standard.__init__(self, file, protocol=protocol)
         self.globals_ref, self.classes, self._recipe = {}, {}, False
 
+        # The pickler calls this with a star. As a function it needs no recursion in C, which Python 3.12 and later
+        # limit on their own; a bound method would.
+        def save_reduce(*parts: Any, **named: Any) -> None:
+            standard.save_reduce(self, *parts, **named)
+
+        self.save_reduce = save_reduce
+
     return type("DeepPickler", (standard,), {**by_value, "__init__": init})
