@@ -32,7 +32,7 @@ from ..worker.session import recorded
 from .making import as_stored, check_all, check_runs, make_missing_runs, pickled
 
 #: In the provenance of manager.json: SHA-256 of the recipes that the last change has put, or was to put, in place.
-_STAGED = "staged"
+STAGED = "staged"
 
 
 def more_runs(now: int, wanted: Any) -> int:
@@ -297,7 +297,7 @@ def _commit(
             import_path.KEY: path,
             **frozen_code(new_entries, contents_of((*changed, *added)), manifest.provenance),
             **(recorded(recipes, manifest.provenance) if recipes else {}),
-            _STAGED: staged,
+            STAGED: staged,
         }
         batch.write_manifest(replace(manifest, simulations=(*entries, *new.values()), provenance=provenance))
         for simulation in changed:
@@ -312,14 +312,18 @@ def _commit(
 def finish_changes(batch: OpenBatch) -> None:
     """Finish what a killed manager had begun: recipes that manager.json speaks of are put in place, others dropped."""
     folder, manifest = batch.folder, batch.manifest
-    kept = manifest.provenance.get(_STAGED)
-    expected = kept if isinstance(kept, Mapping) else {}
-    for name in manifest.simulation_ids:
+    expected = manifest.provenance.get(STAGED)
+    for entry in manifest.simulations:
+        name = entry["simulation_id"]
         staged = _staged(folder, name)
         if not staged.is_file():
             continue
         folder.own_simulation(name)
-        if _sha(staged.read_bytes()) == expected.get(name):
+        if isinstance(expected, Mapping):
+            is_meant = _sha(staged.read_bytes()) == expected.get(name)
+        else:  # of an earlier version, which told by the description
+            is_meant = as_stored(describe_simulation(load_simulation(staged, name))) == entry
+        if is_meant:
             staged.replace(folder.recipe(name))
         else:
             staged.unlink()

@@ -25,6 +25,7 @@ from ..simulation.single_sim import SingleSim
 from ..status.status import BatchStatus
 from ..worker.session import recorded
 from .changes import (
+    STAGED,
     check_that_it_loads,
     finish_changes,
     forget_mixture,
@@ -192,6 +193,7 @@ class SimulationManager(BatchView):
                 import_path.KEY: import_path.own_import_path(),
                 **frozen_code(entries, contents_of(simulations)),
                 **recorded(recipes),
+                STAGED: {},
             },
         )
         claim_folder(self._folder, overwrite=overwrite)

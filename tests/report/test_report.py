@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fake_batch import fake_batch
 from pages import EVIL, EVIL_NAME, Page, make_batch, make_hostile, many_runs
-from toys import BOOM, toy_sim
+from toys import BOOM, ToyAgent, toy_sim
 
 from simmanager import OneShot, SimulationManager
 from simmanager.base.errors import BatchNotFound, BatchNotWritable, ParameterError, SimulationError
@@ -158,8 +158,16 @@ def test_a_value_shows_what_it_is():
     assert parameter_text("env_params.walls", "[" * 100_000).startswith('"[[[')
 
 
+class TakesAll(ToyAgent):
+    """Has any parameter there is."""
+
+    def __init__(self, **parameters):
+        super().__init__()
+
+
 def test_few_simulations_are_the_columns_of_many_parameters():
-    sims = [toy_sim(name).copy(agent_params={f"p{i}": name for i in range(9)}) for name in ("a", "b")]
+    parameters = [{f"p{i}": name for i in range(9)} for name in ("a", "b")]
+    sims = [toy_sim(own["p0"]).copy(agent_class=TakesAll, agent_params=own) for own in parameters]
     SimulationManager(sims, 1, "batch").generate_sim_paths()
     found = differing(read_results("batch"))
     assert (found.titles, len(found.rows)) == (("parameter", "a", "b"), 9)
@@ -287,7 +295,8 @@ def test_whatever_a_stranger_writes_is_text(tmp_path):
 
 
 def test_hostile_parameters_and_provenance_are_text(without_figures, tmp_path):
-    sim = toy_sim().copy(agent_params={EVIL: EVIL}, env_params={"nested": {EVIL: [EVIL, {"x": EVIL}]}})
+    nested = {"nested": {EVIL: [EVIL, {"x": EVIL}]}}
+    sim = toy_sim().copy(agent_class=TakesAll, agent_params={EVIL: EVIL}, env_class=TakesAll, env_params=nested)
     manager = SimulationManager([sim], 1, "b")
     manager.generate_sim_paths()
     manifest = BatchFolder("b").read_manifest()

@@ -191,7 +191,7 @@ if __name__ == "__main__":
     manager.run_all(1, progress=False)
     print("shown:", json.dumps([run.reason for run in manager.status().runs]))
 """)
-    assert shown == [["OSError: no such device"] * 2]
+    assert shown == [["script.py:14 in broken: OSError: no such device"] * 2]
 
 
 def test_a_set_up_function_that_workers_cannot_load_is_refused_before_anything_is_written():
