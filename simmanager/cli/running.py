@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.advice import remember_target
 from ..base.errors import ParameterError, SimManagerError, UnknownName, UnsafeName, suggest
-from ..disk.state import RunState
-from .dry_run import print_dry_run
 from .verb import EXIT_OK, EXIT_USAGE, PATH, RAN, Adder, argument, exit_code, verb
 
 if TYPE_CHECKING:
@@ -202,6 +200,8 @@ def resume(arguments: argparse.Namespace) -> int:
     again. This unpickles the simulations: only for folders of your own.
     """
     from ..batch.manager import SimulationManager
+    from ..disk.state import RunState
+    from .dry_run import print_dry_run
 
     options = options_of(arguments)
     if arguments.dry_run:
@@ -248,7 +248,9 @@ def rerun(arguments: argparse.Namespace) -> int:
     --all is given. This unpickles the simulations: only for folders of your own.
     """
     from ..batch.manager import SimulationManager
+    from ..disk.state import RunState
     from ..simulation.assignment import set_parameter
+    from .dry_run import print_dry_run
 
     name, options = arguments.simulation, options_of(arguments)
     if name is None and (arguments.source or arguments.set):

@@ -100,6 +100,8 @@ def _generators() -> dict[str, Any]:
     states: dict[str, Any] = {"random": random.getstate(), "numpy": np.random.get_state()}
     if (torch := sys.modules.get("torch")) is not None:
         states["torch"] = torch.get_rng_state()
+        if torch.cuda.is_initialized():  # asking for a state would start CUDA
+            states["torch_cuda"] = torch.cuda.get_rng_state_all()
     return states
 
 
@@ -111,7 +113,10 @@ def _restore_generators(states: dict[str, Any]) -> None:
     if "torch" in states:
         import importlib
 
-        importlib.import_module("torch").set_rng_state(states["torch"])
+        torch = importlib.import_module("torch")
+        torch.set_rng_state(states["torch"])
+        if "torch_cuda" in states and torch.cuda.is_available():  # a resume may be on a machine without a GPU
+            torch.cuda.set_rng_state_all(states["torch_cuda"])
 
 
 class _Unpickler(Unpickler):

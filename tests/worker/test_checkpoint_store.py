@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from simmanager.agents import RandomAgent, Stachenfeld2018, Weber2018
 from simmanager.arenas import Simple2D
 from simmanager.training.loops import default_training_loop, episode_based_training_loop
 from simmanager.training.recording import HistoryRecorder
+from simmanager.worker import checkpoint_store
 
 ROOM = {"arena_x_limits": [-6, 6], "arena_y_limits": [-6, 6], "agent_step_size": 1.0}
 
@@ -220,8 +222,6 @@ class NeedsAFile:
 
 @pytest.mark.parametrize("trouble", ["state", "generators"])
 def test_what_cannot_be_restored_is_told_and_leaves_the_generators_as_they_were(tmp_path, monkeypatch, capsys, trouble):
-    from simmanager.worker import checkpoint_store
-
     store = checkpoint_store.CheckpointStore(RunFolder(tmp_path), 1e-9, b"recipe")
     if trouble == "generators":
         half = {"random": random.Random(5).getstate(), "numpy": "no state of NumPy"}
@@ -234,6 +234,46 @@ def test_what_cannot_be_restored_is_told_and_leaves_the_generators_as_they_were(
     assert store.load() is None
     assert random.getstate() == before
     assert "the checkpoint cannot be used" in capsys.readouterr().err
+
+
+class FakeTorch:
+    """Has the generators of PyTorch on a machine with two GPUs; for none, or before CUDA is started, see ``cuda``."""
+
+    def __init__(self, state, cuda):
+        self.state, self.on_gpus = state, cuda
+        self.cuda = self
+
+    def get_rng_state(self):
+        return self.state
+
+    def set_rng_state(self, state):
+        self.state = state
+
+    def is_initialized(self):
+        return self.on_gpus is not None
+
+    is_available = is_initialized
+
+    def get_rng_state_all(self):
+        assert self.on_gpus is not None, "this starts CUDA"
+        return list(self.on_gpus)
+
+    def set_rng_state_all(self, states):
+        assert self.on_gpus is not None, "there is no GPU"
+        self.on_gpus = states
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wanted"), [([1, 2], [8, 9], [1, 2]), (None, [8, 9], [8, 9]), ([1, 2], None, None)]
+)
+def test_the_generators_of_gpus_are_kept_where_there_are_some(tmp_path, monkeypatch, before, after, wanted):
+    store = checkpoint_store.CheckpointStore(RunFolder(tmp_path), 1e-9, b"recipe")
+    monkeypatch.setitem(sys.modules, "torch", FakeTorch("cpu", before))
+    store.save("state")
+    later = FakeTorch("another", after)
+    monkeypatch.setitem(sys.modules, "torch", later)
+    assert store.load() == "state"
+    assert (later.state, later.on_gpus) == ("cpu", wanted)
 
 
 def unpicklable_loop(agent, env):
