@@ -101,11 +101,13 @@ def test_a_function_that_hangs_is_left_behind_and_said_so(monkeypatch, capsys):
 
 
 def test_without_a_function_nothing_is_started():
+    before = set(threading.enumerate())  # another test may have left a function that hangs
     announcer = Announcer(None)
     announcer.send(EVENT)
     announcer.close()
     assert not announcer.wanted
-    assert "simmanager-events" not in {thread.name for thread in threading.enumerate()}
+    new = set(threading.enumerate()) - before
+    assert "simmanager-events" not in {thread.name for thread in new}
 
 
 def test_what_is_no_function_is_refused():
