@@ -4,4 +4,4 @@
 """
 
 #: The modules, in the order of RESULTS.md.
-MODULES = ("tutorial", "models", "overhead", "sweep", "scaling", "mixed", "status", "startup", "scale")
+MODULES = ("tutorial", "models", "overhead", "sweep", "scaling", "mixed", "status", "startup", "scale", "coverage")

@@ -64,6 +64,8 @@ POOLS = Environment(
     "bench-peers", "SIMMANAGER_PEERS_PYTHON", (("joblib", "numpy", "mpire", "submitit", "ray", "dask[distributed]"),)
 )
 
+RLIABLE_ENVIRONMENT = Environment("bench-rliable", "SIMMANAGER_RLIABLE_PYTHON", (("rliable", "pandas<3"),))
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -100,6 +102,7 @@ MPIRE = Peer("mpire", POOLS, "mpire")
 SUBMITIT = Peer("submitit LocalExecutor", POOLS, "submitit")
 RAY = Peer("Ray", POOLS, "ray")
 DASK = Peer("Dask", POOLS, "distributed")
+RLIABLE = Peer("rliable", RLIABLE_ENVIRONMENT, "rliable")
 
 
 @cache
@@ -130,7 +133,7 @@ def gnu_parallel() -> str:
 
 def main() -> None:
     """Make all environments."""
-    for environment in (NEURALPLAYGROUND, POOLS):
+    for environment in (NEURALPLAYGROUND, POOLS, RLIABLE_ENVIRONMENT):
         environment.make()
     print(f"GNU parallel: {gnu_parallel() or 'missing (the Debian package is called parallel)'}")
 

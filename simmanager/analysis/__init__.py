@@ -1,21 +1,11 @@
 """Numbers from arrays: rate maps, grid scores, tuning, learning curves, statistics over runs. No file, no batch."""
 
+from .aggregates import STATISTICS, Statistic, interquartile_mean, mean, median
 from .autocorrelogram import MIN_OVERLAP, spatial_autocorrelogram
-from .bootstrap import (
-    LEVEL,
-    N_RESAMPLES,
-    STATISTICS,
-    Estimate,
-    Statistic,
-    bootstrap_interval,
-    difference,
-    interquartile_mean,
-    mean,
-    median,
-    probability_interval,
-    probability_of_improvement,
-)
+from .bootstrap import LEVEL, N_RESAMPLES, bootstrap_interval
+from .differences import Estimate, difference, holm, probability_interval, probability_of_improvement, runs_needed
 from .grid_score import GridProperties, best_grid_score, grid_properties, grid_score
+from .intervals import confidence_interval
 from .learning_curves import area_under_curve, final_value, iterations_to_threshold
 from .rate_maps import occupancy, rate_map
 from .spatial_tuning import FIELD_THRESHOLD, SMALLEST_FIELD, border_score, sparsity, spatial_information
@@ -34,10 +24,12 @@ __all__ = [
     "best_grid_score",
     "bootstrap_interval",
     "border_score",
+    "confidence_interval",
     "difference",
     "final_value",
     "grid_properties",
     "grid_score",
+    "holm",
     "interquartile_mean",
     "iterations_to_threshold",
     "mean",
@@ -46,6 +38,7 @@ __all__ = [
     "probability_interval",
     "probability_of_improvement",
     "rate_map",
+    "runs_needed",
     "sparsity",
     "spatial_autocorrelogram",
     "spatial_information",

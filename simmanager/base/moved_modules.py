@@ -21,7 +21,7 @@ _MOVED = {
     "simmanager.simulation": "simmanager.simulation.single_sim",
     "simmanager.progress": "simmanager.base.current_run",
     "simmanager.checkpoint": "simmanager.base.current_run",
-    "simmanager.statistics": "simmanager.analysis.bootstrap",
+    "simmanager.statistics": "simmanager.analysis",
 }
 
 #: How the paths of modules begin -> the public module that has their names.

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
+    from ..analysis.aggregates import Statistic
     from ..analysis.arrays import FloatArray
-    from ..analysis.bootstrap import Statistic
     from ..results.values import Curves
     from .estimate import BoolArray
 
@@ -50,9 +50,9 @@ def plot_curves(
     simulations : str or iterable of str, optional
         All by default.
     statistic : {"mean", "iqm", "median"} or callable, default "mean"
-        Of the runs at each iteration; "iqm" is the interquartile mean. As in `simmanager.analysis.bootstrap`.
+        Of the runs at each iteration; "iqm" is the interquartile mean. As in `simmanager.analysis.confidence_interval`.
     level : float, default 0.95
-        Of the bootstrap interval over runs, 0 < level < 1.
+        Of the confidence interval over runs, 0 < level < 1.
     smooth : int, default 1
         Average each run over a centred window of so many points first (a run keeps at most 1,000 points); 1 leaves
         it as it is.

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from ..analysis.aggregates import Statistic
     from ..analysis.arrays import FloatArray
-    from ..analysis.bootstrap import Statistic
 
     BoolArray = npt.NDArray[np.bool_]
 
@@ -26,22 +26,19 @@ class Estimate:
 
 
 def estimate(values: FloatArray, statistic: Statistic, level: float, ended: BoolArray | None = None) -> Estimate:
-    """Return a statistic over runs, (n_runs, n_points), with its bootstrap interval, where it is finite.
+    """Return a statistic over runs, (n_runs, n_points), with its confidence interval, where it is finite.
 
     Infinities count as numbers: an interquartile mean or a median may be finite with them. Where ``ended`` is true a
     run is over and left out; at every other NaN there is no estimate.
     """
     import numpy as np
 
-    from ..analysis.bootstrap import bootstrap_interval, statistic_of
-    from ..base.checks import check_number
+    from ..analysis.aggregates import statistic_of
+    from ..analysis.intervals import confidence_interval
 
     function = statistic_of(statistic)
-    check_number("level", level, above=0, below=1)
-    n_runs, n_points = values.shape
-    low = high = np.full(n_points, np.nan)
-    if n_runs > 1:
-        low, high = bootstrap_interval(values, statistic, level=level)
+    n_runs = len(values)
+    low, high = confidence_interval(values, statistic, level)
     centre = function(values, axis=0) if n_runs else low
     over = np.zeros(values.shape, dtype=bool) if ended is None else ended
     broken = (np.isnan(values) & ~over).any(axis=0)
@@ -49,10 +46,11 @@ def estimate(values: FloatArray, statistic: Statistic, level: float, ended: Bool
 
 
 def words(statistic: Statistic, level: float = 0.0, estimates: Iterable[Estimate] = ()) -> str:
-    """Return what is drawn: ``mean, 95% bootstrap interval``; without the interval if no estimate has one."""
+    """Return what is drawn: ``mean, 95% confidence interval``; without the interval if no estimate has one."""
     import numpy as np
 
     called = statistic if isinstance(statistic, str) else getattr(statistic, "__name__", "statistic")
     text = "interquartile mean" if called == "iqm" else called
     known = any(np.isfinite(one.low).any() for one in estimates)
-    return f"{text}, {100 * level:g}% bootstrap interval" if known else text
+    kind = "bootstrap" if callable(statistic) else "confidence"
+    return f"{text}, {100 * level:g}% {kind} interval" if known else text

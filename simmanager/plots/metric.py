@@ -14,8 +14,8 @@ from .wording import nothing_to_draw, quantity, runs_in_words
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from ..analysis.aggregates import Statistic
     from ..analysis.arrays import FloatArray
-    from ..analysis.bootstrap import Statistic
 
 # Rows are 1 apart.
 _SPREAD = 0.14  # the points of the runs lie so far from the middle of their row, at most
@@ -46,9 +46,9 @@ def plot_metric(
     simulations : str or iterable of str, optional
         All by default.
     statistic : {"mean", "iqm", "median"} or callable, default "mean"
-        Of the runs; "iqm" is the interquartile mean. As in `simmanager.analysis.bootstrap`.
+        Of the runs; "iqm" is the interquartile mean. As in `simmanager.analysis.confidence_interval`.
     level : float, default 0.95
-        Of the bootstrap interval over runs, 0 < level < 1.
+        Of the confidence interval over runs, 0 < level < 1.
     ax : matplotlib Axes, optional
         Where to draw, and what is returned; a new pyplot figure by default.
 

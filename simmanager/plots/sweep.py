@@ -16,7 +16,7 @@ from .wording import joined, nothing_to_draw, number, quantity
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..analysis.bootstrap import Statistic
+    from ..analysis.aggregates import Statistic
     from ..results.results import Results
 
 #: Width and height in inches that the text of a cell takes.
@@ -51,9 +51,9 @@ def plot_sweep(
     parameter_2 : str, optional
         Another one, along y.
     statistic : {"mean", "iqm", "median"} or callable, default "mean"
-        Of the runs; "iqm" is the interquartile mean. As in `simmanager.analysis.bootstrap`.
+        Of the runs; "iqm" is the interquartile mean. As in `simmanager.analysis.confidence_interval`.
     level : float, default 0.95
-        Of the bootstrap interval over runs, 0 < level < 1.
+        Of the confidence interval over runs, 0 < level < 1.
     ax : matplotlib Axes, optional
         Where to draw, and what is returned; a new pyplot figure by default.
 

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..analysis.bootstrap import (
-    LEVEL,
-    N_RESAMPLES,
-    STATISTICS,
-    bootstrap_interval,
-    difference,
-    interquartile_mean,
-    mean,
-    median,
-    probability_interval,
-    probability_of_improvement,
-)
+from ..analysis.aggregates import STATISTICS, interquartile_mean, mean, median
+from ..analysis.bootstrap import LEVEL, N_RESAMPLES
+from ..analysis.differences import difference, holm, probability_interval, probability_of_improvement
+from ..analysis.intervals import Method, confidence_interval, used_method
 from ..base.errors import ParameterError, ParameterTypeError, UnknownName, hint, unknown
 from ..base.metrics import RECORD_METRICS
 from ..base.public import public
@@ -48,15 +41,17 @@ def compare(
     direction: Direction = "below",
     value: Value = "final",
     baseline: str | None = None,
+    method: Method = "t",
     n_resamples: int = N_RESAMPLES,
 ) -> Comparison:
     """Compare simulations by a learning curve or by a metric.
 
     Each run gives one value. Simulations are summarised by mean, median and interquartile mean over runs with a
-    percentile bootstrap interval, and compared in pairs by the difference of the statistic and the probability of
-    improvement, as Agarwal et al. 2021 recommend for few runs (see `simmanager.analysis`). Two simulations are
-    paired if all runs of the same id that both have, and at least two, have the same seed; else each is resampled
-    on its own. Intervals of many pairs are not corrected for their number.
+    confidence interval that holds its level for three runs and more (`simmanager.analysis.confidence_interval`), and
+    compared in pairs by the difference of the statistic (`difference`) and the probability of improvement
+    (`probability_interval`). The intervals of several pairs hold their level all together (Bonferroni), and their
+    p-values are adjusted by the method of Holm: of equal simulations, few experiments show a difference. Two
+    simulations are paired if all runs of the same id that both have, and at least two, have the same seed.
 
     Parameters
     ----------
@@ -73,7 +68,7 @@ def compare(
     level : float
         Confidence level, between 0 and 1. Default 0.95.
     seed : int
-        Seed of the bootstrap: the same seed gives the same intervals. Default 0.
+        Of the bootstrap: the same seed gives the same intervals. Default 0.
     threshold : float, optional
         Count the iterations until a curve is at or beyond it.
     direction : {"below", "above"}
@@ -83,6 +78,9 @@ def compare(
         threshold (runs that never reach it have none).
     baseline : str, optional
         Compare all simulations with this one only. By default all pairs, unless they are more than 500.
+    method : {"t", "bootstrap"}
+        How intervals are found: by Student's t (default), or as percentiles of a bootstrap (Agarwal et al. 2021), which
+        are too narrow below some 20 runs, and have no p-values.
     n_resamples : int
         Of the bootstrap. Default 2000.
 
@@ -111,7 +109,8 @@ def compare(
             f"Metrics: {', '.join((*results.metric_names, *RECORD_METRICS))}."
         )
     found = values_of(results, key, metric, value, threshold, direction)
-    bootstrap: dict[str, Any] = {"n_resamples": n_resamples, "level": level, "seed": seed}
+    used_method(statistic, method)  # raises for one that does not exist
+    how: dict[str, Any] = {"statistic": statistic, "method": method, "n_resamples": n_resamples, "seed": seed}
     pairs, notes = _pairs(found, baseline)
     return Comparison(
         name=results.name,
@@ -121,12 +120,13 @@ def compare(
         reduction=next((runs.reduction for runs in found if runs.reduction), ""),
         statistic=statistic,
         level=level,
+        method=method,
         n_resamples=n_resamples,
         seed=seed,
         threshold=threshold,
         direction=direction,
-        simulations=tuple(_summary(runs, statistic, bootstrap) for runs in found),
-        differences=tuple(_difference(*pair, statistic, bootstrap) for pair in pairs),
+        simulations=tuple(_summary(runs, statistic, level, how) for runs in found),
+        differences=_differences(pairs, level, how),
         notes=(*notes, *_note_on_lengths(found)),
     )
 
@@ -161,9 +161,9 @@ def _note_on_lengths(found: Sequence[RunValues]) -> list[str]:
     return [f"The simulations end at different iterations, {min(ends)} to {max(ends)}: so do final values and areas."]
 
 
-def _summary(runs: RunValues, statistic: str, bootstrap: dict[str, Any]) -> SimulationSummary:
+def _summary(runs: RunValues, statistic: str, level: float, how: dict[str, Any]) -> SimulationSummary:
     of_runs = STATISTICS[statistic]
-    low, high = bootstrap_interval(runs.values, of_runs, **bootstrap)
+    low, high = confidence_interval(runs.values, level=level, **how)
     numbers = {name: float(of_runs(values)) for name, values in runs.numbers.items()}
     reached = runs.numbers.get("iterations_to_threshold")
     with np.errstate(invalid="ignore"):  # infinite values have no standard deviation
@@ -197,18 +197,29 @@ def _summary(runs: RunValues, statistic: str, bootstrap: dict[str, Any]) -> Simu
     )
 
 
-def _difference(first: RunValues, second: RunValues, statistic: str, bootstrap: dict[str, Any]) -> Difference:
+def _differences(
+    pairs: Sequence[tuple[RunValues, RunValues]], level: float, how: dict[str, Any]
+) -> tuple[Difference, ...]:
+    """Return how the simulations of each pair differ; the level holds for all pairs together."""
+    each = 1 - (1 - level) / max(len(pairs), 1)
+    found = [_difference(*pair, each, how) for pair in pairs]
+    adjusted = holm([np.nan if one.p is None else one.p for one in found])
+    return tuple(replace(one, p=_end(p)) for one, p in zip(found, adjusted.tolist(), strict=True))
+
+
+def _difference(first: RunValues, second: RunValues, level: float, how: dict[str, Any]) -> Difference:
     pairs = pair(first, second)
     paired = pairs is not None
     a, b = pairs or (first.values, second.values)
-    estimate = difference(a, b, paired, STATISTICS[statistic], **bootstrap)
-    probability_low, probability_high = probability_interval(a, b, paired, **bootstrap)
+    estimate = difference(a, b, paired, level=level, **how)
+    probability_low, probability_high = probability_interval(a, b, paired, level)
     return Difference(
         first=first.simulation_id,
         second=second.simulation_id,
         difference=estimate.value,
         low=_end(estimate.low),
         high=_end(estimate.high),
+        p=_end(estimate.p),
         probability_of_improvement=probability_of_improvement(a, b, paired),
         probability_low=_end(probability_low),
         probability_high=_end(probability_high),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ..analysis.bootstrap import FEWEST
 from ..base.errors import UnknownName, unknown
 from ..base.public import public
 from ..base.tables import Column, Table
@@ -36,7 +37,7 @@ class SimulationSummary:
         Of the values of the runs: mean, median, interquartile mean, standard deviation (n - 1). NaN if there are too
         few runs.
     low, high : float or None
-        Ends of the bootstrap interval of the statistic asked for; None with fewer than two runs.
+        Ends of the confidence interval of the statistic asked for; None with fewer than three runs.
     final, auc, iterations_to_threshold : float or None
         The statistic asked for, of the final values, of the areas under the curves, and of the iterations to the
         threshold of those runs that reach it; None for a metric, or without a threshold. NaN without a run.
@@ -88,7 +89,11 @@ class SimulationSummary:
         """What has to be known about these runs, in words: ``("1 run: no interval", "metric failed in 2 runs")``."""
         if self.n_finished == 0:
             return ("no finished runs",)
-        few = {0: ("no finished run has a value",), 1: ("1 run: no interval",)}.get(self.n_runs, ())
+        few: tuple[str, ...] = ()
+        if self.n_runs < FEWEST:
+            few = (f"{count(self.n_runs, 'run')}: no interval ({FEWEST} are needed)",)
+        if self.n_runs == 0:
+            few = ("no finished run has a value",)
         counts = (
             (self.n_total - self.n_finished, "{} not finished"),
             (self.n_other_parameters, "{} made with other parameters"),
@@ -115,15 +120,18 @@ class Difference:
     first, second : str
         The simulations.
     difference : float
-        Statistic of the first minus that of the second.
+        Statistic of the first minus that of the second; if paired, statistic of the differences of the pairs.
     low, high : float or None
-        Ends of its bootstrap interval; None if one of them has fewer than two runs.
+        Ends of its interval, which holds its level for all pairs together; None if one has fewer than three runs.
+    p : float or None
+        Two-sided p-value, adjusted for the number of pairs (Holm); None as the interval, with the bootstrap, and where
+        no value varies.
     probability_of_improvement : float
         Probability that a run of the first has a larger value than one of the second; ties count half.
     probability_low, probability_high : float or None
-        Ends of its bootstrap interval.
+        Ends of its interval, for all pairs together as well.
     paired : bool
-        Runs of the same id have the same seed: they are drawn and compared together.
+        Runs of the same id have the same seed: they are compared with each other.
     n_first, n_second : int
         Runs that were compared; if paired, the number of pairs.
     """
@@ -133,6 +141,7 @@ class Difference:
     difference: float
     low: float | None
     high: float | None
+    p: float | None
     probability_of_improvement: float
     probability_low: float | None
     probability_high: float | None
@@ -165,6 +174,8 @@ class Comparison:
         "iqm", "mean" or "median": what the intervals and differences are about.
     level : float
         Of the intervals.
+    method : str
+        Of the intervals: "t" or "bootstrap".
     n_resamples, seed : int
         Of the bootstrap.
     threshold, direction : float or None, str
@@ -184,6 +195,7 @@ class Comparison:
     reduction: str
     statistic: str
     level: float
+    method: str
     n_resamples: int
     seed: int
     threshold: float | None
@@ -264,10 +276,12 @@ def heading(comparison: Comparison) -> str:
     else:
         quantity = _VALUES[comparison.value].format(comparison.key)
     reduced = f" ({comparison.reduction})" if comparison.reduction else ""
+    by = "Student's t"
+    if comparison.method == "bootstrap":
+        by = f"percentiles of a bootstrap: {comparison.n_resamples} resamples, seed {comparison.seed}"
     return (
         f"{comparison.name}: {quantity}{reduced}. {_NAMES[comparison.statistic].capitalize()} over runs, "
-        f"{100 * comparison.level:.4g}% percentile bootstrap interval "
-        f"({comparison.n_resamples} resamples, seed {comparison.seed})"
+        f"{100 * comparison.level:.4g}% confidence interval ({by})"
     )
 
 
@@ -308,8 +322,10 @@ def _simulation_row(comparison: Comparison, one: SimulationSummary, others: list
 
 
 def differences_table(comparison: Comparison) -> Table:
-    """Return a row for each difference."""
-    header = (_TITLES[comparison.statistic], "interval", "P(first > second)", "interval", "runs")
+    """Return a row for each difference; the titles say if intervals and p-values hold for several pairs together."""
+    together, holm = (" of all", " (Holm)") if len(comparison.differences) > 1 else ("", "")
+    interval = f"interval{together}"
+    header = (_TITLES[comparison.statistic], interval, f"p{holm}", "P(first > second)", interval, "runs")
     return Table(("difference", *_numbers(header)), map(_difference_row, comparison.differences))
 
 
@@ -318,6 +334,7 @@ def _difference_row(one: Difference) -> tuple[str, ...]:
         f"{one.first} - {one.second}",
         number(one.difference),
         interval(one.low, one.high),
+        "" if one.p is None else f"{one.p:.2g}" if one.p >= 1e-4 else "< 0.0001",
         number(one.probability_of_improvement),
         interval(one.probability_low, one.probability_high),
         f"{one.n_first} pairs, same seeds" if one.paired else f"{one.n_first} and {one.n_second}",

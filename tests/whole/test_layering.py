@@ -111,7 +111,7 @@ def test_the_graph_is_read_correctly():
     assert {"disk.state", "disk.run_folder", "batch.manager", "agents.weber_2018", "worker.__main__"} <= set(SOURCES)
     assert "base.errors" in imports("disk.state", late=False)
     assert "joblib" in imports("dispatch.executor") - imports("dispatch.executor", late=False)  # inside a function
-    assert "analysis.bootstrap" in imports("plots.curves") - imports("plots.curves", types=False)  # for types alone
+    assert "analysis.aggregates" in imports("plots.curves") - imports("plots.curves", types=False)  # for types alone
     assert "batch.manager" in imports("simmanager")
 
 
