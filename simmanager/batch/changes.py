@@ -250,6 +250,7 @@ def _rerun_all(folder: BatchFolder, simulation_id: str) -> str:
 
 
 def _say_old_code(folder: BatchFolder, simulation_id: str, parts: Sequence[str]) -> None:
+    folder.told_of_old_code.add(simulation_id)
     warnings.warn(
         f"The code of {', '.join(parts)} was changed since simulation {simulation_id!r} of {folder.path} was made; its "
         f"runs use the code as it was. For the new code: {_rerun_all(folder, simulation_id)}, or give it another "

@@ -61,6 +61,8 @@ class BatchFolder:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        #: Simulations of which was said, through this object, that their runs use older code than the session has.
+        self.told_of_old_code: set[str] = set()
 
     manifest_file = FileIn(MANIFEST, "manager.json.")
     lock_file = FileIn(LOCK, "Held by the manager that runs the batch; its text says who that is.")
@@ -224,28 +226,28 @@ class BatchFolder:
 
     # Stop requests ---------------------------------------------------------------------------------------------
 
-    def request_stop(self, *, now: bool, signal: int = 0) -> None:
+    def request_stop(self, *, now: bool, who: str = "") -> None:
         """Ask the manager that runs the batch to stop: after the runs at hand, or at once.
 
-        ``signal`` is the one by which the manager was asked itself; 0: the user asks.
+        ``who`` says in words by whom runs are ended; "": the user asks.
         """
-        write_file(self.stop_request, f"{'now' if now else 'finish'} {signal or ''}".strip().encode())
+        write_file(self.stop_request, f"{'now' if now else 'finish'} {who}".encode())
 
     def requested_stop(self) -> str:
         """Return "", "finish" or "now"."""
         return self._stop_request()[0]
 
-    def stop_signal(self) -> int:
-        """Return the signal by which the manager was asked to stop; 0: the user asked."""
+    def who_stops(self) -> str:
+        """Return in words by whom runs are ended; "": the user asked."""
         return self._stop_request()[1]
 
-    def _stop_request(self) -> tuple[str, int]:
+    def _stop_request(self) -> tuple[str, str]:
         try:
-            text = read_regular(self.stop_request, 20).decode("ascii", "replace")
+            text = read_regular(self.stop_request, 200).decode("utf-8", "replace")
         except OSError:
-            return "", 0
-        mode, _, signal = text.partition(" ")
-        return (mode, int(signal) if signal.isdecimal() else 0) if mode in ("finish", "now") else ("", 0)
+            return "", ""
+        mode, _, who = text.partition(" ")
+        return (mode, who) if mode in ("finish", "now") else ("", "")
 
     def clear_stop_request(self) -> None:
         """Forget an answered request."""

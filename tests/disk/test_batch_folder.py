@@ -314,9 +314,9 @@ def test_a_request_to_stop_is_made_read_and_forgotten(folder):
     folder.request_stop(now=False)
     assert folder.requested_stop() == "finish"
     folder.request_stop(now=True)
-    assert (folder.requested_stop(), folder.stop_signal()) == ("now", 0)
-    folder.request_stop(now=True, signal=15)
-    assert (folder.requested_stop(), folder.stop_signal()) == ("now", 15)
+    assert (folder.requested_stop(), folder.who_stops()) == ("now", "")
+    folder.request_stop(now=True, who="stopped by SIGTERM (a kill)")
+    assert (folder.requested_stop(), folder.who_stops()) == ("now", "stopped by SIGTERM (a kill)")
     folder.clear_stop_request()
     folder.clear_stop_request()
     assert folder.requested_stop() == ""
