@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -25,17 +25,14 @@ from .starts import STARTS
 MANIFEST, LOCK, STOP_REQUEST = "manager.json", "batch.lock", "stop.request"
 REPORT, SETUP = "report.html", "setup.pkl"
 
-#: The source of each class and function that is pickled by value, and what was not committed: hash or folder -> text.
-CODE = "code.json"
-
 #: The file in the folder of a simulation.
 RECIPE = "simulation.pkl"
 
-#: The files from which code came that is pickled by value, as they were, for tracebacks.
-SOURCES = "sources.json"
+#: The code of the batch as it was (see `sources`); a part of that in folders of earlier versions.
+SOURCES, OLD_SOURCES = "sources.json", "code.json"
 
 #: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
-RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SETUP, SOURCES, CODE, "figures")
+RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SETUP, SOURCES, OLD_SOURCES, "figures")
 
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 28
@@ -68,7 +65,6 @@ class BatchFolder:
     lock_file = FileIn(LOCK, "Held by the manager that runs the batch; its text says who that is.")
     stop_request = FileIn(STOP_REQUEST, 'Made by ``simmanager stop``: "finish" or "now".')
     setup_file = FileIn(SETUP, "The pickled function that each worker calls before its first run, if there is one.")
-    code_file = FileIn(CODE, "Source of code, kept once for the whole batch.")
 
     def simulation(self, simulation_id: str) -> Path:
         """Return the folder of a simulation."""
@@ -126,21 +122,10 @@ class BatchFolder:
         else:
             write_file(self.setup_file, content)
 
-    def read_code(self) -> dict[str, str]:
-        """Return the kept texts by hash of their content, or by folder of a repository; {} if there are none."""
-        content = read_json(self.code_file)
-        return {name: text for name, text in content.items() if isinstance(text, str)}
-
-    def keep_code(self, texts: Mapping[str, str]) -> None:
-        """Add source texts to those that are kept."""
-        kept = self.read_code()
-        if new := {name: text for name, text in texts.items() if name not in kept}:
-            write_file(self.code_file, json_bytes({**kept, **new}))
-
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
-            if entry.name in (LOCK, SETUP, SOURCES, CODE) or entry.name.startswith(SCRATCHES):
+            if entry.name in (LOCK, SETUP, SOURCES, OLD_SOURCES) or entry.name.startswith(SCRATCHES):
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False

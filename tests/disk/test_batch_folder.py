@@ -219,14 +219,14 @@ def test_recipes_come_first_and_the_manifest_makes_the_batch(folder, monkeypatch
     seen = []
     monkeypatch.setattr(BatchFolder, "write_manifest", lambda self, _: seen.append(self.recipe("a").read_bytes()))
     with folder.held() as batch:
-        make_batch(batch, {"a": b"recipe"}, MANIFEST)
+        make_batch(batch, {"a": b"recipe"}, MANIFEST, None, {})
     assert seen == [b"recipe"]
 
 
 def test_a_batch_that_cannot_be_written_says_where_and_why(folder):
     (folder.path / "a").write_text("in the way")
     with folder.held() as batch, pytest.raises(BatchNotWritable, match="cannot be written"):
-        make_batch(batch, {"a": b"recipe"}, MANIFEST)
+        make_batch(batch, {"a": b"recipe"}, MANIFEST, None, {})
     assert not folder.manifest_file.exists()
 
 
