@@ -15,6 +15,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 from our_processes import SESSION, process_ids, workers_alive
+from places import ROOT
 
 matplotlib.use("Agg")
 # Started in the background, or with nohup: programs under test would inherit it.
@@ -31,6 +32,9 @@ os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
 # A short name: paths of Unix sockets may have no more than about 100 characters. Within it are those of the workers.
 TEMPORARY = Path(tempfile.mkdtemp(prefix="st-"))
 os.environ["TMPDIR"] = tempfile.tempdir = str(TEMPORARY)
+
+# To git, what the tests make batches of is in no repository: what is not committed here is not theirs to keep.
+os.environ["GIT_CEILING_DIRECTORIES"] = str(ROOT)
 
 #: How long a process that ends by itself may take on a machine that has much else to do.
 PATIENCE_S = 30.0

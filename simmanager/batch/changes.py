@@ -250,6 +250,7 @@ def _rerun_all(folder: BatchFolder, simulation_id: str) -> str:
 
 
 def _say_old_code(folder: BatchFolder, simulation_id: str, parts: Sequence[str]) -> None:
+    folder.told_of_old_code.add(simulation_id)
     warnings.warn(
         f"The code of {', '.join(parts)} was changed since simulation {simulation_id!r} of {folder.path} was made; its "
         f"runs use the code as it was. For the new code: {_rerun_all(folder, simulation_id)}, or give it another "
@@ -278,24 +279,24 @@ def _commit(
     if not (changed or added or always):
         return
     folder = batch.folder
-    recipes = pickled((*changed, *added))
-    new = {str(simulation.simulation_id): describe_simulation(simulation) for simulation in (*changed, *added)}
+    given = (*changed, *added)
+    recipes, contents = pickled(given), contents_of(given)
+    new = {str(simulation.simulation_id): describe_simulation(simulation) for simulation in given}
     new_entries = list(new.values())
     entries = [new.pop(entry["simulation_id"], entry) for entry in manifest.simulations]
     try:
-        keep_sources(folder.path, recipes)
+        keep_sources(folder.path, recipes, sources_of(given, contents))
         for name, content in recipes.items():
             parent = folder.own_simulation(name)
             parent.mkdir(exist_ok=True)
             target = folder.recipe(name) if name in new else _staged(folder, name)
             write_file(target, content)
-        folder.keep_code(sources_of((*changed, *added)))
         path = import_path.joined(import_path.kept_in(manifest.provenance), import_path.own_import_path())
         staged = {str(simulation.simulation_id): _sha(recipes[str(simulation.simulation_id)]) for simulation in changed}
         provenance = {
             **manifest.provenance,
             import_path.KEY: path,
-            **frozen_code(new_entries, contents_of((*changed, *added)), manifest.provenance),
+            **frozen_code(new_entries, contents, manifest.provenance),
             **(recorded(recipes, manifest.provenance) if recipes else {}),
             STAGED: staged,
         }

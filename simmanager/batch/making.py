@@ -20,7 +20,7 @@ from ..base.errors import (
     SimManagerError,
     SimulationError,
 )
-from ..disk.batch_folder import REMOVED, RESERVED, SOURCES, BatchFolder, OpenBatch
+from ..disk.batch_folder import OLD_SOURCES, REMOVED, RESERVED, SOURCES, BatchFolder, OpenBatch
 from ..disk.files import remove_entry
 from ..disk.manifest import Manifest, check_name
 from ..disk.recipe import pickle_recipe
@@ -111,8 +111,8 @@ def make_batch(
     batch: OpenBatch,
     recipes: Mapping[str, bytes],
     manifest: Manifest,
-    setup: bytes | None = None,
-    sources: Mapping[str, str] | None = None,
+    setup: bytes | None,
+    code: Mapping[str, str],
 ) -> None:
     """Write recipes and sources, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
 
@@ -127,11 +127,10 @@ def make_batch(
     if batch.is_made:
         raise BatchExists(f"{folder.path}: another manager has just made a batch there.")
     try:
-        keep_sources(folder.path, recipes)
+        keep_sources(folder.path, recipes, code)
         for simulation_id, content in recipes.items():
             folder.write_recipe(simulation_id, content)
         folder.write_setup(setup)
-        folder.keep_code(sources or {})
         batch.write_manifest(manifest)
     except OSError as error:
         if isinstance(error, SimManagerError):
@@ -199,8 +198,8 @@ def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
             remove_entry(parent / SHARED)
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
-        (folder.path / SOURCES).unlink(missing_ok=True)
-        folder.code_file.unlink(missing_ok=True)
+        for name in (SOURCES, OLD_SOURCES):
+            (folder.path / name).unlink(missing_ok=True)
         folder.setup_file.unlink(missing_ok=True)
         StartsLog(folder.path).path.unlink(missing_ok=True)
         folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again

@@ -181,6 +181,7 @@ class SimulationManager(BatchView):
         recipes, setup = pickled(simulations), pickled_setup(self._setup)
         self._batch_id = uuid.uuid4().hex
         entries = tuple(describe_simulation(simulation) for simulation in simulations)
+        contents = contents_of(simulations)
         manifest = Manifest(
             manager_id=self.manager_id,
             batch_id=self._batch_id,
@@ -191,15 +192,15 @@ class SimulationManager(BatchView):
             provenance={
                 **provenance_of(entries),
                 import_path.KEY: import_path.own_import_path(),
-                **frozen_code(entries, contents_of(simulations)),
+                **frozen_code(entries, contents),
                 **recorded(recipes),
                 STAGED: {},
             },
         )
         claim_folder(self._folder, overwrite=overwrite)
         with self._folder.held() as batch:
-            sources = {**sources_of(simulations), **uncommitted(manifest.provenance)}
-            make_batch(batch, recipes, manifest, setup, sources)
+            code = {**sources_of(simulations, contents), **uncommitted(manifest.provenance)}
+            make_batch(batch, recipes, manifest, setup, code)
             self._made = True
             for simulation_id in recipes:
                 make_missing_runs(batch, simulation_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -25,17 +25,14 @@ from .starts import STARTS
 MANIFEST, LOCK, STOP_REQUEST = "manager.json", "batch.lock", "stop.request"
 REPORT, SETUP = "report.html", "setup.pkl"
 
-#: The source of each class and function that is pickled by value, and what was not committed: hash or folder -> text.
-CODE = "code.json"
-
 #: The file in the folder of a simulation.
 RECIPE = "simulation.pkl"
 
-#: The files from which code came that is pickled by value, as they were, for tracebacks.
-SOURCES = "sources.json"
+#: The code of the batch as it was (see `sources`); a part of that in folders of earlier versions.
+SOURCES, OLD_SOURCES = "sources.json", "code.json"
 
 #: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
-RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SETUP, SOURCES, CODE, "figures")
+RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SETUP, SOURCES, OLD_SOURCES, "figures")
 
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 28
@@ -61,12 +58,13 @@ class BatchFolder:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        #: Simulations of which was said, through this object, that their runs use older code than the session has.
+        self.told_of_old_code: set[str] = set()
 
     manifest_file = FileIn(MANIFEST, "manager.json.")
     lock_file = FileIn(LOCK, "Held by the manager that runs the batch; its text says who that is.")
     stop_request = FileIn(STOP_REQUEST, 'Made by ``simmanager stop``: "finish" or "now".')
     setup_file = FileIn(SETUP, "The pickled function that each worker calls before its first run, if there is one.")
-    code_file = FileIn(CODE, "Source of code, kept once for the whole batch.")
 
     def simulation(self, simulation_id: str) -> Path:
         """Return the folder of a simulation."""
@@ -124,21 +122,10 @@ class BatchFolder:
         else:
             write_file(self.setup_file, content)
 
-    def read_code(self) -> dict[str, str]:
-        """Return the kept texts by hash of their content, or by folder of a repository; {} if there are none."""
-        content = read_json(self.code_file)
-        return {name: text for name, text in content.items() if isinstance(text, str)}
-
-    def keep_code(self, texts: Mapping[str, str]) -> None:
-        """Add source texts to those that are kept."""
-        kept = self.read_code()
-        if new := {name: text for name, text in texts.items() if name not in kept}:
-            write_file(self.code_file, json_bytes({**kept, **new}))
-
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
-            if entry.name in (LOCK, SETUP, SOURCES, CODE) or entry.name.startswith(SCRATCHES):
+            if entry.name in (LOCK, SETUP, SOURCES, OLD_SOURCES) or entry.name.startswith(SCRATCHES):
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False
@@ -224,28 +211,28 @@ class BatchFolder:
 
     # Stop requests ---------------------------------------------------------------------------------------------
 
-    def request_stop(self, *, now: bool, signal: int = 0) -> None:
+    def request_stop(self, *, now: bool, who: str = "") -> None:
         """Ask the manager that runs the batch to stop: after the runs at hand, or at once.
 
-        ``signal`` is the one by which the manager was asked itself; 0: the user asks.
+        ``who`` says in words by whom runs are ended; "": the user asks.
         """
-        write_file(self.stop_request, f"{'now' if now else 'finish'} {signal or ''}".strip().encode())
+        write_file(self.stop_request, f"{'now' if now else 'finish'} {who}".encode())
 
     def requested_stop(self) -> str:
         """Return "", "finish" or "now"."""
         return self._stop_request()[0]
 
-    def stop_signal(self) -> int:
-        """Return the signal by which the manager was asked to stop; 0: the user asked."""
+    def who_stops(self) -> str:
+        """Return in words by whom runs are ended; "": the user asked."""
         return self._stop_request()[1]
 
-    def _stop_request(self) -> tuple[str, int]:
+    def _stop_request(self) -> tuple[str, str]:
         try:
-            text = read_regular(self.stop_request, 20).decode("ascii", "replace")
+            text = read_regular(self.stop_request, 200).decode("utf-8", "replace")
         except OSError:
-            return "", 0
-        mode, _, signal = text.partition(" ")
-        return (mode, int(signal) if signal.isdecimal() else 0) if mode in ("finish", "now") else ("", 0)
+            return "", ""
+        mode, _, who = text.partition(" ")
+        return (mode, who) if mode in ("finish", "now") else ("", "")
 
     def clear_stop_request(self) -> None:
         """Forget an answered request."""

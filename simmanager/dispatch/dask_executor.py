@@ -25,7 +25,7 @@ from ..worker.task import Outcome, Task, as_plain
 from .run_options import RunOptions
 from .run_queue import RunQueue
 from .slots import Slots
-from .stop import BY_USER, Stop, said_of_signal, ticking
+from .stop import BY_ERROR, BY_USER, Stop, ticking
 from .supervision import Job, supervise
 from .worker_process import WorkerSettings
 
@@ -141,7 +141,7 @@ class DaskExecutor:
                         if outcome.state:
                             on_end(task, outcome)
             except BaseException:
-                self.stop.now("the manager raised an error")
+                self.stop.now("the manager raised an error", BY_ERROR)
                 self._pass_on_stop()
                 raise
             finally:
@@ -200,7 +200,7 @@ class DaskExecutor:
         if self.stop.mode != self._told_to_stop:
             self._told_to_stop = self.stop.mode
             with suppress(OSError):
-                self._folder.request_stop(now=self.stop.is_now(), signal=self.stop.by_signal)
+                self._folder.request_stop(now=self.stop.is_now(), who=self.stop.ends_runs())
 
     def close(self) -> None:
         """Free the workers of the cluster, and close the connection if it was made here."""
@@ -241,7 +241,7 @@ class _StopRequest(Stop):
 
     def __init__(self, path: str) -> None:
         self._folder = BatchFolder(Path(path))
-        self.reason, self.by_signal = "", 0
+        self.reason = ""
 
     @property
     def mode(self) -> str:  # type: ignore[override]
@@ -249,10 +249,7 @@ class _StopRequest(Stop):
 
     def ends_runs(self) -> str:
         """Return by whom running runs are to be ended; "" if they are not."""
-        if self.mode != "now":
-            return ""
-        number = self._folder.stop_signal()
-        return said_of_signal(number) if number else BY_USER
+        return (self._folder.who_stops() or BY_USER) if self.is_now() else ""
 
     def finish(self, reason: str) -> None:
         """Take note why this machine cannot go on; the manager hears of it from the outcome."""

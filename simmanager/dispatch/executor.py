@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 
 from ..disk.state import RunState
@@ -11,7 +13,7 @@ from ..worker.task import Outcome, Task
 from .run_options import RunOptions
 from .run_queue import RunQueue
 from .slots import Slots
-from .stop import Stop, ticking
+from .stop import BY_ERROR, Stop, ticking
 from .supervision import Job, supervise, supervise_together
 from .worker_process import WorkerSettings
 
@@ -52,6 +54,7 @@ class Executor:
         slots = min(self.n_jobs, len(queue))
         if slots == 0:
             return
+        results: Iterator[list[tuple[Task, Outcome]]] = iter(())
         with ticking(on_tick):
             try:
                 self.prepare(len(queue))
@@ -60,12 +63,15 @@ class Executor:
                     slots, backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch=slots
                 )
                 supervise_tasks = delayed(partial(self._supervise_tasks, queue, on_start))
-                for ended in parallel(map(supervise_tasks, self._until_stopped(queue))):
+                results = parallel(map(supervise_tasks, self._until_stopped(queue)))
+                for ended in results:
                     for task, outcome in ended:
                         if outcome.state:
                             on_end(task, outcome)
             except BaseException:
-                self.stop.now("the manager raised an error")
+                self.stop.now("the manager raised an error", BY_ERROR)
+                with suppress(Exception):
+                    deque(results, maxlen=0)  # until each run at hand has its verdict
                 raise
             finally:
                 self.close()

@@ -213,7 +213,8 @@ def _announce_changes(batch: OpenBatch, tasks: list[Task], progress: Progress) -
         progress.say(f"note: this batch goes on with another program than it was begun with: {change}", "yellow")
     frozen = frozen_code_of(made_with)
     due = dict.fromkeys(task.simulation_id for task in tasks)
-    stale = {name: changed_files(frozen[name]) for name in due if name in frozen}
+    untold = [name for name in due if name in frozen and name not in batch.folder.told_of_old_code]
+    stale = {name: changed_files(frozen[name]) for name in untold}
     for name, files in [(name, files) for name, files in stale.items() if files][:10]:
         progress.say(
             f"note: {plain(', '.join(files))} changed since simulation {name} was made; its runs use the code as it "

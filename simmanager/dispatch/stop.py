@@ -11,6 +11,9 @@ from types import FrameType
 #: Why a run was interrupted: Ctrl-C, or ``simmanager stop``.
 BY_USER = "stopped by the user"
 
+#: Why, if the manager itself could not go on.
+BY_ERROR = "stopped by an error of the manager"
+
 #: Signals that are not the user's wish, and where they come from.
 _SENDERS = {
     "SIGHUP": "the terminal was closed",
@@ -45,9 +48,9 @@ class Stop:
         self.error = self.error or error
         self.finish(str(error))
 
-    def now(self, reason: str, ended: str = "") -> None:
+    def now(self, reason: str, ended: str = BY_USER) -> None:
         """End running runs, too; ``ended`` is what their state.log says of it."""
-        self.mode, self.reason, self._ended = "now", reason, ended or BY_USER
+        self.mode, self.reason, self._ended = "now", reason, ended
 
     def is_now(self) -> bool:
         """Return whether running runs are to be ended."""

@@ -15,6 +15,7 @@ from ..base.text import count, memory, plain
 from ..disk.batch_folder import BatchFolder
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import number_of
+from ..disk.sources import kept_code
 from .reader import read_status
 
 #: What is shown of a status, before anything else.
@@ -115,7 +116,7 @@ def run_lines(folder: RunFolder) -> Iterator[str]:
 
 def _sources(folder: RunFolder, record: Mapping[str, Any]) -> dict[str, str]:
     """Return the kept sources of a run: of its code, and what was not committed when its batch was made."""
-    kept = BatchFolder(folder.path.parent.parent).read_code()
+    kept = kept_code(folder.path.parent.parent)
     provenance = _dict(record, "provenance")
     parts = {f"source of {name}": kept[text] for name, text in (contents_in(provenance) or {}).items() if text in kept}
     code = provenance.get("code")

@@ -79,7 +79,9 @@ def test_the_record_of_a_run_names_the_code_that_it_ran(batch):
 
     manager = SimulationManager(existing_simulation=batch)
     (first,) = {json.dumps(files(run)) for run in manager.runs}
-    simmanager("run", "m.py", "--runs", "8", "--extend", "--jobs", "1")
+    done = simmanager("run", "m.py", "--runs", "8", "--extend", "--jobs", "1")
+    said = (done.stdout + done.stderr).count("use the code as it was")
+    assert said == 2, "once for each simulation"
     extended = SimulationManager(existing_simulation=batch).runs
     assert len(extended) == 16
     assert {json.dumps(files(run)) for run in extended} == {first}, "the new runs have the old code"

@@ -219,14 +219,14 @@ def test_recipes_come_first_and_the_manifest_makes_the_batch(folder, monkeypatch
     seen = []
     monkeypatch.setattr(BatchFolder, "write_manifest", lambda self, _: seen.append(self.recipe("a").read_bytes()))
     with folder.held() as batch:
-        make_batch(batch, {"a": b"recipe"}, MANIFEST)
+        make_batch(batch, {"a": b"recipe"}, MANIFEST, None, {})
     assert seen == [b"recipe"]
 
 
 def test_a_batch_that_cannot_be_written_says_where_and_why(folder):
     (folder.path / "a").write_text("in the way")
     with folder.held() as batch, pytest.raises(BatchNotWritable, match="cannot be written"):
-        make_batch(batch, {"a": b"recipe"}, MANIFEST)
+        make_batch(batch, {"a": b"recipe"}, MANIFEST, None, {})
     assert not folder.manifest_file.exists()
 
 
@@ -314,9 +314,9 @@ def test_a_request_to_stop_is_made_read_and_forgotten(folder):
     folder.request_stop(now=False)
     assert folder.requested_stop() == "finish"
     folder.request_stop(now=True)
-    assert (folder.requested_stop(), folder.stop_signal()) == ("now", 0)
-    folder.request_stop(now=True, signal=15)
-    assert (folder.requested_stop(), folder.stop_signal()) == ("now", 15)
+    assert (folder.requested_stop(), folder.who_stops()) == ("now", "")
+    folder.request_stop(now=True, who="stopped by SIGTERM (a kill)")
+    assert (folder.requested_stop(), folder.who_stops()) == ("now", "stopped by SIGTERM (a kill)")
     folder.clear_stop_request()
     folder.clear_stop_request()
     assert folder.requested_stop() == ""
