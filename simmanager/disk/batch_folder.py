@@ -15,7 +15,7 @@ from ..base.clock import utc_now
 from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName, suggest
 from .files import SCRATCHES, FileIn, read_regular, write_file
 from .json_file import json_bytes, read_json
-from .locks import LockHeld, is_held, take_batch_lock
+from .locks import LockHeld, holders, is_held, take_batch_lock, who_holds
 from .manifest import SAFE_NAME, Manifest
 from .run_folder import RunFolder
 from .shared_params import SHARED
@@ -187,6 +187,11 @@ class BatchFolder:
         try:
             lock = take_batch_lock(self.lock_file, timeout=0.5)
         except LockHeld:
+            if not is_held(self.lock_file):
+                raise BatchBusy(
+                    f"No manager is running this batch, but its lock, {self.lock_file}, is kept by "
+                    f"{who_holds(self.lock_file)}. End that process, and try again."
+                ) from None
             raise BatchBusy(
                 f"Another manager is running this batch: {self.owner()}. Wait for it, look with "
                 f"{command('status', self.path)} or end it with {command('stop', self.path)}"
@@ -212,10 +217,13 @@ class BatchFolder:
                 os.close(descriptor)
 
     def owner(self) -> str:
-        """Return who took the lock of the batch last, in words."""
+        """Return in words who runs the batch: who took its lock last, unless the system names another holder."""
+        import socket
+
         content = read_json(self.lock_file)
-        if not content:
-            return "an unknown process"
+        known = [holder.pid for holder in holders(self.lock_file)]
+        if not content or (content.get("host") == socket.gethostname() and known and content.get("pid") not in known):
+            return who_holds(self.lock_file)
         return f"process {content.get('pid')} on {content.get('host')}, since {content.get('since')}"
 
     def is_held(self) -> bool:
@@ -263,6 +271,8 @@ class OpenBatch:
         self.folder = folder
         self._manifest = folder.find_manifest()
         self._listings: dict[str, Listing] = {}
+        #: Device and inode of a manager.json that is known to be that of this batch.
+        self._seen = (-1, -1)
         #: Paths of the runs that were made since the lock was taken: all of them wait.
         self.new_runs: set[str] = set()
 
@@ -285,6 +295,19 @@ class OpenBatch:
         """Replace manager.json; what is kept is what will be read from it."""
         self.folder.write_manifest(manifest)
         self._manifest = Manifest.from_json(json.loads(json.dumps(manifest.as_json())))
+
+    def why_not_there(self) -> str:
+        """Return "" as long as this batch is in its folder, else in words what has become of it."""
+        try:
+            seen = self.folder.manifest_file.stat()
+            if (seen.st_dev, seen.st_ino) == self._seen:
+                return ""
+            if self.folder.read_manifest().batch_id != self.manifest.batch_id:
+                return "it was moved away, and another batch is in its place"
+            self._seen = seen.st_dev, seen.st_ino
+        except (OSError, BatchNotFound, BatchDamaged):  # without a manifest that can be read, it may still be this one
+            return "" if self.folder.path.is_dir() else "it was moved away, or removed"
+        return ""
 
     def run_folders(self, simulation_id: str) -> dict[int, str]:
         """Return the path of each run of a simulation that has a folder, by run id."""

@@ -128,6 +128,13 @@ class BatchStatus:
     @property
     def advice(self) -> str:
         """What the user can do next, or ""."""
+        if self.counts[RunState.RUNNING] and not self.manager_alive:
+            left = [str(run.pid) for run in self.runs if run.state is RunState.RUNNING]
+            named = ", ".join(left[:5]) + (", ..." if len(left) > 5 else "")
+            return (
+                f"no manager is running; one that is gone has left process {named} with {count(len(left), 'run')}; "
+                f"go on: {command('resume', self.path)}; or end what it left: {command('stop', self.path, '--now')}"
+            )
         waiting = self.counts[RunState.IN_QUEUE] + self.counts[RunState.INTERRUPTED]
         if waiting and not self.manager_alive:
             waiting_runs = count(waiting, "run is", "runs are")
