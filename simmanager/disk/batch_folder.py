@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..base.advice import command
 from ..base.clock import utc_now
 from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName, suggest
-from .files import SCRATCHES, FileIn, read_regular, write_file
+from .files import FileIn, is_scratch, read_regular, remove_scratch, write_file
 from .json_file import json_bytes, read_json
 from .locks import LockHeld, holders, is_held, take_batch_lock, who_holds
 from .manifest import SAFE_NAME, Manifest
@@ -31,6 +31,9 @@ CODE = "code.json"
 #: The file in the folder of a simulation.
 RECIPE = "simulation.pkl"
 
+#: The next one, until it is put in its place.
+NEXT_RECIPE = "next-simulation.pkl"
+
 #: The files from which code came that is pickled by value, as they were, for tracebacks.
 SOURCES = "sources.json"
 
@@ -45,6 +48,17 @@ _LOOKED_AT, _NAMED = 1000, 5
 
 #: How the name begins under which a run is taken out of the batch before its files are removed.
 REMOVED = ".removed-"
+
+
+#: The first letters of what `_is_remain` knows: most names need no closer look.
+_BEGIN_REMAINS = "~."
+
+
+def _is_remain(name: str) -> bool:
+    """Return whether something beside the runs is what a killed process left half written or half removed."""
+    if name.startswith(REMOVED):
+        return RunFolder.run_id_of(name.removeprefix(REMOVED)) is not None
+    return is_scratch(name, lambda rest: rest in (RECIPE, NEXT_RECIPE) or RunFolder.run_id_of(rest) is not None)
 
 
 class Listing(NamedTuple):
@@ -138,13 +152,17 @@ class BatchFolder:
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
-            if entry.name in (LOCK, SETUP, SOURCES, CODE) or entry.name.startswith(SCRATCHES):
+            if entry.name in (LOCK, SETUP, SOURCES, CODE) or is_scratch(entry.name, RESERVED.__contains__):
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False
-            if any(f.name not in (RECIPE, SHARED) and not f.name.startswith(SCRATCHES) for f in entry.iterdir()):
+            if any(f.name not in (RECIPE, SHARED) and not _is_remain(f.name) for f in entry.iterdir()):
                 return False
         return True
+
+    def remove_scratch(self) -> list[str]:
+        """Remove what a killed process left half written; return in words what could not be removed."""
+        return remove_scratch(self.path, RESERVED.__contains__)
 
     # Runs ------------------------------------------------------------------------------------------------------
 
@@ -165,7 +183,7 @@ class BatchFolder:
             for entry in entries:
                 name = entry.name
                 run_id = RunFolder.run_id_of(name)
-                if run_id is None and name.startswith((f"{REMOVED}run_", *SCRATCHES)):
+                if run_id is None and name[0] in _BEGIN_REMAINS and _is_remain(name):
                     remains.append(name)
                 if run_id is None or not entry.is_dir(follow_symlinks=False):
                     continue
@@ -187,15 +205,7 @@ class BatchFolder:
         try:
             lock = take_batch_lock(self.lock_file, timeout=0.5)
         except LockHeld:
-            if not is_held(self.lock_file):
-                raise BatchBusy(
-                    f"No manager is running this batch, but its lock, {self.lock_file}, is kept by "
-                    f"{who_holds(self.lock_file)}. End that process, and try again."
-                ) from None
-            raise BatchBusy(
-                f"Another manager is running this batch: {self.owner()}. Wait for it, look with "
-                f"{command('status', self.path)} or end it with {command('stop', self.path)}"
-            ) from None
+            raise BatchBusy(self._why_busy()) from None
         except OSError as error:
             raise BatchNotWritable(f"{self.path} cannot be written ({error.strerror or error}).") from error
         try:
@@ -216,14 +226,21 @@ class BatchFolder:
             finally:
                 os.close(descriptor)
 
-    def owner(self) -> str:
-        """Return in words who runs the batch: who took its lock last, unless the system names another holder."""
-        import socket
-
-        content = read_json(self.lock_file)
+    def _why_busy(self) -> str:
         known = [holder.pid for holder in holders(self.lock_file)]
-        if not content or (content.get("host") == socket.gethostname() and known and content.get("pid") not in known):
-            return who_holds(self.lock_file)
+        if is_held(self.lock_file) and (not known or read_json(self.lock_file).get("pid") in known):
+            return (
+                f"Another manager is running this batch: {self.owner()}. Wait for it, look with "
+                f"{command('status', self.path)} or end it with {command('stop', self.path)}"
+            )
+        who = who_holds(self.lock_file)
+        return f"The lock of this batch, {self.lock_file}, is held by {who}. End that process, or wait; then try again."
+
+    def owner(self) -> str:
+        """Return who took the lock of the batch last, in words."""
+        content = read_json(self.lock_file)
+        if not content:
+            return "an unknown process"
         return f"process {content.get('pid')} on {content.get('host')}, since {content.get('since')}"
 
     def is_held(self) -> bool:

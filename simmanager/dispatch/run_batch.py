@@ -16,7 +16,7 @@ from ..base.errors import SimManagerError
 from ..base.provenance import changed_files, changes_since, frozen_code_of, working_directory
 from ..base.text import count, plain
 from ..disk.batch_folder import BatchFolder, OpenBatch
-from ..disk.files import remove_entry, remove_scratch
+from ..disk.files import remove_all
 from ..disk.locks import network_file_system
 from ..disk.run_folder import RunFolder
 from ..disk.starts import StartsLog
@@ -80,7 +80,9 @@ def run_batch(
     """
     folder = batch.folder
     folder.clear_stop_request()
-    remove_leftovers(batch)
+    for text in remove_leftovers(batch):
+        if show:
+            print(f"note: {plain(text)}; that is tried again at each start.")
     is_first = StartsLog(folder.path).begin()
     executor = _executor(batch, n_jobs, options) if is_first and not in_process else None
     try:
@@ -156,13 +158,11 @@ def _executor(batch: OpenBatch, n_jobs: int, options: RunOptions) -> Executor | 
     return Executor(n_jobs, options, next(sessions, {}).get("flags", []))
 
 
-def remove_leftovers(batch: OpenBatch) -> None:
-    """Remove what a killed manager left half removed or half written."""
+def remove_leftovers(batch: OpenBatch) -> list[str]:
+    """Remove what a killed manager left half removed or half written; return in words what could not be removed."""
     simulations = [batch.folder.own_simulation(name) for name in batch.simulation_ids]
-    remove_scratch(batch.folder.path)
-    for simulation in simulations:
-        for name in batch.remains(simulation.name):
-            remove_entry(simulation / name)
+    remains = [simulation / name for simulation in simulations for name in batch.remains(simulation.name)]
+    return batch.folder.remove_scratch() + remove_all(remains)
 
 
 def _announce(

@@ -6,7 +6,6 @@ import socket
 from contextlib import suppress
 
 from ..base.clock import seconds_between, utc_now
-from ..disk.files import remove_scratch
 from ..disk.locks import LockHeld, take_lock
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import RunRecord
@@ -50,7 +49,7 @@ def _write_end(folder: RunFolder, task: Task, history: StateHistory, state: RunS
     history_now = finish_if_complete(folder, history)
     if history_now.state is RunState.FINISHED:
         return history_now
-    remove_scratch(folder.text)
+    folder.remove_scratch()
     folder.progress.unlink(missing_ok=True)
     ended = utc_now()
     record = RunRecord(

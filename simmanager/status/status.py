@@ -14,6 +14,10 @@ from ..base.text import count
 from ..disk.state import RunState
 
 
+#: Seconds (some ten thousand years) from which an estimate says nothing but that a run has hardly begun.
+_LONGEST_S = 1e12
+
+
 @public("simmanager")
 class RunStatus(NamedTuple):
     """One run, as its folder shows it.
@@ -239,4 +243,5 @@ def estimate_remaining(runs: Iterable[RunStatus]) -> float | None:
     overall = sum(means.values()) / len(means)
     work = sum(means.get(run.simulation_id, overall) for run in waiting)
     work += sum(max(means.get(run.simulation_id, overall) - (run.duration_s or 0.0), 0.0) for run in running)
-    return round(work / max(len(running), 1), 1)
+    estimate = work / max(len(running), 1)
+    return round(estimate, 1) if estimate < _LONGEST_S else None
