@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.errors import SimManagerError
-from ..base.text import plain
+from ..base.text import one_line
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -160,7 +160,7 @@ def who_holds(path: Path | str) -> str:
 
 def _name_of(pid: int) -> str:
     try:
-        return plain(Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip())
+        return one_line(Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return "?"
 

@@ -141,7 +141,7 @@ def main() -> None:
             if time.monotonic() >= deadline.at + (_LATE_S if manager.lives else 0.0):
                 threading.Thread(target=deadline.enforce).start()  # it takes a while, and others may be due
                 del deadlines[pid]
-            elif not manager.lives and not lives(pid):
+            elif not lives(pid):
                 del deadlines[pid]
 
 

@@ -13,7 +13,6 @@ from ..base.public import public
 from ..base.text import count
 from ..disk.state import RunState
 
-
 #: Seconds (some ten thousand years) from which an estimate says nothing but that a run has hardly begun.
 _LONGEST_S = 1e12
 
