@@ -239,8 +239,36 @@ def test_remains_of_a_killed_creation_are_told_from_other_things(folder):
     (folder.path / "a" / "notes.txt").touch()
     assert not folder.holds_only_remains()
     (folder.path / "a" / "notes.txt").unlink()
-    (folder.path / "thesis.tex").touch()
-    assert not folder.holds_only_remains()
+    for name in ("thesis.tex", ".part-thesis.tex"):
+        (folder.path / name).touch()
+        assert not folder.holds_only_remains()
+        (folder.path / name).unlink()
+
+
+def test_scratch_files_of_ours_are_removed_and_those_of_others_stay(folder):
+    run = RunFolder(folder.path / "run_0_01-02-2026_00-00-00-000")
+    run.create()
+    ours = {folder: [f"{SCRATCH}any", ".part-manager.json", "~part-stop.request"]}
+    ours[run] = [f"{SCRATCH}agent", ".part-agent", "~part-agent_weights.npy", ".part-run.json", "~part-summary.npz"]
+    theirs = [".part-download.iso", "~part-thesis.tex", ".part-agents.csv", "part-manager.json"]
+    for place, names in ours.items():
+        for name in (*names, *theirs):
+            (place.path / name).touch()
+        assert not place.remove_scratch()
+        assert {path.name for path in place.path.iterdir() if "part-" in path.name} == set(theirs)
+
+
+def test_a_lock_that_somebody_only_looks_at_names_him_and_no_manager(folder, monkeypatch):
+    monkeypatch.setattr(locks, "_LOOKERS_S", 0.0)
+    with folder.held():
+        pass
+    with folder.lock_file.open() as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        assert not folder.is_held()
+        who = rf"held by process {os.getpid()} \(.*\), which only looks at it \(by a shared lock\)"
+        with pytest.raises(BatchBusy, match=who) as caught, folder.held():
+            pass
+        assert "manager" not in str(caught.value).removeprefix(str(folder.path))
 
 
 def test_of_two_folders_of_one_run_the_newer_counts(folder):
