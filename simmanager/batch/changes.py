@@ -16,8 +16,8 @@ from ..base.errors import BatchNotWritable, BatchWarning, ParameterError, SimMan
 from ..base.metrics import differ_only_in_new_metrics
 from ..base.provenance import contents_in, frozen_code, frozen_code_of
 from ..base.text import describe
-from ..disk.batch_folder import BatchFolder, OpenBatch
-from ..disk.files import SCRATCHES, write_file
+from ..disk.batch_folder import NEXT_RECIPE, BatchFolder, OpenBatch
+from ..disk.files import OLD_SCRATCHES, SCRATCH, write_file
 from ..disk.manifest import MIXED, Manifest
 from ..disk.run_folder import RunFolder
 from ..disk.sources import keep_sources
@@ -355,5 +355,6 @@ def check_that_it_loads(folder: BatchFolder, simulation_id: str) -> None:
 
 
 def _staged(folder: BatchFolder, simulation_id: str) -> Path:
-    names = [folder.simulation(simulation_id) / f"{prefix}next-simulation.pkl" for prefix in SCRATCHES]
+    prefixes = (SCRATCH, *OLD_SCRATCHES)
+    names = [folder.simulation(simulation_id) / f"{prefix}{NEXT_RECIPE}" for prefix in prefixes]
     return next(filter(Path.is_file, names), names[0])  # one that an earlier version has left, perhaps

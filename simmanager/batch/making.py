@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,10 @@ from ..base.errors import (
     SimulationError,
 )
 from ..disk.batch_folder import OLD_SOURCES, REMOVED, RESERVED, SOURCES, BatchFolder, OpenBatch
-from ..disk.files import remove_entry
+from ..disk.files import move_folder, remove_all, remove_entry
 from ..disk.manifest import Manifest, check_name
 from ..disk.recipe import pickle_recipe
-from ..disk.run_folder import RunFolder
+from ..disk.run_folder import RECORD, RunFolder
 from ..disk.shared_params import SHARED
 from ..disk.sources import keep_sources
 from ..disk.starts import StartsLog
@@ -192,6 +191,7 @@ def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
     with folder.held() as batch:
         parents = [folder.own_simulation(simulation_id) for simulation_id in manifest.simulation_ids]
         for parent in parents:
+            _remove(parent / name for name in batch.remains(parent.name))
             for run in batch.runs(parent.name):
                 remove_run(run)
             folder.recipe(parent.name).unlink(missing_ok=True)
@@ -247,18 +247,24 @@ def replace_run(batch: OpenBatch, folder: RunFolder) -> None:
         new = batch.add_run(folder.simulation_id, folder.run_id or 0)
         for attempt in aside.glob("attempt_*") if has_failed else ():
             if attempt.is_dir() and not attempt.is_symlink():
-                attempt.rename(new.path / attempt.name)
+                move_folder(attempt, new.path / attempt.name, RECORD)
     except OSError as error:
         if isinstance(error, SimManagerError):
             raise
         raise BatchNotWritable(f"{folder.path} cannot be replaced ({error.strerror or error}).") from error
-    shutil.rmtree(aside, ignore_errors=True)
+    if remove_all([aside]):
+        batch.remains(folder.simulation_id).append(aside.name)  # tried again, and named, when the batch is run
 
 
 def remove_run(folder: RunFolder) -> None:
     """Remove the folder of a run, after a rename that takes it out of the batch at once."""
     _check_is_a_run(folder)
-    shutil.rmtree(_take_out(folder), ignore_errors=True)
+    _remove([_take_out(folder)])
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    if failed := remove_all(paths):
+        raise BatchNotWritable(f"{'; '.join(failed)}.")
 
 
 def _check_is_a_run(folder: RunFolder) -> None:
@@ -272,7 +278,7 @@ def _check_is_a_run(folder: RunFolder) -> None:
 def _take_out(folder: RunFolder) -> Path:
     aside = folder.path.with_name(f"{REMOVED}{folder.path.name}")
     try:
-        folder.path.rename(aside)
+        move_folder(folder.path, aside, STATE_LOG)
     except OSError as error:
         raise BatchNotWritable(f"{folder.path} cannot be removed ({error.strerror or error}).") from error
     return aside

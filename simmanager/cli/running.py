@@ -302,7 +302,7 @@ def _sweeps_of(path: str) -> list[str]:
     argument("--now", action="store_true", help="end the runs at hand, too"),
     examples=(
         ("simmanager stop tonight", "after the runs at hand"),
-        ("simmanager stop tonight --now", "end those, too; they will be interrupted"),
+        ("simmanager stop tonight --now", "end those, too, also if their manager is gone; they will be interrupted"),
     ),
     exits=("it was asked, or no manager is running the batch",),
 )
@@ -314,11 +314,17 @@ def stop(arguments: argparse.Namespace) -> int:
     """
     from ..base.text import plain
     from ..disk.batch_folder import BatchFolder
+    from ..dispatch.orphans import orphans_of, stop_orphans
+    from ..dispatch.stop import BY_USER
 
     folder = BatchFolder(arguments.path)
     folder.read_manifest()
     if not folder.is_held():
         print("No manager is running this batch.")
+        if arguments.now:
+            with folder.held() as batch:
+                for text in stop_orphans(orphans_of(batch), BY_USER):
+                    print(text)
         return EXIT_OK
     folder.request_stop(now=arguments.now)
     print(f"Asked {plain(folder.owner())} to stop{' now' if arguments.now else ' after the runs at hand'}.")

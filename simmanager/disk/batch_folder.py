@@ -13,9 +13,9 @@ from typing import NamedTuple
 from ..base.advice import command
 from ..base.clock import utc_now
 from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName, suggest
-from .files import SCRATCHES, FileIn, read_regular, write_file
+from .files import FileIn, is_scratch, read_regular, remove_scratch, write_file
 from .json_file import json_bytes, read_json
-from .locks import LockHeld, is_held, take_batch_lock
+from .locks import LockHeld, holders, is_held, take_batch_lock, who_holds
 from .manifest import SAFE_NAME, Manifest
 from .run_folder import RunFolder
 from .shared_params import SHARED
@@ -27,6 +27,9 @@ REPORT, SETUP = "report.html", "setup.pkl"
 
 #: The file in the folder of a simulation.
 RECIPE = "simulation.pkl"
+
+#: The next one, until it is put in its place.
+NEXT_RECIPE = "next-simulation.pkl"
 
 #: The code of the batch as it was (see `sources`); a part of that in folders of earlier versions.
 SOURCES, OLD_SOURCES = "sources.json", "code.json"
@@ -42,6 +45,17 @@ _LOOKED_AT, _NAMED = 1000, 5
 
 #: How the name begins under which a run is taken out of the batch before its files are removed.
 REMOVED = ".removed-"
+
+
+#: The first letters of what `_is_remain` knows: most names need no closer look.
+_BEGIN_REMAINS = "~."
+
+
+def _is_remain(name: str) -> bool:
+    """Return whether something beside the runs is what a killed process left half written or half removed."""
+    if name.startswith(REMOVED):
+        return RunFolder.run_id_of(name.removeprefix(REMOVED)) is not None
+    return is_scratch(name, lambda rest: rest in (RECIPE, NEXT_RECIPE) or RunFolder.run_id_of(rest) is not None)
 
 
 class Listing(NamedTuple):
@@ -125,13 +139,17 @@ class BatchFolder:
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
-            if entry.name in (LOCK, SETUP, SOURCES, OLD_SOURCES) or entry.name.startswith(SCRATCHES):
+            if entry.name in (LOCK, SETUP, SOURCES, OLD_SOURCES) or is_scratch(entry.name, RESERVED.__contains__):
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False
-            if any(f.name not in (RECIPE, SHARED) and not f.name.startswith(SCRATCHES) for f in entry.iterdir()):
+            if any(f.name not in (RECIPE, SHARED) and not _is_remain(f.name) for f in entry.iterdir()):
                 return False
         return True
+
+    def remove_scratch(self) -> list[str]:
+        """Remove what a killed process left half written; return in words what could not be removed."""
+        return remove_scratch(self.path, RESERVED.__contains__)
 
     # Runs ------------------------------------------------------------------------------------------------------
 
@@ -152,7 +170,7 @@ class BatchFolder:
             for entry in entries:
                 name = entry.name
                 run_id = RunFolder.run_id_of(name)
-                if run_id is None and name.startswith((f"{REMOVED}run_", *SCRATCHES)):
+                if run_id is None and name[0] in _BEGIN_REMAINS and _is_remain(name):
                     remains.append(name)
                 if run_id is None or not entry.is_dir(follow_symlinks=False):
                     continue
@@ -174,10 +192,7 @@ class BatchFolder:
         try:
             lock = take_batch_lock(self.lock_file, timeout=0.5)
         except LockHeld:
-            raise BatchBusy(
-                f"Another manager is running this batch: {self.owner()}. Wait for it, look with "
-                f"{command('status', self.path)} or end it with {command('stop', self.path)}"
-            ) from None
+            raise BatchBusy(self._why_busy()) from None
         except OSError as error:
             raise BatchNotWritable(f"{self.path} cannot be written ({error.strerror or error}).") from error
         try:
@@ -197,6 +212,16 @@ class BatchFolder:
                 os.write(descriptor, text.encode())
             finally:
                 os.close(descriptor)
+
+    def _why_busy(self) -> str:
+        known = [holder.pid for holder in holders(self.lock_file)]
+        if is_held(self.lock_file) and (not known or read_json(self.lock_file).get("pid") in known):
+            return (
+                f"Another manager is running this batch: {self.owner()}. Wait for it, look with "
+                f"{command('status', self.path)} or end it with {command('stop', self.path)}"
+            )
+        who = who_holds(self.lock_file)
+        return f"The lock of this batch, {self.lock_file}, is held by {who}. End that process, or wait; then try again."
 
     def owner(self) -> str:
         """Return who took the lock of the batch last, in words."""
@@ -250,6 +275,8 @@ class OpenBatch:
         self.folder = folder
         self._manifest = folder.find_manifest()
         self._listings: dict[str, Listing] = {}
+        #: Device and inode of a manager.json that is known to be that of this batch.
+        self._seen = (-1, -1)
         #: Paths of the runs that were made since the lock was taken: all of them wait.
         self.new_runs: set[str] = set()
 
@@ -272,6 +299,19 @@ class OpenBatch:
         """Replace manager.json; what is kept is what will be read from it."""
         self.folder.write_manifest(manifest)
         self._manifest = Manifest.from_json(json.loads(json.dumps(manifest.as_json())))
+
+    def why_not_there(self) -> str:
+        """Return "" as long as this batch is in its folder, else in words what has become of it."""
+        try:
+            seen = self.folder.manifest_file.stat()
+            if (seen.st_dev, seen.st_ino) == self._seen:
+                return ""
+            if self.folder.read_manifest().batch_id != self.manifest.batch_id:
+                return "it was moved away, and another batch is in its place"
+            self._seen = seen.st_dev, seen.st_ino
+        except (OSError, BatchNotFound, BatchDamaged):  # without a manifest that can be read, it may still be this one
+            return "" if self.folder.path.is_dir() else "it was moved away, or removed"
+        return ""
 
     def run_folders(self, simulation_id: str) -> dict[int, str]:
         """Return the path of each run of a simulation that has a folder, by run id."""

@@ -36,11 +36,19 @@ STATE_LOCK, RUN_LOG, ERROR_LOG, RECORD = "state.lock", "run.log", "error.log", "
 PROGRESS, CHECKPOINT, PARAMS, THEIR_PARAMS = "progress", "checkpoint.pkl", "param.dict", "params.dict"
 AGENT, ARENA, HISTORY, SUMMARY = "agent", "arena", "training_hist.dict", "summary.npz"
 
+#: The files that are written under a scratch name first, beside agent and arena.
+_WRITTEN = (RECORD, PROGRESS, CHECKPOINT, PARAMS, HISTORY, SUMMARY)
+
 #: The results of a run, in the order in which they are put in place.
 RESULTS = (HISTORY, SUMMARY, AGENT, ARENA)
 
 #: What an attempt leaves and a next one keeps in ``attempt_<n>/``.
 _KEPT_OF_ATTEMPT = (RUN_LOG, ERROR_LOG, RECORD, SUMMARY)
+
+
+def _is_written_by_us(name: str) -> bool:
+    """Return whether a file of a run is one that we write, or that a model's own saving method writes for us."""
+    return name in _WRITTEN or re.fullmatch(rf"({AGENT}|{ARENA})([._-].*)?", name) is not None
 
 
 def _is_plain(path: str) -> bool:
@@ -263,7 +271,11 @@ class RunFolder:
             (self.path / name).replace(kept / name)
         for name in (*RESULTS, PROGRESS):
             self.remove(name)
-        remove_scratch(self.text)
+        self.remove_scratch()
+
+    def remove_scratch(self) -> None:
+        """Remove what a killed process left half written, as far as that is possible."""
+        remove_scratch(self.text, _is_written_by_us)
 
     def _attempt_folder(self, number: int, names: Sequence[str]) -> Path:
         while True:

@@ -79,6 +79,15 @@ def json_number(value: float) -> float | str:
     return value if math.isfinite(value) else repr(float(value))  # one of _NOT_FINITE
 
 
+def json_ready(value: Any) -> Any:
+    """Return plain data with its numbers as JSON can hold them."""
+    if isinstance(value, float):
+        return json_number(value)
+    if isinstance(value, dict):
+        return {name: json_ready(item) for name, item in value.items()}
+    return [json_ready(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
 def metrics_of(record: Mapping[str, Any]) -> dict[str, float]:
     """Return the metrics in a record that may be damaged; what is no number is left out."""
     metrics = record.get("metrics")

@@ -119,7 +119,7 @@ class DaskExecutor:
         """Do as `Executor.run`; ``on_start`` is called when a run is handed to the cluster."""
         at_hand: dict[Any, tuple[Task, int]] = {}
         failures = 0
-        with ticking(on_tick):
+        with ticking(on_tick), self._hearing():
             try:
                 while True:
                     self._pass_on_stop()
@@ -146,6 +146,18 @@ class DaskExecutor:
                 raise
             finally:
                 self.close()
+
+    @contextmanager
+    def _hearing(self) -> Iterator[None]:
+        """Pass on what those who supervise the runs have to say, while the context lasts."""
+        topic = self._batch.batch_id
+        with suppress(Exception):  # it is not worth a batch
+            self._client.subscribe_topic(topic, lambda event: self.stop.say(str(event[1])))
+        try:
+            yield
+        finally:
+            with suppress(Exception):
+                self._client.unsubscribe_topic(topic)
 
     def _due(self, queue: RunQueue, at_hand: int) -> Iterator[Task]:
         while at_hand < self.n_jobs and not self.stop.mode and (tasks := queue.take()):
@@ -239,9 +251,17 @@ class _Batch:
 class _StopRequest(Stop):
     """The wish to stop as the folder of the batch tells it."""
 
-    def __init__(self, path: str) -> None:
-        self._folder = BatchFolder(Path(path))
+    def __init__(self, batch: _Batch) -> None:
+        self._folder = BatchFolder(Path(batch.path))
         self.reason = ""
+        self._topic = batch.batch_id
+
+    def say(self, text: str) -> None:
+        """Let the manager tell the user something; if it does not get there, nothing else is lost."""
+        from distributed import get_worker
+
+        with suppress(Exception):
+            get_worker().log_event(self._topic, text)
 
     @property
     def mode(self) -> str:  # type: ignore[override]
@@ -272,7 +292,7 @@ def execute_there(batch: _Batch, job: Job, settings: WorkerSettings) -> dict[str
     if seen := _why_not_seen(batch):
         return as_plain(Outcome("", seen))
     with _slots(settings, job.options.slot_env or ()) as slots:
-        return as_plain(supervise(job, slots, _StopRequest(batch.path)))
+        return as_plain(supervise(job, slots, _StopRequest(batch)))
 
 
 #: The slots of this process by what their workers are started with, and how many runs use them.

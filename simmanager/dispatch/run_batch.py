@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.advice import command, either, target_of
 from ..base.errors import SimManagerError
-from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of, working_directory
+from ..base.provenance import changed_files, changes_since, frozen_code_of, working_directory
 from ..base.text import count, plain
 from ..disk.batch_folder import BatchFolder, OpenBatch
-from ..disk.files import remove_entry, remove_scratch
+from ..disk.files import remove_all
 from ..disk.locks import network_file_system
 from ..disk.run_folder import RunFolder
 from ..disk.starts import StartsLog
 from ..disk.state import RunState
 from ..status.progress_bar import Progress
 from ..status.reader import StatusReader
-from ..status.status import BatchStatus, RunStatus, mean_durations
+from ..status.status import BatchStatus, mean_durations
 from ..status.tree import console, headline
 from ..worker.attempt import execute_run
 from ..worker.capture import errors_to_log
@@ -34,9 +34,11 @@ from ..worker.task import EXECUTABLE, Outcome, Task
 from .copies import copies_in_words
 from .events import Announcer, Event
 from .executor import Executor
+from .orphans import stop_orphans
 from .run_options import RunOptions
 from .run_queue import RunQueue
 from .stop import said_of_signal, stop_on_signals
+from .tasks import make_tasks
 
 if TYPE_CHECKING:
     from .dask_executor import DaskExecutor
@@ -78,7 +80,9 @@ def run_batch(
     """
     folder = batch.folder
     folder.clear_stop_request()
-    remove_leftovers(batch)
+    for text in remove_leftovers(batch):
+        if show:
+            print(f"note: {plain(text)}; that is tried again at each start.")
     is_first = StartsLog(folder.path).begin()
     executor = _executor(batch, n_jobs, options) if is_first and not in_process else None
     try:
@@ -118,14 +122,17 @@ def _run_due(
         _announce_changes(batch, tasks, progress)
     try:
         if executor is not None and tasks:
-            _Supervision(folder, _queue(tasks, before), executor, progress, announcer).run(reader)
+            held = {run.path for run in before.runs if run.state is RunState.RUNNING}
+            orphans = [task for task in tasks if task.folder in held]
+            queue = RunQueue([task for task in tasks if task.folder not in held], mean_durations(before.runs), orphans)
+            _Supervision(batch, queue, orphans, executor, progress, announcer).run(reader)
         else:
             if tasks and (setup := tasks[0].session.get("setup")):
                 call_setup(Path(setup))
             for task in tasks:
                 _run_here(task, progress, announcer)
     finally:
-        if announcer.wanted:
+        if announcer.wanted and not batch.why_not_there():
             status = final_status(reader)
             announcer.send(Event("batch_ended", "", None, str(folder.path), "", status.fraction, "", status))
         announcer.close()
@@ -151,39 +158,11 @@ def _executor(batch: OpenBatch, n_jobs: int, options: RunOptions) -> Executor | 
     return Executor(n_jobs, options, next(sessions, {}).get("flags", []))
 
 
-def make_tasks(batch: OpenBatch, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]) -> list[Task]:
-    """Return a task for each run that is due."""
-    manifest = batch.manifest
-    common, frozen = provenance_of(manifest.simulations, options.threads_per_run), frozen_code_of(manifest.provenance)
-    provenance = {
-        entry["simulation_id"]: {**common, **frozen.get(entry["simulation_id"], {}), "simulation": entry}
-        for entry in manifest.simulations
-    }
-    recipes = {name: str(batch.folder.recipe(name)) for name in provenance}
-    sessions = {name: session_of(batch.folder, manifest.provenance, name) for name in provenance}
-    return [
-        Task(
-            folder=run.path,
-            recipe=recipes[run.simulation_id],
-            seed=run.seed or 0,
-            execute=execute,
-            memory_limit_mb=options.memory_limit_mb,
-            checkpoint_every_s=options.checkpoint_every_s,
-            durable=options.durable,
-            provenance=provenance[run.simulation_id],
-            session=sessions[run.simulation_id],
-        )
-        for run in due
-    ]
-
-
-def remove_leftovers(batch: OpenBatch) -> None:
-    """Remove what a killed manager left half removed or half written."""
+def remove_leftovers(batch: OpenBatch) -> list[str]:
+    """Remove what a killed manager left half removed or half written; return in words what could not be removed."""
     simulations = [batch.folder.own_simulation(name) for name in batch.simulation_ids]
-    remove_scratch(batch.folder.path)
-    for simulation in simulations:
-        for name in batch.remains(simulation.name):
-            remove_entry(simulation / name)
+    remains = [simulation / name for simulation in simulations for name in batch.remains(simulation.name)]
+    return batch.folder.remove_scratch() + remove_all(remains)
 
 
 def _announce(
@@ -255,13 +234,17 @@ class _Supervision:
 
     def __init__(
         self,
-        folder: BatchFolder,
+        batch: OpenBatch,
         queue: RunQueue,
+        orphans: list[Task],
         executor: Executor | DaskExecutor,
         progress: Progress,
         announcer: Announcer,
     ) -> None:
-        self._folder, self._queue, self._progress, self._announcer = folder, queue, progress, announcer
+        self._batch, self._folder, self._queue = batch, batch.folder, queue
+        #: Runs that processes execute which a manager that is gone has left; they come last in the queue.
+        self._orphans = orphans
+        self._progress, self._announcer = progress, announcer
         #: Runs that were started and have not ended, with how far they said they are.
         self._at_hand: dict[str, tuple[Task, float | None]] = {}
         self._total = len(queue)
@@ -269,13 +252,22 @@ class _Supervision:
         self._durations: list[float] = []
         self._done, self._last_end = 0, time.monotonic()
         self._announced_stop, self._told_of_files = "", False
+        self._why_not_there = ""
 
     def run(self, reader: StatusReader) -> None:
         """Execute the queue; tell what ended it early, and raise that again."""
         stop = self._stop
         with stop_on_signals(stop), self._progress.shown():
             self._executor.run(self._queue, self._on_end, self._on_tick, self._on_start)
+        if self._why_not_there:
+            raise SimManagerError(
+                f"The batch is not at {plain(str(self._folder.path))} any more: {self._why_not_there}. Its runs were "
+                f"stopped; to go on, name its folder as it is now: {command('resume', 'FOLDER')}"
+            )
         self._folder.clear_stop_request()
+        if stop.is_now():
+            for text in stop_orphans(self._orphans, stop.ends_runs()):
+                self._progress.say(text, "yellow")
         if stop.by_signal:
             if stop.by_signal != signal.SIGINT:
                 with suppress(OSError):  # the terminal was closed
@@ -319,6 +311,12 @@ class _Supervision:
 
     def _on_tick(self) -> None:
         self._tell_progress()
+        for text in self._stop.said():
+            self._progress.say(text, "yellow")
+        if not self._why_not_there and (why := self._batch.why_not_there()):
+            self._why_not_there = why
+            self._stop.now(why, "the folder of the batch was moved")
+            return
         request = self._folder.requested_stop()
         if request and not self._stop.mode:
             self._stop.finish("simmanager stop")
@@ -339,13 +337,6 @@ class _Supervision:
         running = count(self._running, "run is", "runs are")
         again = "press Ctrl-C again to stop them" if why == "Ctrl-C" else "ask again to stop them at once"
         self._progress.say(f"{why}: {running} finishing; {again}", "yellow")
-
-
-def _queue(tasks: list[Task], before: BatchStatus) -> RunQueue:
-    """Return the tasks in their order; those that workers of a killed manager still execute come last."""
-    held = {run.path for run in before.runs if run.state is RunState.RUNNING}
-    waiting = [task for task in tasks if task.folder not in held]
-    return RunQueue(waiting, mean_durations(before.runs), [task for task in tasks if task.folder in held])
 
 
 def final_status(reader: StatusReader) -> BatchStatus:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from .deadlines import Deadlines
 from .recipe_imports import imports_of
 from .worker_process import Worker, WorkerSettings
 
@@ -19,6 +20,8 @@ class Slots:
 
     def __init__(self, settings: WorkerSettings, slot_environs: Sequence[Mapping[str, str]] = ()) -> None:
         self._settings, self._slot_environs = settings, slot_environs
+        #: Keeps the deadlines of runs, should this process be killed.
+        self.deadlines = Deadlines(settings)
         self._idle: list[Worker] = []
         #: Numbers of the slots of living workers: a new worker takes the lowest that is free.
         self._taken: set[int] = set()
@@ -103,3 +106,4 @@ class Slots:
                 worker._input.close()
         for worker in workers:
             self.retire(worker, 2.0)
+        self.deadlines.close()

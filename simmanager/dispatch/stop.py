@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -37,6 +38,16 @@ class Stop:
         self._ended = ""
         #: What makes it impossible to go on, if that is why.
         self.error: Exception | None = None
+        self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def say(self, text: str) -> None:
+        """Let the manager tell the user something."""
+        self._said.put(text)
+
+    def said(self) -> Iterator[str]:
+        """Yield what is to be told, once."""
+        while not self._said.empty():
+            yield self._said.get()
 
     def finish(self, reason: str) -> None:
         """Start nothing new."""

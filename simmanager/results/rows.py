@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..disk.run_record import json_number
+from ..disk.run_record import json_ready
 
 if TYPE_CHECKING:
     from .run_result import RunResult
@@ -88,15 +88,7 @@ def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
 def _json(value: Any) -> str:
     import json
 
-    return json.dumps(_with_texts(value))
-
-
-def _with_texts(value: Any) -> Any:
-    if isinstance(value, float):
-        return json_number(value)
-    if isinstance(value, dict):
-        return {name: _with_texts(item) for name, item in value.items()}
-    return [_with_texts(item) for item in value] if isinstance(value, list) else value
+    return json.dumps(json_ready(value))
 
 
 def _cell(value: Any) -> Any:

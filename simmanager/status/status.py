@@ -13,6 +13,9 @@ from ..base.public import public
 from ..base.text import count
 from ..disk.state import RunState
 
+#: Seconds (some ten thousand years) from which an estimate says nothing but that a run has hardly begun.
+_LONGEST_S = 1e12
+
 
 @public("simmanager")
 class RunStatus(NamedTuple):
@@ -128,6 +131,13 @@ class BatchStatus:
     @property
     def advice(self) -> str:
         """What the user can do next, or ""."""
+        if self.counts[RunState.RUNNING] and not self.manager_alive:
+            left = [str(run.pid) for run in self.runs if run.state is RunState.RUNNING]
+            named = ", ".join(left[:5]) + (", ..." if len(left) > 5 else "")
+            return (
+                f"no manager is running; one that is gone has left process {named} with {count(len(left), 'run')}; "
+                f"go on: {command('resume', self.path)}; or end what it left: {command('stop', self.path, '--now')}"
+            )
         waiting = self.counts[RunState.IN_QUEUE] + self.counts[RunState.INTERRUPTED]
         if waiting and not self.manager_alive:
             waiting_runs = count(waiting, "run is", "runs are")
@@ -232,4 +242,5 @@ def estimate_remaining(runs: Iterable[RunStatus]) -> float | None:
     overall = sum(means.values()) / len(means)
     work = sum(means.get(run.simulation_id, overall) for run in waiting)
     work += sum(max(means.get(run.simulation_id, overall) - (run.duration_s or 0.0), 0.0) for run in running)
-    return round(work / max(len(running), 1), 1)
+    estimate = work / max(len(running), 1)
+    return round(estimate, 1) if estimate < _LONGEST_S else None

@@ -407,7 +407,7 @@ def test_the_page_goes_where_it_is_wanted(fresh, without_figures, tmp_path):
     Path("folder").mkdir()
     assert write_report(str(fresh), "folder") == Path("folder/report.html")
     assert SimulationManager(existing_simulation=fresh).report() == tmp_path / "batch" / "report.html"
-    assert not list(tmp_path.rglob("~part-*"))
+    assert not list(tmp_path.rglob("~simmanager-part-*"))
 
 
 def test_nothing_but_a_page_is_ever_replaced(fresh, without_figures, tmp_path):
@@ -435,7 +435,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one_and_says_what_to_do(fr
     with pytest.raises(BatchNotWritable, match=r"No space left on device.*simmanager report -o FILE"):
         write_report(fresh, "page.html")
     assert Path("page.html").read_bytes() == old
-    assert not Path("~part-page.html").exists()
+    assert not Path("~simmanager-part-page.html").exists()
     with pytest.raises(BatchNotWritable):
         write_report(fresh, "missing/page.html")
 
