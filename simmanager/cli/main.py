@@ -8,6 +8,7 @@ import warnings
 from typing import Any
 
 from ..base.advice import on_command_line
+from ..base.command_line import command_line
 from ..base.errors import BatchWarning, SimManagerError
 from .parser import VERBS, build_parser, parse
 from .streams import give_up_stdout, say, stdout_error, working_directory_is_gone, write_any_sign
@@ -22,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
         answer_shell(build_parser())
     write_any_sign()
     warnings.showwarning = _show
-    words = sys.argv[1:] if argv is None else argv
+    words = command_line()[1:] if argv is None else argv
     try:
         arguments = parse(words)
         with on_command_line(words):

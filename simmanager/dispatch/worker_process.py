@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..base.command_line import command_line
 from ..base.errors import SimManagerError
 from ..base.provenance import working_directory
 from ..base.text import memory
@@ -77,7 +78,7 @@ class WorkerSettings:
         return {
             "sys_path": [str(entry) for entry in (sys.path if self.sys_path is None else self.sys_path)],
             "cwd": working_directory() if self.cwd is None else self.cwd,
-            "argv": sys.argv if self.argv is None else self.argv,
+            "argv": command_line() if self.argv is None else self.argv,
             "environ": {"PYTHONPATH": os.environ.get("PYTHONPATH")},
         }
 
