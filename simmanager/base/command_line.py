@@ -12,7 +12,9 @@ from .advice import is_on_command_line
 MASK = "***"
 
 #: The last word in the name of an option, a parameter or a part of an address whose value is a secret.
-_NAME = r"(?:api[-_]?|access[-_]?|private[-_]?|secret[-_]?)key|token|secret|passw(?:or)?d|passphrase|pwd|auth|credentials?"
+_NAME = (
+    r"(?:api[-_]?|access[-_]?|private[-_]?|secret[-_]?)key|token|secret|passw(?:or)?d|passphrase|pwd|auth|credentials?"
+)
 
 #: An option whose value is a secret, or, of the last, tells those who are notified only.
 _OPTION = re.compile(rf"--?(?:\S*[-_.])?(?:{_NAME})|--notify", re.IGNORECASE)

@@ -317,9 +317,10 @@ def stop(arguments: argparse.Namespace) -> int:
 
     folder = BatchFolder(arguments.path)
     folder.read_manifest()
-    if not folder.is_held():
+    if (held := folder.is_held()) is False:
         print("No manager is running this batch.")
         return EXIT_OK
     folder.request_stop(now=arguments.now)
-    print(f"Asked {plain(folder.owner())} to stop{' now' if arguments.now else ' after the runs at hand'}.")
+    who = plain(folder.owner()) if held else "the manager, if one is running (that cannot be told),"
+    print(f"Asked {who} to stop{' now' if arguments.now else ' after the runs at hand'}.")
     return EXIT_OK

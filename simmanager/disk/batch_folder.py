@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..base.advice import command
 from ..base.clock import utc_now
 from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName, suggest
+from ..base.paths import is_file
 from .files import SCRATCHES, FileIn, read_regular, write_file
 from .json_file import json_bytes, read_json
 from .locks import LockHeld, is_held, take_batch_lock
@@ -97,6 +98,8 @@ class BatchFolder:
             return Manifest.from_json(json.loads(read_regular(self.manifest_file, _LONGEST_MANIFEST)))
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except PermissionError as error:
+            raise BatchDamaged(f"{self.manifest_file} cannot be read ({error.strerror}).") from None
         except (OSError, ValueError, RecursionError, UnsafeName) as error:
             raise BatchDamaged(f"{self.manifest_file} is damaged: {error}.") from None
 
@@ -218,8 +221,8 @@ class BatchFolder:
             return "an unknown process"
         return f"process {content.get('pid')} on {content.get('host')}, since {content.get('since')}"
 
-    def is_held(self) -> bool:
-        """Return whether a manager is running this batch."""
+    def is_held(self) -> bool | None:
+        """Return whether a manager is running this batch; None if its lock may not be opened, so nobody can tell."""
         return is_held(self.lock_file)
 
     # Stop requests ---------------------------------------------------------------------------------------------
@@ -227,9 +230,12 @@ class BatchFolder:
     def request_stop(self, *, now: bool, signal: int = 0) -> None:
         """Ask the manager that runs the batch to stop: after the runs at hand, or at once.
 
-        ``signal`` is the one by which the manager was asked itself; 0: the user asks.
+        ``signal`` is the one by which the manager was asked itself; 0: the user asks. Raises `BatchNotWritable`.
         """
-        write_file(self.stop_request, f"{'now' if now else 'finish'} {signal or ''}".strip().encode())
+        try:
+            write_file(self.stop_request, f"{'now' if now else 'finish'} {signal or ''}".strip().encode())
+        except OSError as error:
+            raise BatchNotWritable(f"{self.path} cannot be written ({error.strerror or error}).") from error
 
     def requested_stop(self) -> str:
         """Return "", "finish" or "now"."""
@@ -320,4 +326,4 @@ def _batches_in(folder: Path) -> list[str]:
             names = [entry.name for entry in islice(entries, _LOOKED_AT)]
     except OSError:
         return []
-    return sorted(name for name in names if SAFE_NAME.fullmatch(name) and (folder / name / MANIFEST).is_file())
+    return sorted(name for name in names if SAFE_NAME.fullmatch(name) and is_file(folder / name / MANIFEST))

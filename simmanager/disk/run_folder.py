@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..base.errors import ResultsMissing, SimManagerError
+from ..base.paths import is_dir
 from ..base.public import public
 from .files import (
     SCRATCH,
@@ -182,7 +183,7 @@ class RunFolder:
 
     def looks_like_a_run(self) -> bool:
         """Return whether this is a real folder (no symlink) that holds a state.log."""
-        return self.path.is_dir() and not self.path.is_symlink() and os.path.lexists(self.state_log)
+        return is_dir(self.text) and not self.path.is_symlink() and os.path.lexists(self.state_log)
 
     # Writing ---------------------------------------------------------------------------------------------------
 
