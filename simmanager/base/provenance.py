@@ -124,7 +124,8 @@ def _ask_git(folder: str) -> dict[str, Any]:
         return output.strip()
 
     try:
-        commit = git("rev-parse", "HEAD")
+        if not (commit := git("rev-parse", "HEAD")):  # its failure is not seen where SIGCHLD is ignored
+            return {}
         return {"git_commit": commit, "git_dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
     except (OSError, subprocess.SubprocessError):
         return {}

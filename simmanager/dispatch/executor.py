@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from ..base.errors import SimManagerError, limit_met
 from ..disk.state import RunState
 from ..worker.task import Outcome, Task
 from .run_options import RunOptions
@@ -52,8 +53,8 @@ class Executor:
         slots = min(self.n_jobs, len(queue))
         if slots == 0:
             return
-        with ticking(on_tick):
-            try:
+        try:
+            with ticking(on_tick):
                 self.prepare(len(queue))
                 # None is taken ahead of time: the queue learns, and a wish to stop is obeyed at once.
                 parallel = Parallel(
@@ -64,11 +65,13 @@ class Executor:
                     for task, outcome in ended:
                         if outcome.state:
                             on_end(task, outcome)
-            except BaseException:
-                self.stop.now("the manager raised an error")
-                raise
-            finally:
-                self.close()
+        except BaseException as error:
+            self.stop.now("the manager raised an error")
+            if not isinstance(error, SimManagerError) and (why := limit_met(error)):
+                raise SimManagerError(f"The batch cannot be executed: {why}.") from error
+            raise
+        finally:
+            self.close()
 
     def _until_stopped(self, queue: RunQueue) -> Iterator[list[Task]]:
         takers = self.n_jobs if self.options.allow_several else None

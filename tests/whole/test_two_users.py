@@ -160,3 +160,20 @@ for name in ("waits", "link", "mine"):
     assert "Choose another manager_id" in found.stdout
     assert [path.name for path in folder.rglob("manager.json")] == ["manager.json"]
     assert (folder / "mine" / "manager.json").stat().st_uid == BOB
+
+
+def test_too_few_processes_are_told_in_one_line_and_the_queue_stays(machine):
+    folder = machine.folder("limited", ANNE, 0o755)
+    program = """
+import os, resource, sys
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+resource.setrlimit(resource.RLIMIT_NPROC, (6, 6))  # root, who runs the tests, is never limited
+from simmanager import OneShot, SimulationManager
+from simmanager.cli.main import main
+SimulationManager([OneShot(print, simulation_id="one")], 4, "ours").generate_sim_paths()
+sys.exit(main(["resume", "ours", "--jobs", "4"]))
+"""
+    found = machine.run(ANNE, program, cwd=folder)
+    assert found.returncode == 2, found
+    assert found.stderr.count("\n") == 1 and "(the limits of the system: ulimit -a" in found.stderr
+    assert machine.run(ANNE, COMMANDS, "status ours", cwd=folder).stdout.count("in_queue") == 5
