@@ -154,6 +154,9 @@ def _note(record: Record, measured: Measured) -> None:
         isolates = peer in _ISOLATING
         words = f"simmanager at n_jobs=2 over {peer}{'' if isolates else ' (does not isolate runs)'}"
         record.judge(words, "x", measured.ratios(ours, peer, "ms"), at_most(1) if isolates else None)
+    steady = zip(measured.of(ours, "steady_ms"), measured.of(peers.LOKY_CAREFUL.name, "ms"), strict=False)
+    words = "an empty run once the workers have started over the loop that writes as safely, whose workers had started"
+    record.judge(words, "x", [above / below for above, below in steady], at_most(2.5))
     record.notes.append(f"{N_JOBS} runs at a time on {os.cpu_count()} cores.")
 
 

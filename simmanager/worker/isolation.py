@@ -22,8 +22,8 @@ from .session_settings import library_settings, use_settings
 #: Signals whose handlers a run may change.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGCHLD)
 
-#: `signal.getsignal` as it is in C: it makes no member of an enumeration, which costs more than the look.
-_handler_of: Callable[[int], Any] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+#: `signal.getsignal` as it is in C: it makes no member of an enumeration, which costs a hundred times the look.
+_handler_of: Callable[[int], Any] = sys.modules["_signal"].getsignal
 
 #: Resource limits that a run may change.
 _LIMITS = tuple(
