@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from ..base.advice import command
 from ..base.clock import utc_now
-from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName, suggest
+from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, ParameterError, UnsafeName, suggest
 from ..base.paths import is_file
 from .files import SCRATCHES, FileIn, read_regular, write_file
-from .json_file import json_bytes, read_json
+from .json_file import LONGEST, json_bytes, read_json
 from .locks import LockHeld, is_held, take_batch_lock
 from .manifest import SAFE_NAME, Manifest
 from .run_folder import RunFolder
@@ -110,9 +110,20 @@ class BatchFolder:
             return f" Batches in it: {', '.join(inside[:_NAMED])}{more}."
         return suggest(self.path.name, _batches_in(self.path.absolute().parent))
 
-    def write_manifest(self, manifest: Manifest) -> None:
-        """Replace manager.json atomically."""
-        write_file(self.manifest_file, json_bytes(manifest.as_json()))
+    def write_manifest(self, manifest: Manifest) -> Manifest:
+        """Replace manager.json atomically, and return what will be read from it.
+
+        Raises `ParameterError`, and writes nothing, if that cannot be read: there are too many runs, say.
+        """
+        content = json_bytes(manifest.as_json())
+        try:
+            if len(content) > _LONGEST_MANIFEST:
+                raise ValueError(f"the parameters take more than {_LONGEST_MANIFEST >> 20} MB; put them into files")
+            kept = Manifest.from_json(json.loads(content))
+        except ValueError as error:
+            raise ParameterError(f"{self.manifest_file} cannot be written: {error}.") from error
+        write_file(self.manifest_file, content)
+        return kept
 
     def write_recipe(self, simulation_id: str, content: bytes) -> None:
         """Replace the pickled recipe of a simulation atomically."""
@@ -135,8 +146,11 @@ class BatchFolder:
     def keep_code(self, texts: Mapping[str, str]) -> None:
         """Add source texts to those that are kept."""
         kept = self.read_code()
-        if new := {name: text for name, text in texts.items() if name not in kept}:
-            write_file(self.code_file, json_bytes({**kept, **new}))
+        new = {name: text for name, text in texts.items() if name not in kept}
+        while new and len(content := json_bytes({**kept, **new})) > LONGEST:
+            del new[max(new, key=lambda name: len(new[name]))]
+        if new:
+            write_file(self.code_file, content)
 
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
@@ -289,8 +303,7 @@ class OpenBatch:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace manager.json; what is kept is what will be read from it."""
-        self.folder.write_manifest(manifest)
-        self._manifest = Manifest.from_json(json.loads(json.dumps(manifest.as_json())))
+        self._manifest = self.folder.write_manifest(manifest)
 
     def run_folders(self, simulation_id: str) -> dict[int, str]:
         """Return the path of each run of a simulation that has a folder, by run id."""
