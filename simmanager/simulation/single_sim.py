@@ -210,7 +210,7 @@ class SingleSim:
         except UnusableRecipe as error:
             raise RecipeError(f"Simulation {self.simulation_id!r} {error}") from error
         except Exception as error:
-            where = unpicklable(self.fields, "", depth=1) or ("a field", error)
+            where = unpicklable(self.fields, "", depth=2) or ("a field", error)
             if "recursion" in str(error):
                 raise RecipeError(
                     f"{where[0]} of simulation {self.simulation_id!r} is nested too deeply to be pickled: Python's "
