@@ -361,12 +361,16 @@ def check_that_it_loads(folder: BatchFolder, simulation_id: str) -> SingleSim:
         return load_simulation(folder.recipe(simulation_id), simulation_id)
     except Exception as error:
         again = command("rerun", folder.path, simulation_id)
+        way_out = "Give its lost or broken recipe anew: " + either(
+            f"{again} --from FILE", f"rerun_simulation({simulation_id!r}, simulation=sim)"
+        )
+        if isinstance(error, (ImportError, AttributeError)):
+            way_out = "If its module has moved, put its folder on the import path: " + either(
+                f"PYTHONPATH=FOLDER {again}", "sys.path.append('FOLDER')"
+            )
         raise SimulationError(
             f"Simulation {simulation_id!r} cannot be loaded, so none of its runs was touched ({describe(error)}). "
-            "If its module has moved, put its folder on the import path: "
-            + either(f"PYTHONPATH=FOLDER {again}", "sys.path.append('FOLDER')")
-            + "; if its recipe is lost or broken, give it anew: "
-            + either(f"{again} --from FILE", f"rerun_simulation({simulation_id!r}, simulation=sim)")
+            f"{way_out}"
         ) from error
 
 
