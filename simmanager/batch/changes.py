@@ -157,7 +157,7 @@ def grow_batch(batch: OpenBatch, simulations: Sequence[SingleSim], runs_per_sim:
     _check_together(manifest, simulations)
     known = set(manifest.simulation_ids)
     added = [simulation for simulation in simulations if simulation.simulation_id not in known]
-    changed = _changed(batch, simulations)
+    changed = _changed(batch, simulations, repair=True)
     _commit(batch, replace(manifest, runs_per_sim=number), changed, added, always=number != manifest.runs_per_sim)
     for simulation_id in batch.simulation_ids:
         make_missing_runs(batch, simulation_id)
@@ -187,10 +187,11 @@ def _check_together(manifest: Manifest, simulations: Sequence[SingleSim]) -> Non
             raise SimulationError(f"{name!r} and {twin!r}, which is in the batch, differ in upper and lower case only.")
 
 
-def _changed(batch: OpenBatch, simulations: Sequence[SingleSim]) -> list[SingleSim]:
+def _changed(batch: OpenBatch, simulations: Sequence[SingleSim], *, repair: bool = False) -> list[SingleSim]:
     """Return those whose parameters are not those in the batch; one that has finished runs is refused.
 
-    Other metrics are no other parameters: finished runs stay, and lack the new ones. Other code is left alone.
+    Other metrics are no other parameters: finished runs stay, and lack the new ones. Other code is left alone. To
+    ``repair``, those are returned, too, whose recipe is lost or broken, with the same code if they have finished runs.
     """
     manifest, folder = batch.manifest, batch.folder
     entries = {entry["simulation_id"]: entry for entry in manifest.simulations}
@@ -203,7 +204,10 @@ def _changed(batch: OpenBatch, simulations: Sequence[SingleSim]) -> list[SingleS
             continue
         entry, before = as_stored(describe_simulation(simulation)), contents_in(kept.get(name, {}))
         parts = [] if before is None else _changed_parts(folder, name, before, contents[name])
-        if entry == entries[name] and not parts:
+        is_lost = repair and _stored(folder, name) is None
+        if is_lost and before is not None:
+            parts = [*parts, *changed_parts(before, contents[name], code=True)]
+        if entry == entries[name] and not parts and not is_lost:
             if before is not None and (code := changed_parts(before, contents[name], code=True)):
                 _say_old_code(folder, name, code)
             continue
@@ -226,8 +230,18 @@ def _changed_parts(
     parts = changed_parts(before, now, code=False)
     if not parts:
         return []
-    stored = contents_of([load_simulation(folder.recipe(simulation_id), simulation_id)])[simulation_id]
+    if (kept := _stored(folder, simulation_id)) is None:
+        return parts
+    stored = contents_of([kept])[simulation_id]
     return [part for part in parts if stored.get(part) != now.get(part)]
+
+
+def _stored(folder: BatchFolder, simulation_id: str) -> SingleSim | None:
+    """Return the simulation that a batch keeps; None if its recipe is lost or broken."""
+    try:
+        return load_simulation(folder.recipe(simulation_id), simulation_id)
+    except Exception:
+        return None
 
 
 def _refusal(folder: BatchFolder, simulation_id: str, parts: Sequence[str]) -> str:
@@ -341,16 +355,23 @@ def load_simulation(recipe: Path, simulation_id: str) -> SingleSim:
     return SingleSim(**{**load_recipe(recipe), "simulation_id": simulation_id})
 
 
-def check_that_it_loads(folder: BatchFolder, simulation_id: str) -> None:
-    """Raise if the workers could not load a simulation: runs are not replaced by some that are bound to fail."""
+def check_that_it_loads(folder: BatchFolder, simulation_id: str) -> SingleSim:
+    """Return a simulation if the workers can load it: runs are not replaced by some that are bound to fail."""
     folder.own_simulation(simulation_id)
     try:
-        load_simulation(folder.recipe(simulation_id), simulation_id)
+        return load_simulation(folder.recipe(simulation_id), simulation_id)
     except Exception as error:
+        again = command("rerun", folder.path, simulation_id)
+        way_out = "Give its lost or broken recipe anew: " + either(
+            f"{again} --from FILE", f"rerun_simulation({simulation_id!r}, simulation=sim)"
+        )
+        if isinstance(error, (ImportError, AttributeError)):
+            way_out = "If its module has moved, put its folder on the import path: " + either(
+                f"PYTHONPATH=FOLDER {again}", "sys.path.append('FOLDER')"
+            )
         raise SimulationError(
             f"Simulation {simulation_id!r} cannot be loaded, so none of its runs was touched ({describe(error)}). "
-            "If its module has moved, put its folder on the import path: "
-            + either(f"PYTHONPATH=FOLDER {command('rerun', folder.path, simulation_id)}", "sys.path.append('FOLDER')")
+            f"{way_out}"
         ) from error
 
 

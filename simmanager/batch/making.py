@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -157,6 +159,7 @@ def claim_folder(folder: BatchFolder, *, overwrite: bool) -> None:
         raise BatchExists(f"{path} is a file, not a folder; choose another manager_id.") from None
     except OSError as error:
         raise BatchNotWritable(f"{path} cannot be made ({error.strerror or error}).") from error
+    _check_is_ones_own(path)
     if not occupied:
         return
     try:
@@ -168,6 +171,31 @@ def claim_folder(folder: BatchFolder, *, overwrite: bool) -> None:
     if not overwrite:
         raise BatchExists(f"{path} already holds a batch. {_ways_out(path)}")
     _remove_batch(folder, manifest)
+
+
+def _check_is_ones_own(path: Path) -> None:
+    """Raise `BatchNotWritable` for what belongs to somebody else and can be written by others: they could swap recipes.
+
+    The folder above may be such a one, with a sticky bit as /tmp has it: what we make in it is our own.
+    """
+    for found in (path.stat(), path.lstat()):  # a link can be swapped, too
+        if found.st_uid != os.geteuid() and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise BatchNotWritable(
+                f"{path} belongs to {_user(found.st_uid)}, and others can write there: they could replace what the "
+                "workers execute. Choose another manager_id "
+                f"({either(same_command('--id', f'{path.name}_2'), 'SimulationManager(..., manager_id=...)')}), "
+                "or another folder for the batch."
+            )
+
+
+def _user(uid: int) -> str:
+    """Return the name of a user, or the number where it has none."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
 
 
 def _ways_out(path: Path) -> str:

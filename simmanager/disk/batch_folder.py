@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from ..base.advice import command
 from ..base.clock import utc_now
-from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName, suggest
+from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, ParameterError, UnsafeName, suggest
+from ..base.paths import is_file
 from .files import FileIn, is_scratch, read_regular, remove_scratch, write_file
 from .json_file import json_bytes, read_json
 from .locks import LockHeld, holders, is_held, take_batch_lock, who_holds
@@ -109,6 +110,8 @@ class BatchFolder:
             return Manifest.from_json(json.loads(read_regular(self.manifest_file, _LONGEST_MANIFEST)))
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except PermissionError as error:
+            raise BatchDamaged(f"{self.manifest_file} cannot be read ({error.strerror}).") from None
         except (OSError, ValueError, RecursionError, UnsafeName) as error:
             raise BatchDamaged(f"{self.manifest_file} is damaged: {error}.") from None
 
@@ -119,9 +122,20 @@ class BatchFolder:
             return f" Batches in it: {', '.join(inside[:_NAMED])}{more}."
         return suggest(self.path.name, _batches_in(self.path.absolute().parent))
 
-    def write_manifest(self, manifest: Manifest) -> None:
-        """Replace manager.json atomically."""
-        write_file(self.manifest_file, json_bytes(manifest.as_json()))
+    def write_manifest(self, manifest: Manifest) -> Manifest:
+        """Replace manager.json atomically, and return what will be read from it.
+
+        Raises `ParameterError`, and writes nothing, if that cannot be read: there are too many runs, say.
+        """
+        content = json_bytes(manifest.as_json())
+        try:
+            if len(content) > _LONGEST_MANIFEST:
+                raise ValueError(f"the parameters take more than {_LONGEST_MANIFEST >> 20} MB; put them into files")
+            kept = Manifest.from_json(json.loads(content))
+        except ValueError as error:
+            raise ParameterError(f"{self.manifest_file} cannot be written: {error}.") from error
+        write_file(self.manifest_file, content)
+        return kept
 
     def write_recipe(self, simulation_id: str, content: bytes) -> None:
         """Replace the pickled recipe of a simulation atomically."""
@@ -230,8 +244,8 @@ class BatchFolder:
             return "an unknown process"
         return f"process {content.get('pid')} on {content.get('host')}, since {content.get('since')}"
 
-    def is_held(self) -> bool:
-        """Return whether a manager is running this batch."""
+    def is_held(self) -> bool | None:
+        """Return whether a manager is running this batch; None if its lock may not be opened, so nobody can tell."""
         return is_held(self.lock_file)
 
     # Stop requests ---------------------------------------------------------------------------------------------
@@ -239,9 +253,12 @@ class BatchFolder:
     def request_stop(self, *, now: bool, who: str = "") -> None:
         """Ask the manager that runs the batch to stop: after the runs at hand, or at once.
 
-        ``who`` says in words by whom runs are ended; "": the user asks.
+        ``who`` says in words by whom runs are ended; "": the user asks. Raises `BatchNotWritable`.
         """
-        write_file(self.stop_request, f"{'now' if now else 'finish'} {who}".encode())
+        try:
+            write_file(self.stop_request, f"{'now' if now else 'finish'} {who}".encode())
+        except OSError as error:
+            raise BatchNotWritable(f"{self.path} cannot be written ({error.strerror or error}).") from error
 
     def requested_stop(self) -> str:
         """Return "", "finish" or "now"."""
@@ -297,8 +314,7 @@ class OpenBatch:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace manager.json; what is kept is what will be read from it."""
-        self.folder.write_manifest(manifest)
-        self._manifest = Manifest.from_json(json.loads(json.dumps(manifest.as_json())))
+        self._manifest = self.folder.write_manifest(manifest)
 
     def why_not_there(self) -> str:
         """Return "" as long as this batch is in its folder, else in words what has become of it."""
@@ -347,4 +363,4 @@ def _batches_in(folder: Path) -> list[str]:
             names = [entry.name for entry in islice(entries, _LOOKED_AT)]
     except OSError:
         return []
-    return sorted(name for name in names if SAFE_NAME.fullmatch(name) and (folder / name / MANIFEST).is_file())
+    return sorted(name for name in names if SAFE_NAME.fullmatch(name) and is_file(folder / name / MANIFEST))

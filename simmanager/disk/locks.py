@@ -69,7 +69,7 @@ def take_lock(path: Path | str, timeout: float) -> KernelLock:
     The file is made if missing and never deleted. Whoever holds it is waited for, ``timeout`` seconds, before
     `LockHeld` is raised; pollers, who hold it for microseconds, are waited for in any case.
     """
-    descriptor = _with_high_number(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644))
+    descriptor = _with_high_number(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666))
     deadline = time.monotonic() + timeout
     try:
         while True:
@@ -113,18 +113,23 @@ def _with_high_number(descriptor: int) -> int:
     return high
 
 
-def is_held(path: Path | str) -> bool:
-    """Return whether somebody holds this lock. Takes no exclusive lock, so two who look do not see each other."""
+def is_held(path: Path | str) -> bool | None:
+    """Return whether somebody holds this lock; None if that cannot be told, since it may not be opened, say.
+
+    Takes no exclusive lock, so two who look do not see each other.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError:
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return True
     except OSError:
-        return False
+        return None
     finally:
         os.close(descriptor)
     return False

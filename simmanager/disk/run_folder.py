@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..base.errors import ResultsMissing, SimManagerError
+from ..base.paths import is_dir
 from ..base.public import public
 from .files import (
     SCRATCH,
@@ -24,7 +25,7 @@ from .files import (
     write_new,
     write_whole,
 )
-from .json_file import json_bytes, read_json
+from .json_file import LONGEST, json_bytes, read_json
 from .not_saved import NotSaved
 from .run_record import RunRecord, not_saved_of
 from .state import STATE_LOG, RunState, StateHistory, begin, read_history, write_moves
@@ -190,7 +191,7 @@ class RunFolder:
 
     def looks_like_a_run(self) -> bool:
         """Return whether this is a real folder (no symlink) that holds a state.log."""
-        return self.path.is_dir() and not self.path.is_symlink() and os.path.lexists(self.state_log)
+        return is_dir(self.text) and not self.path.is_symlink() and os.path.lexists(self.state_log)
 
     # Writing ---------------------------------------------------------------------------------------------------
 
@@ -253,11 +254,15 @@ class RunFolder:
         """Write a JSON file whole or not at all."""
         self.write_bytes(name, json_bytes(content))
 
-    def write_record(self, record: RunRecord) -> None:
-        """Write run.json whole or not at all."""
+    def write_record(self, record: RunRecord) -> RunRecord:
+        """Write run.json whole or not at all; return what it says: parts that make it too long are left out."""
         content = record.as_json()
         provenance = content.pop("provenance")
-        self.write_bytes(RECORD, json_bytes(content, provenance=provenance))
+        encoded = json_bytes(content, provenance=provenance)
+        if len(encoded) > LONGEST:
+            return self.write_record(record.without_longest(f"{RECORD} holds {LONGEST >> 20} MB at most"))
+        self.write_bytes(RECORD, encoded)
+        return record
 
     def set_aside_attempt(self, number: int) -> None:
         """Move logs, record and curves of an earlier attempt to ``attempt_<number>/``, remove what it left unfinished.

@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..base.text import one_line
@@ -53,6 +53,14 @@ class RunRecord:
         """Return the content of run.json. NaN and infinities, which JSON does not have, become texts."""
         content = {"format": FORMAT, **{name: getattr(self, name) for name in self.__dataclass_fields__}}
         return {**content, "metrics": {name: json_number(value) for name, value in self.metrics.items()}}
+
+    def without_longest(self, why: str) -> RunRecord:
+        """Return the record without the longest of its parts, which is named, with the reason, as not saved."""
+        parts = ("metrics", "metric_errors", "left_out", "not_saved", "provenance", "versions")
+        longest = max(parts, key=lambda name: len(repr(getattr(self, name))))
+        noted = {longest: f"{len(getattr(self, longest)):,} entries, but {why}"}
+        short: Any = {longest: {}, "not_saved": noted if longest == "not_saved" else {**self.not_saved, **noted}}
+        return replace(self, **short)
 
 
 def run_seed(batch_seed: int, simulation_id: str, run_id: int) -> int:

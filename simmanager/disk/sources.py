@@ -51,7 +51,11 @@ def keep_sources(batch: Path, recipes: Mapping[str, bytes], code: Mapping[str, s
     if before or used or code:
         texts = {sha: text for sha, text in texts.items() if sha in used}
         code = {**_part(before, "code"), **code}
-        write_file(path, json_bytes({"texts": texts, "simulations": simulations, "code": code}))
+        content = {"texts": texts, "code": code, "simulations": simulations}
+        while len(encoded := json_bytes(content)) > _LONGEST_FILE:  # the longest text of all goes
+            part, name = max(((p, n) for p in (texts, code) for n in p), key=lambda at: len(str(at[0][at[1]])))
+            del part[name]
+        write_file(path, encoded)
 
 
 def kept_code(batch: Path) -> dict[str, str]:
@@ -98,7 +102,11 @@ def _built(path: str, modified: int, size: int, simulation_id: str) -> KeptSourc
     with suppress(AttributeError, KeyError, TypeError):  # damaged: a traceback without source is one, too
         content = _read(path, modified, size)
         texts, files = content["texts"], content["simulations"].get(simulation_id, {})
-        return {name: KeptSource(str(texts[f["sha256"]]), str(f["label"])) for name, f in files.items()}
+        return {
+            name: KeptSource(str(texts[f["sha256"]]), str(f["label"]))
+            for name, f in files.items()
+            if f["sha256"] in texts
+        }
     return {}
 
 

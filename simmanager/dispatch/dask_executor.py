@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..base.command_line import command_line
 from ..base.errors import BatchDamaged, BatchNotFound, PackageMissing, SimManagerError
 from ..base.provenance import working_directory
 from ..disk.batch_folder import BatchFolder, OpenBatch
@@ -169,7 +170,7 @@ class DaskExecutor:
             self.options.threads_per_run,
             sys_path=tuple(sys.path),
             cwd=working_directory(),
-            argv=tuple(sys.argv),
+            argv=tuple(command_line()),
             flags=tuple(task.session.get("flags", ())),
         )
         job, key = Job(task, self.options), f"simmanager-{uuid.uuid4().hex}"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
+from ..base.errors import SimManagerError, limit_met
 from ..disk.state import RunState
 from ..worker.task import Outcome, Task
 from .run_options import RunOptions
@@ -55,8 +56,8 @@ class Executor:
         if slots == 0:
             return
         results: Iterator[list[tuple[Task, Outcome]]] = iter(())
-        with ticking(on_tick):
-            try:
+        try:
+            with ticking(on_tick):
                 self.prepare(len(queue))
                 # None is taken ahead of time: the queue learns, and a wish to stop is obeyed at once.
                 parallel = Parallel(
@@ -68,13 +69,15 @@ class Executor:
                     for task, outcome in ended:
                         if outcome.state:
                             on_end(task, outcome)
-            except BaseException:
-                self.stop.now("the manager raised an error", BY_ERROR)
-                with suppress(Exception):
-                    deque(results, maxlen=0)  # until each run at hand has its verdict
-                raise
-            finally:
-                self.close()
+        except BaseException as error:
+            self.stop.now("the manager raised an error", BY_ERROR)
+            with suppress(Exception):
+                deque(results, maxlen=0)  # until each run at hand has its verdict
+            if not isinstance(error, SimManagerError) and (why := limit_met(error)):
+                raise SimManagerError(f"The batch cannot be executed: {why}.") from error
+            raise
+        finally:
+            self.close()
 
     def _until_stopped(self, queue: RunQueue) -> Iterator[list[Task]]:
         takers = self.n_jobs if self.options.allow_several else None

@@ -24,7 +24,7 @@ from ..disk.state import RunState
 from ..status.progress_bar import Progress
 from ..status.reader import StatusReader
 from ..status.status import BatchStatus, mean_durations
-from ..status.tree import console, headline
+from ..status.tree import console, headline, show_line
 from ..worker.attempt import execute_run
 from ..worker.capture import errors_to_log
 from ..worker.preparation import call_setup
@@ -174,7 +174,8 @@ def _announce(
         if only.simulation_id is not None and before.counts[RunState.FINISHED]:
             again = either(command("rerun", folder.path, only.simulation_id, "--all"), "include_finished=True")
             hint += f"; to run those of {plain(only.simulation_id)} again: {again}"
-        print(f"Nothing to do: {before.counts[RunState.FINISHED]} of {before.total} runs are finished{hint}.")
+        with suppress(OSError, ValueError):
+            print(f"Nothing to do: {before.counts[RunState.FINISHED]} of {before.total} runs are finished{hint}.")
         return
     skipped = before.total - len(tasks)
     rest = f" ({skipped} others stay as they are)" if skipped else ""
@@ -348,9 +349,6 @@ def finish(reader: StatusReader, *, show: bool) -> BatchStatus:
     """Return the final status and show a summary of it."""
     status = final_status(reader)
     if show:
-        screen = console()
-        with suppress(OSError):  # the terminal was closed
-            screen.print(headline(status))
-            if status.advice:
-                screen.print(status.advice)
+        for line in filter(None, (headline(status), status.advice)):
+            show_line(line, console())
     return status

@@ -7,9 +7,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from ..base.errors import limit_met
 from .deadlines import Deadlines
 from .recipe_imports import imports_of
-from .worker_process import Worker, WorkerSettings
+from .worker_process import Worker, WorkerLost, WorkerSettings
 
 
 class Slots:
@@ -69,8 +70,10 @@ class Slots:
         environ = self._slot_environs[slot % len(self._slot_environs)] if self._slot_environs else {}
         try:
             return Worker(self._settings, slot, environ)
-        except BaseException:
+        except BaseException as error:
             self._free(slot)
+            if isinstance(error, OSError):
+                raise WorkerLost(f"A worker process could not be started: {limit_met(error) or error}.") from error
             raise
 
     def _free(self, slot: int) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..base.command_line import command_line
 from ..base.errors import SimManagerError
 from ..base.provenance import working_directory
 from ..base.text import memory
@@ -33,6 +34,9 @@ GRACE_S = 2.0
 
 #: Seconds that a new worker may take until it is ready.
 _START_PATIENCE_S = 120.0
+
+#: Stands for an exit code that nobody can know.
+_REAPED = 256
 
 #: Thread pools of numerical libraries, limited to ``threads_per_run`` unless the user set them.
 _THREAD_VARIABLES = (
@@ -82,7 +86,7 @@ class WorkerSettings:
         return {
             "sys_path": [str(entry) for entry in (sys.path if self.sys_path is None else self.sys_path)],
             "cwd": working_directory() if self.cwd is None else self.cwd,
-            "argv": sys.argv if self.argv is None else self.argv,
+            "argv": command_line() if self.argv is None else self.argv,
             "environ": {"PYTHONPATH": os.environ.get("PYTHONPATH")},
         }
 
@@ -96,6 +100,21 @@ class WorkerSettings:
         return {**defaults, **os.environ, **slot, **ours}
 
 
+def _python() -> str:
+    """Return by what a worker is started; `WorkerLost` if that is not Python."""
+    here = "or execute the runs one after the other in this process: run_all(in_process=True)"
+    if getattr(sys, "frozen", False):
+        raise WorkerLost(
+            "No worker process can be started: this program is frozen (as by PyInstaller), so sys.executable is the "
+            f"program itself, not Python. Run it with Python, {here}."
+        )
+    if not sys.executable:
+        raise WorkerLost(
+            f"No worker process can be started: sys.executable is empty. Set it to the path of Python, {here}."
+        )
+    return sys.executable
+
+
 class Worker:
     """A worker process, seen from the manager; `WorkerLost` if it could not be started."""
 
@@ -103,17 +122,22 @@ class Worker:
         #: Number of the slot that it works on.
         self.slot = slot
         self._token = uuid.uuid4().hex
-        self._stderr = tempfile.TemporaryFile()
         self._buffer = bytearray()
-        self._process = subprocess.Popen(
-            [sys.executable, *settings.flags, "-P", "-m", "simmanager.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=settings.environment(self._token, environ or {}),
-            start_new_session=True,
-            bufsize=0,
-        )
+        command = [_python(), *settings.flags, "-P", "-m", "simmanager.worker"]
+        self._stderr = tempfile.TemporaryFile()
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                env=settings.environment(self._token, environ or {}),
+                start_new_session=True,
+                bufsize=0,
+            )
+        except BaseException:
+            self._stderr.close()
+            raise
         self.pid = self._process.pid
         #: What the recipes import that it may take (`recipe_imports`); "": it may take any.
         self.bound_to = ""
@@ -148,7 +172,7 @@ class Worker:
         if (message := self._receive(lambda: time.monotonic() > deadline)) is None:
             code = self._exit_code
             self._stderr.seek(0)  # before it is closed
-            said = self._stderr.read()[-2000:].decode("utf-8", "replace").strip()
+            said = self._stderr.read()[-2000:].decode("utf-8", "replace").strip().rpartition("\n")[2]
             self.kill(grace_s=0)
             raise WorkerLost(f"A worker process could not be started (exit code {code}): {said or 'it said nothing'}")
         self._own_mb, self._inherited_mb = message["own_mb"], message["inherited_mb"]
@@ -199,6 +223,8 @@ class Worker:
 
     def _how_it_ended(self) -> str:
         code = self._exit_code or 0
+        if code == _REAPED:
+            return "ended before the run had ended; how is not known, for this process handles or ignores SIGCHLD"
         if code >= 0:
             return f"exited with code {code} before the run had ended"
         try:
@@ -279,8 +305,8 @@ class Worker:
         if self._exit_code is None:
             try:
                 ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:  # somebody in this process reaped it (a SIGCHLD handler)
-                self._exit_code = 255
+            except ChildProcessError:  # somebody in this process reaped it, or it ignores SIGCHLD
+                self._exit_code = _REAPED
                 return True
             if ended is None:
                 return False

@@ -86,8 +86,8 @@ class BatchStatus:
         How far the batch is, 0 to 1; failed runs count as done.
     eta_s : float or None
         Estimated seconds to the end; None if nothing is known yet or nothing runs.
-    manager_alive : bool
-        Whether a manager is running the batch.
+    manager_alive : bool or None
+        Whether a manager is running the batch; None if that cannot be told: its lock may not be opened.
     runs : tuple of RunStatus
         In (simulation, run_id) order.
     damage : tuple of str
@@ -102,7 +102,7 @@ class BatchStatus:
     total: int
     fraction: float
     eta_s: float | None
-    manager_alive: bool
+    manager_alive: bool | None
     runs: tuple[RunStatus, ...]
     damage: tuple[str, ...] = ()
     mixed: tuple[str, ...] = ()
@@ -139,8 +139,10 @@ class BatchStatus:
                 f"go on: {command('resume', self.path)}; or end what it left: {command('stop', self.path, '--now')}"
             )
         waiting = self.counts[RunState.IN_QUEUE] + self.counts[RunState.INTERRUPTED]
+        waiting_runs = count(waiting, "run is", "runs are")
+        if waiting and self.manager_alive is None:
+            return f"cannot tell whether a manager is running (the lock may not be opened); {waiting_runs} waiting"
         if waiting and not self.manager_alive:
-            waiting_runs = count(waiting, "run is", "runs are")
             return f"no manager is running; {waiting_runs} waiting: {command('resume', self.path)}"
         if self.counts[RunState.ERROR] and not self.manager_alive:
             return f"see why with: {command('logs', self.path)}"
@@ -176,7 +178,7 @@ def summarise_runs(
     path: Path,
     runs: tuple[RunStatus, ...],
     *,
-    alive: bool,
+    alive: bool | None,
     damage: Iterable[str] = (),
     mixed: Iterable[str] = (),
 ) -> BatchStatus:
