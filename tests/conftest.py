@@ -31,6 +31,7 @@ os.environ[SESSION] = uuid.uuid4().hex
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
 # A short name: paths of Unix sockets may have no more than about 100 characters. Within it are those of the workers.
 TEMPORARY = Path(tempfile.mkdtemp(prefix="st-"))
+TEMPORARY.chmod(0o711)  # tests with a second user let him through
 os.environ["TMPDIR"] = tempfile.tempdir = str(TEMPORARY)
 
 # To git, what the tests make batches of is in no repository: what is not committed here is not theirs to keep.
