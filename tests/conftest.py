@@ -77,6 +77,15 @@ def leaves_nothing_behind(tmp_path, monkeypatch, request):
     assert not left, f"files left by {request.node.name}: {left}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def in_no_repository():
+    """What is made before the first test is made in the temporary folder, too."""
+    before = Path.cwd()
+    os.chdir(TEMPORARY)
+    yield
+    os.chdir(before)
+
+
 @pytest.fixture(scope="session")
 def page_batch(tmp_path_factory):
     """A small batch that pages are written about; a test that changes it puts it back."""
