@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import os
 import re
@@ -16,6 +17,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 from our_processes import SESSION, process_ids, workers_alive
+from places import ROOT
 
 matplotlib.use("Agg")
 # Started in the background, or with nohup: programs under test would inherit it.
@@ -24,9 +26,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# Byte code is kept whatever the shell says: the tests start thousands of interpreters, and each would compile it anew.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
+# The package and the tests are compiled once for the thousands of interpreters that are started. What a test writes is
+# never kept compiled: of a file that is changed twice within a second, Python would run what it was before.
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+sys.dont_write_bytecode = False  # until the tests are collected
 
 # Each session has a mark for its processes and a folder for temporary files of its own, and so has each worker of
 # pytest-xdist: what another one has there is not its business. All that is started from here inherits both.
@@ -39,6 +42,15 @@ os.environ["TMPDIR"] = tempfile.tempdir = str(TEMPORARY)
 
 #: How long a process that ends by itself may take on a machine that has much else to do.
 PATIENCE_S = 30.0
+
+
+def pytest_configure(config) -> None:
+    if not hasattr(config, "workerinput"):  # before the workers of pytest-xdist start
+        compileall.compile_dir(ROOT / "simmanager", quiet=2)
+
+
+def pytest_collection_finish() -> None:
+    sys.dont_write_bytecode = True
 
 
 def pytest_unconfigure() -> None:
