@@ -14,15 +14,16 @@ from simmanager.cli.main import main
 
 
 def simmanager(*words: object) -> CompletedProcess[str]:
-    """Run it; then its path, the filters of warnings and the modules of the working directory are as they were."""
+    """Run it; then the words, the path, the filters and the modules of the working directory are as they were."""
     out, err = io.StringIO(), io.StringIO()
-    path, modules = list(sys.path), set(sys.modules)
+    path, modules, argv = list(sys.path), set(sys.modules), sys.argv
+    sys.argv = ["simmanager", *map(str, words)]
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
         warnings.simplefilter("default")
         try:
-            code = main([str(word) for word in words])
+            code = main()
         finally:
-            sys.path[:] = path
+            sys.path[:], sys.argv = path, argv
             for name in set(sys.modules) - modules:
                 if str(getattr(sys.modules[name], "__file__", None)).startswith(f"{Path.cwd()}{os.sep}"):
                     del sys.modules[name]
