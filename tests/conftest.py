@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import time
 import uuid
@@ -24,6 +26,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# The package and the tests are compiled once for the thousands of interpreters that are started. What a test writes is
+# never kept compiled: of a file that is changed twice within a second, Python would run what it was before.
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+sys.dont_write_bytecode = False  # until the tests are collected
+
 # Each session has a mark for its processes and a folder for temporary files of its own, and so has each worker of
 # pytest-xdist: what another one has there is not its business. All that is started from here inherits both.
 os.environ[SESSION] = uuid.uuid4().hex
@@ -39,6 +46,15 @@ os.environ["GIT_CEILING_DIRECTORIES"] = str(ROOT)
 
 #: How long a process that ends by itself may take on a machine that has much else to do.
 PATIENCE_S = 30.0
+
+
+def pytest_configure(config) -> None:
+    if not hasattr(config, "workerinput"):  # before the workers of pytest-xdist start
+        compileall.compile_dir(ROOT / "simmanager", quiet=2)
+
+
+def pytest_collection_finish() -> None:
+    sys.dont_write_bytecode = True
 
 
 def pytest_unconfigure() -> None:

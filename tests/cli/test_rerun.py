@@ -1,5 +1,6 @@
 """What failed is run again: of the batch, of a simulation, or one run; and what would be, without doing it."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,12 +12,18 @@ from simmanager.cli.main import main
 from simmanager.disk.batch_folder import BatchFolder
 
 
-@pytest.fixture
-def batch(tmp_path):
-    """A batch that has ended: two simulations with failed runs, one without."""
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
     sims = [toy_sim("good"), toy_sim("bad", failing_loop), toy_sim("worse", failing_loop)]
-    SimulationManager(sims, 2, "batch", seed=7).run_all(2, progress=False)
-    return Path("batch")
+    manager = SimulationManager(sims, 2, "batch", seed=7, results_dir=tmp_path_factory.mktemp("ended"))
+    manager.run_all(1, progress=False)
+    return manager.results_path
+
+
+@pytest.fixture
+def batch(ended):
+    """A batch that has ended: two simulations with failed runs, one without. Each test has a copy of its own."""
+    return Path(shutil.copytree(ended, "batch"))
 
 
 def paths(batch):
@@ -29,7 +36,7 @@ def replaced(batch, before):
 
 def test_rerun_of_a_batch_replaces_all_that_failed(batch):
     before = paths(batch)
-    assert main(["rerun", "batch", "--jobs", "2"]) == 1
+    assert main(["rerun", "batch", "--jobs", "1"]) == 1
     assert replaced(batch, before) == {("bad", 0), ("bad", 1), ("worse", 0), ("worse", 1)}
 
 
