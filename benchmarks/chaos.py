@@ -357,7 +357,7 @@ class Chaos:
                 continue
             self._check_results(run.path, run.seed)
         for path in Path(manager.results_path).rglob("*"):
-            if path.name.startswith(("~part-", ".removed-")):
+            if path.name.startswith(("~simmanager-part-", ".removed-")):
                 self.report.bad["leftovers"].append(str(path))
 
     def _check_results(self, path: str, seed: int | None) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import time
 import uuid
@@ -15,6 +17,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 from our_processes import SESSION, process_ids, workers_alive
+from places import ROOT
 
 matplotlib.use("Agg")
 # Started in the background, or with nohup: programs under test would inherit it.
@@ -23,6 +26,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# The package and the tests are compiled once for the thousands of interpreters that are started. What a test writes is
+# never kept compiled: of a file that is changed twice within a second, Python would run what it was before.
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+sys.dont_write_bytecode = False  # until the tests are collected
+
 # Each session has a mark for its processes and a folder for temporary files of its own, and so has each worker of
 # pytest-xdist: what another one has there is not its business. All that is started from here inherits both.
 os.environ[SESSION] = uuid.uuid4().hex
@@ -30,10 +38,23 @@ os.environ[SESSION] = uuid.uuid4().hex
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
 # A short name: paths of Unix sockets may have no more than about 100 characters. Within it are those of the workers.
 TEMPORARY = Path(tempfile.mkdtemp(prefix="st-"))
+TEMPORARY.chmod(0o711)  # tests with a second user let him through
 os.environ["TMPDIR"] = tempfile.tempdir = str(TEMPORARY)
+
+# To git, what the tests make batches of is in no repository: what is not committed here is not theirs to keep.
+os.environ["GIT_CEILING_DIRECTORIES"] = str(ROOT)
 
 #: How long a process that ends by itself may take on a machine that has much else to do.
 PATIENCE_S = 30.0
+
+
+def pytest_configure(config) -> None:
+    if not hasattr(config, "workerinput"):  # before the workers of pytest-xdist start
+        compileall.compile_dir(ROOT / "simmanager", quiet=2)
+
+
+def pytest_collection_finish() -> None:
+    sys.dont_write_bytecode = True
 
 
 def pytest_unconfigure() -> None:
@@ -70,6 +91,15 @@ def leaves_nothing_behind(tmp_path, monkeypatch, request):
     monkeypatch.undo()
     left = files_outside() - files
     assert not left, f"files left by {request.node.name}: {left}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def in_no_repository():
+    """What is made before the first test is made in the temporary folder, too."""
+    before = Path.cwd()
+    os.chdir(TEMPORARY)
+    yield
+    os.chdir(before)
 
 
 @pytest.fixture(scope="session")

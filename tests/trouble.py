@@ -316,6 +316,12 @@ def family_loop(agent: Any, env: Any, folder: str = ".", **_: Any) -> Any:
         time.sleep(0.01)
 
 
+def daemon_loop(agent: Any, env: Any, folder: str = ".", **_: Any) -> Any:
+    """Leave a daemon, and never end."""
+    _double_fork()
+    spin_loop(agent, env, folder)
+
+
 def runaway_loop(agent: Any, env: Any, folder: str = ".", hang: bool = True, **_: Any) -> Any:
     """Start processes that leave the session and know nothing of the environment, and end or never end."""
     program = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"

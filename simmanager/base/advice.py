@@ -60,6 +60,11 @@ def same_command(*more: str) -> str:
     return command(*_words, *more) if _words else ""
 
 
+def is_on_command_line() -> bool:
+    """Return whether a command line of this package is being executed."""
+    return _words is not None
+
+
 def either(shell: str, call: str) -> str:
     """Return what is advised here: a command on the command line, a call in Python."""
-    return call if _words is None else shell
+    return shell if is_on_command_line() else call

@@ -20,6 +20,15 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
+def local_time(moment: str) -> str:
+    """Return a time (UTC, as `utc_now` gives it) as people here say it: ``22:41``, before today with the date."""
+    try:
+        local = datetime.fromisoformat(moment).astimezone()
+    except ValueError:
+        return "an unknown time"
+    return f"{local:%H:%M}" if local.date() == datetime.now().astimezone().date() else f"{local:%Y-%m-%d %H:%M}"
+
+
 def utc_now() -> str:
     """Return the time as UTC ISO-8601 with milliseconds, e.g. ``2026-11-22T14:15:33.591Z``."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -53,11 +53,18 @@ def content_hash(value: Any) -> str:
 
 def is_plain(value: Any) -> bool:
     """Return whether JSON tells a value completely: texts, finite numbers, lists and dicts of a moderate size."""
+    try:
+        return _is_plain(value)
+    except RecursionError:
+        return False
+
+
+def _is_plain(value: Any) -> bool:
     kind = type(value)
     if kind is dict:
-        return len(value) <= 100 and all(type(key) is str and is_plain(item) for key, item in value.items())
+        return len(value) <= 100 and all(type(key) is str and _is_plain(item) for key, item in value.items())
     if kind is list:
-        return len(value) <= 100 and all(map(is_plain, value))
+        return len(value) <= 100 and all(map(_is_plain, value))
     if kind is float:
         return math.isfinite(value)
     if kind is str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 from typing import Any
@@ -94,6 +95,24 @@ class PackageMissing(SimManagerError, ImportError):
 
 class InvalidTransition(SimManagerError, RuntimeError):
     """A state that cannot follow the one a run is in."""
+
+
+#: What the system says when it gives no more files, processes or memory.
+_LIMITS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+
+
+def limit_met(error: BaseException | None) -> str:
+    """Return in words which limit of the system an error, or what it came from, tells of; "" if none."""
+    why = ""
+    while error is not None and not why:
+        if isinstance(error, MemoryError):
+            why = "there is not enough memory"
+        elif isinstance(error, RuntimeError) and "start new thread" in str(error):
+            why = "no further thread can be started"
+        elif isinstance(error, OSError) and error.errno in _LIMITS:
+            why = error.strerror or str(error)
+        error = error.__cause__ or error.__context__
+    return why and f"{why} (the limits of the system: ulimit -a; fewer runs at a time need less)"
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

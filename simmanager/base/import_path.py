@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .paths import is_dir
 from .provenance import working_directory
 
 KEY = "import_path"  # in the provenance of manager.json
@@ -21,7 +22,7 @@ def own_import_path() -> list[str]:
     return [
         str(folder)
         for folder in dict.fromkeys(folders)
-        if folder.is_dir()
+        if is_dir(folder)
         and folder.resolve() not in python
         and not {"site-packages", "dist-packages"} & {*folder.parts}
     ]
@@ -46,7 +47,7 @@ def kept_in(provenance: Mapping[str, Any]) -> list[str]:
 def extend_sys_path(provenance: Mapping[str, Any]) -> None:
     """Append to ``sys.path`` what a batch was made with: its recipes and results may need modules from there.
 
-    What this process finds now has precedence; folders that are gone are left out.
+    What this process finds now has precedence; folders that are gone, or may not be looked into, are left out.
     """
     present = set(_absolute_path())
-    sys.path += [folder for folder in kept_in(provenance) if folder not in present and Path(folder).is_dir()]
+    sys.path += [folder for folder in kept_in(provenance) if folder not in present and is_dir(folder)]

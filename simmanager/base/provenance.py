@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .advice import TARGET, target
+from .command_line import command_line, recorded
 
 _GIT_TIMEOUT_S = 5.0
 _GIT_ANSWER_VALID_S = 2.0
@@ -45,7 +46,7 @@ def provenance_of(simulations: Iterable[Mapping[str, Any]], threads_per_run: int
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
         "threads_per_run": threads_per_run,
-        "command": list(sys.argv),
+        "command": recorded(command_line()),
         **({TARGET: advised} if (advised := target()) else {}),
         "versions": loaded_versions(),
         **git_state(working_directory()),
@@ -123,7 +124,8 @@ def _ask_git(folder: str) -> dict[str, Any]:
         return output.strip()
 
     try:
-        commit = git("rev-parse", "HEAD")
+        if not (commit := git("rev-parse", "HEAD")):  # its failure is not seen where SIGCHLD is ignored
+            return {}
         return {"git_commit": commit, "git_dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
     except (OSError, subprocess.SubprocessError):
         return {}

@@ -16,8 +16,8 @@ from ..base.errors import BatchNotWritable, BatchWarning, ParameterError, SimMan
 from ..base.metrics import differ_only_in_new_metrics
 from ..base.provenance import contents_in, frozen_code, frozen_code_of
 from ..base.text import describe
-from ..disk.batch_folder import BatchFolder, OpenBatch
-from ..disk.files import SCRATCHES, write_file
+from ..disk.batch_folder import NEXT_RECIPE, BatchFolder, OpenBatch
+from ..disk.files import OLD_SCRATCHES, SCRATCH, write_file
 from ..disk.manifest import MIXED, Manifest
 from ..disk.run_folder import RunFolder
 from ..disk.sources import keep_sources
@@ -157,7 +157,7 @@ def grow_batch(batch: OpenBatch, simulations: Sequence[SingleSim], runs_per_sim:
     _check_together(manifest, simulations)
     known = set(manifest.simulation_ids)
     added = [simulation for simulation in simulations if simulation.simulation_id not in known]
-    changed = _changed(batch, simulations)
+    changed = _changed(batch, simulations, repair=True)
     _commit(batch, replace(manifest, runs_per_sim=number), changed, added, always=number != manifest.runs_per_sim)
     for simulation_id in batch.simulation_ids:
         make_missing_runs(batch, simulation_id)
@@ -187,10 +187,11 @@ def _check_together(manifest: Manifest, simulations: Sequence[SingleSim]) -> Non
             raise SimulationError(f"{name!r} and {twin!r}, which is in the batch, differ in upper and lower case only.")
 
 
-def _changed(batch: OpenBatch, simulations: Sequence[SingleSim]) -> list[SingleSim]:
+def _changed(batch: OpenBatch, simulations: Sequence[SingleSim], *, repair: bool = False) -> list[SingleSim]:
     """Return those whose parameters are not those in the batch; one that has finished runs is refused.
 
-    Other metrics are no other parameters: finished runs stay, and lack the new ones. Other code is left alone.
+    Other metrics are no other parameters: finished runs stay, and lack the new ones. Other code is left alone. To
+    ``repair``, those are returned, too, whose recipe is lost or broken, with the same code if they have finished runs.
     """
     manifest, folder = batch.manifest, batch.folder
     entries = {entry["simulation_id"]: entry for entry in manifest.simulations}
@@ -203,7 +204,10 @@ def _changed(batch: OpenBatch, simulations: Sequence[SingleSim]) -> list[SingleS
             continue
         entry, before = as_stored(describe_simulation(simulation)), contents_in(kept.get(name, {}))
         parts = [] if before is None else _changed_parts(folder, name, before, contents[name])
-        if entry == entries[name] and not parts:
+        is_lost = repair and _stored(folder, name) is None
+        if is_lost and before is not None:
+            parts = [*parts, *changed_parts(before, contents[name], code=True)]
+        if entry == entries[name] and not parts and not is_lost:
             if before is not None and (code := changed_parts(before, contents[name], code=True)):
                 _say_old_code(folder, name, code)
             continue
@@ -226,8 +230,18 @@ def _changed_parts(
     parts = changed_parts(before, now, code=False)
     if not parts:
         return []
-    stored = contents_of([load_simulation(folder.recipe(simulation_id), simulation_id)])[simulation_id]
+    if (kept := _stored(folder, simulation_id)) is None:
+        return parts
+    stored = contents_of([kept])[simulation_id]
     return [part for part in parts if stored.get(part) != now.get(part)]
+
+
+def _stored(folder: BatchFolder, simulation_id: str) -> SingleSim | None:
+    """Return the simulation that a batch keeps; None if its recipe is lost or broken."""
+    try:
+        return load_simulation(folder.recipe(simulation_id), simulation_id)
+    except Exception:
+        return None
 
 
 def _refusal(folder: BatchFolder, simulation_id: str, parts: Sequence[str]) -> str:
@@ -250,6 +264,7 @@ def _rerun_all(folder: BatchFolder, simulation_id: str) -> str:
 
 
 def _say_old_code(folder: BatchFolder, simulation_id: str, parts: Sequence[str]) -> None:
+    folder.told_of_old_code.add(simulation_id)
     warnings.warn(
         f"The code of {', '.join(parts)} was changed since simulation {simulation_id!r} of {folder.path} was made; its "
         f"runs use the code as it was. For the new code: {_rerun_all(folder, simulation_id)}, or give it another "
@@ -278,24 +293,24 @@ def _commit(
     if not (changed or added or always):
         return
     folder = batch.folder
-    recipes = pickled((*changed, *added))
-    new = {str(simulation.simulation_id): describe_simulation(simulation) for simulation in (*changed, *added)}
+    given = (*changed, *added)
+    recipes, contents = pickled(given), contents_of(given)
+    new = {str(simulation.simulation_id): describe_simulation(simulation) for simulation in given}
     new_entries = list(new.values())
     entries = [new.pop(entry["simulation_id"], entry) for entry in manifest.simulations]
     try:
-        keep_sources(folder.path, recipes)
+        keep_sources(folder.path, recipes, sources_of(given, contents))
         for name, content in recipes.items():
             parent = folder.own_simulation(name)
             parent.mkdir(exist_ok=True)
             target = folder.recipe(name) if name in new else _staged(folder, name)
             write_file(target, content)
-        folder.keep_code(sources_of((*changed, *added)))
         path = import_path.joined(import_path.kept_in(manifest.provenance), import_path.own_import_path())
         staged = {str(simulation.simulation_id): _sha(recipes[str(simulation.simulation_id)]) for simulation in changed}
         provenance = {
             **manifest.provenance,
             import_path.KEY: path,
-            **frozen_code(new_entries, contents_of((*changed, *added)), manifest.provenance),
+            **frozen_code(new_entries, contents, manifest.provenance),
             **(recorded(recipes, manifest.provenance) if recipes else {}),
             STAGED: staged,
         }
@@ -340,19 +355,27 @@ def load_simulation(recipe: Path, simulation_id: str) -> SingleSim:
     return SingleSim(**{**load_recipe(recipe), "simulation_id": simulation_id})
 
 
-def check_that_it_loads(folder: BatchFolder, simulation_id: str) -> None:
-    """Raise if the workers could not load a simulation: runs are not replaced by some that are bound to fail."""
+def check_that_it_loads(folder: BatchFolder, simulation_id: str) -> SingleSim:
+    """Return a simulation if the workers can load it: runs are not replaced by some that are bound to fail."""
     folder.own_simulation(simulation_id)
     try:
-        load_simulation(folder.recipe(simulation_id), simulation_id)
+        return load_simulation(folder.recipe(simulation_id), simulation_id)
     except Exception as error:
+        again = command("rerun", folder.path, simulation_id)
+        way_out = "Give its lost or broken recipe anew: " + either(
+            f"{again} --from FILE", f"rerun_simulation({simulation_id!r}, simulation=sim)"
+        )
+        if isinstance(error, (ImportError, AttributeError)):
+            way_out = "If its module has moved, put its folder on the import path: " + either(
+                f"PYTHONPATH=FOLDER {again}", "sys.path.append('FOLDER')"
+            )
         raise SimulationError(
             f"Simulation {simulation_id!r} cannot be loaded, so none of its runs was touched ({describe(error)}). "
-            "If its module has moved, put its folder on the import path: "
-            + either(f"PYTHONPATH=FOLDER {command('rerun', folder.path, simulation_id)}", "sys.path.append('FOLDER')")
+            f"{way_out}"
         ) from error
 
 
 def _staged(folder: BatchFolder, simulation_id: str) -> Path:
-    names = [folder.simulation(simulation_id) / f"{prefix}next-simulation.pkl" for prefix in SCRATCHES]
+    prefixes = (SCRATCH, *OLD_SCRATCHES)
+    names = [folder.simulation(simulation_id) / f"{prefix}{NEXT_RECIPE}" for prefix in prefixes]
     return next(filter(Path.is_file, names), names[0])  # one that an earlier version has left, perhaps

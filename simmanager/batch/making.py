@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,11 @@ from ..base.errors import (
     SimManagerError,
     SimulationError,
 )
-from ..disk.batch_folder import REMOVED, RESERVED, SOURCES, BatchFolder, OpenBatch
-from ..disk.files import remove_entry
+from ..disk.batch_folder import OLD_SOURCES, REMOVED, RESERVED, SOURCES, BatchFolder, OpenBatch
+from ..disk.files import move_folder, remove_all, remove_entry
 from ..disk.manifest import Manifest, check_name
 from ..disk.recipe import pickle_recipe
-from ..disk.run_folder import RunFolder
+from ..disk.run_folder import RECORD, RunFolder
 from ..disk.shared_params import SHARED
 from ..disk.sources import keep_sources
 from ..disk.starts import StartsLog
@@ -111,8 +112,8 @@ def make_batch(
     batch: OpenBatch,
     recipes: Mapping[str, bytes],
     manifest: Manifest,
-    setup: bytes | None = None,
-    sources: Mapping[str, str] | None = None,
+    setup: bytes | None,
+    code: Mapping[str, str],
 ) -> None:
     """Write recipes and sources, then the manifest: with manager.json the batch exists. Safe to repeat after a kill.
 
@@ -127,11 +128,10 @@ def make_batch(
     if batch.is_made:
         raise BatchExists(f"{folder.path}: another manager has just made a batch there.")
     try:
-        keep_sources(folder.path, recipes)
+        keep_sources(folder.path, recipes, code)
         for simulation_id, content in recipes.items():
             folder.write_recipe(simulation_id, content)
         folder.write_setup(setup)
-        folder.keep_code(sources or {})
         batch.write_manifest(manifest)
     except OSError as error:
         if isinstance(error, SimManagerError):
@@ -159,6 +159,7 @@ def claim_folder(folder: BatchFolder, *, overwrite: bool) -> None:
         raise BatchExists(f"{path} is a file, not a folder; choose another manager_id.") from None
     except OSError as error:
         raise BatchNotWritable(f"{path} cannot be made ({error.strerror or error}).") from error
+    _check_is_ones_own(path)
     if not occupied:
         return
     try:
@@ -170,6 +171,31 @@ def claim_folder(folder: BatchFolder, *, overwrite: bool) -> None:
     if not overwrite:
         raise BatchExists(f"{path} already holds a batch. {_ways_out(path)}")
     _remove_batch(folder, manifest)
+
+
+def _check_is_ones_own(path: Path) -> None:
+    """Raise `BatchNotWritable` for what belongs to somebody else and can be written by others: they could swap recipes.
+
+    The folder above may be such a one, with a sticky bit as /tmp has it: what we make in it is our own.
+    """
+    for found in (path.stat(), path.lstat()):  # a link can be swapped, too
+        if found.st_uid != os.geteuid() and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise BatchNotWritable(
+                f"{path} belongs to {_user(found.st_uid)}, and others can write there: they could replace what the "
+                "workers execute. Choose another manager_id "
+                f"({either(same_command('--id', f'{path.name}_2'), 'SimulationManager(..., manager_id=...)')}), "
+                "or another folder for the batch."
+            )
+
+
+def _user(uid: int) -> str:
+    """Return the name of a user, or the number where it has none."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
 
 
 def _ways_out(path: Path) -> str:
@@ -193,14 +219,15 @@ def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
     with folder.held() as batch:
         parents = [folder.own_simulation(simulation_id) for simulation_id in manifest.simulation_ids]
         for parent in parents:
+            _remove(parent / name for name in batch.remains(parent.name))
             for run in batch.runs(parent.name):
                 remove_run(run)
             folder.recipe(parent.name).unlink(missing_ok=True)
             remove_entry(parent / SHARED)
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
-        (folder.path / SOURCES).unlink(missing_ok=True)
-        folder.code_file.unlink(missing_ok=True)
+        for name in (SOURCES, OLD_SOURCES):
+            (folder.path / name).unlink(missing_ok=True)
         folder.setup_file.unlink(missing_ok=True)
         StartsLog(folder.path).path.unlink(missing_ok=True)
         folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again
@@ -248,18 +275,24 @@ def replace_run(batch: OpenBatch, folder: RunFolder) -> None:
         new = batch.add_run(folder.simulation_id, folder.run_id or 0)
         for attempt in aside.glob("attempt_*") if has_failed else ():
             if attempt.is_dir() and not attempt.is_symlink():
-                attempt.rename(new.path / attempt.name)
+                move_folder(attempt, new.path / attempt.name, RECORD)
     except OSError as error:
         if isinstance(error, SimManagerError):
             raise
         raise BatchNotWritable(f"{folder.path} cannot be replaced ({error.strerror or error}).") from error
-    shutil.rmtree(aside, ignore_errors=True)
+    if remove_all([aside]):
+        batch.remains(folder.simulation_id).append(aside.name)  # tried again, and named, when the batch is run
 
 
 def remove_run(folder: RunFolder) -> None:
     """Remove the folder of a run, after a rename that takes it out of the batch at once."""
     _check_is_a_run(folder)
-    shutil.rmtree(_take_out(folder), ignore_errors=True)
+    _remove([_take_out(folder)])
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    if failed := remove_all(paths):
+        raise BatchNotWritable(f"{'; '.join(failed)}.")
 
 
 def _check_is_a_run(folder: RunFolder) -> None:
@@ -273,7 +306,7 @@ def _check_is_a_run(folder: RunFolder) -> None:
 def _take_out(folder: RunFolder) -> Path:
     aside = folder.path.with_name(f"{REMOVED}{folder.path.name}")
     try:
-        folder.path.rename(aside)
+        move_folder(folder.path, aside, STATE_LOG)
     except OSError as error:
         raise BatchNotWritable(f"{folder.path} cannot be removed ({error.strerror or error}).") from error
     return aside

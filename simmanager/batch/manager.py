@@ -181,6 +181,7 @@ class SimulationManager(BatchView):
         recipes, setup = pickled(simulations), pickled_setup(self._setup)
         self._batch_id = uuid.uuid4().hex
         entries = tuple(describe_simulation(simulation) for simulation in simulations)
+        contents = contents_of(simulations)
         manifest = Manifest(
             manager_id=self.manager_id,
             batch_id=self._batch_id,
@@ -191,15 +192,15 @@ class SimulationManager(BatchView):
             provenance={
                 **provenance_of(entries),
                 import_path.KEY: import_path.own_import_path(),
-                **frozen_code(entries, contents_of(simulations)),
+                **frozen_code(entries, contents),
                 **recorded(recipes),
                 STAGED: {},
             },
         )
         claim_folder(self._folder, overwrite=overwrite)
         with self._folder.held() as batch:
-            sources = {**sources_of(simulations), **uncommitted(manifest.provenance)}
-            make_batch(batch, recipes, manifest, setup, sources)
+            code = {**sources_of(simulations, contents), **uncommitted(manifest.provenance)}
+            make_batch(batch, recipes, manifest, setup, code)
             self._made = True
             for simulation_id in recipes:
                 make_missing_runs(batch, simulation_id)
@@ -333,6 +334,7 @@ class SimulationManager(BatchView):
         run_index: int | None = None,
         *,
         include_finished: bool = False,
+        simulation: Any = None,
         n_jobs: int = -1,
         in_process: bool = False,
         progress: bool = True,
@@ -350,6 +352,8 @@ class SimulationManager(BatchView):
             Only this run of the simulation.
         include_finished : bool, default False
             Replace finished runs, too.
+        simulation : SingleSim, optional
+            Takes the place of the one of ``simulation_index``, whose recipe may be lost; no other is loaded.
         n_jobs, in_process, progress, **options
             As for `run_all`.
 
@@ -378,9 +382,12 @@ class SimulationManager(BatchView):
         with self._open_batch() as batch:
             replaced = runs_to_replace(batch, only, include_finished=include_finished)
             names = {only.simulation_id} if only.simulation_id is not None else {run.simulation_id for run in replaced}
-            for simulation in map(SingleSim.from_object, self._simulation_list or ()):
-                if simulation.simulation_id in names:
-                    take_over(batch, simulation, finished_stay=not include_finished)
+            given = self._simulation_list or () if simulation is None else [simulation]
+            if simulation is not None and self._simulation_list is not None:
+                self._simulation_list = merge_simulations(self._simulation_list, given)
+            for each in map(SingleSim.from_object, given):
+                if each.simulation_id in names:
+                    take_over(batch, each, finished_stay=not include_finished)
             for name in sorted(names):
                 check_that_it_loads(self._folder, name)
             for folder in replaced:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..base.errors import BatchDamaged, BatchNotWritable, PackageMissing
+from ..base.paths import exists, is_file
 from ..disk.batch_folder import BatchFolder
 from ..disk.manifest import Manifest
 from ..simulation.single_sim import SingleSim
@@ -105,8 +106,8 @@ def open_batch(path: Path) -> tuple[BatchFolder, list[Any] | None]:
         The package that made it is not installed.
     """
     folder = BatchFolder(path)
-    if not folder.manifest_file.exists():
-        if (path / PARAMETERS).is_file():
+    if not exists(folder.manifest_file):
+        if is_file(path / PARAMETERS):
             theirs = NeuralPlaygroundBatch(path)
             return theirs, theirs.simulations
     return folder, None

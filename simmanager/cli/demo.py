@@ -66,12 +66,15 @@ def demo_simulations() -> list[SingleSim]:
 
 def draw_figures(results: Results, folder: Path) -> int:
     """Draw learning curves, trajectories and rate maps of each simulation that has finished runs, and count them."""
+    from ..plots.style import style_of_its_own
+
     folder.mkdir(exist_ok=True)
     drawings = {"learning": _draw_learning, "trajectories": _draw_trajectories, "rate_maps": _draw_rate_maps}
     having = [name for name in results.simulation_ids if results.counts(name)["finished"]]
     for simulation_id in having:
         for name, drawing in drawings.items():
-            drawing(results, simulation_id).savefig(folder / f"{simulation_id}_{name}.png", dpi=110)
+            with style_of_its_own():
+                drawing(results, simulation_id).savefig(folder / f"{simulation_id}_{name}.png", dpi=110)
     return len(having) * len(drawings)
 
 

@@ -38,7 +38,9 @@ def print_dry_run(
     for run in due:
         reason = f" ({plain(run.reason)})" if run.reason else ""
         print(f"{plain(run.simulation_id)} run {run.run_id}: {run.state.value}{reason}")
-    if BatchFolder(path).is_held():
+    if held := BatchFolder(path).is_held():
         print("A manager is running this batch now; it would have to end first.")
+    elif held is None:
+        print("Whether a manager is running this batch cannot be told: its lock may not be opened.")
     print(f"{count(len(due), 'run')} would be executed; nothing was changed.")
     return EXIT_OK

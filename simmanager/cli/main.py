@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import warnings
 from typing import Any
 
 from ..base.advice import on_command_line
-from ..base.errors import BatchWarning, SimManagerError
+from ..base.command_line import command_line
+from ..base.errors import BatchWarning, SimManagerError, limit_met
 from .parser import VERBS, build_parser, parse
-from .streams import give_up_stdout, say, stdout_error, working_directory_is_gone, write_any_sign
+from .streams import give_up_stdout, prepare_streams, say, stdout_error, working_directory_is_gone
 from .verb import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 
 
@@ -20,9 +23,10 @@ def main(argv: list[str] | None = None) -> int:
         from .completion import answer_shell
 
         answer_shell(build_parser())
-    write_any_sign()
+    prepare_streams()
+    _hear_of_children()
     warnings.showwarning = _show
-    words = sys.argv[1:] if argv is None else argv
+    words = command_line()[1:] if argv is None else argv
     try:
         arguments = parse(words)
         with on_command_line(words):
@@ -41,15 +45,22 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # "simmanager status | head"
         give_up_stdout()
         return EXIT_OK
-    except OSError as error:
+    except Exception as error:
         if why := stdout_error(error):
             give_up_stdout()
-            say(why)
-        elif working_directory_is_gone():
-            say(_GONE)
-        else:
-            say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        elif isinstance(error, OSError):
+            where = f": {error.filename}" if error.filename else ""
+            why = _GONE if working_directory_is_gone() else f"{error.strerror or error}{where}"
+        elif not (why := limit_met(error)):
+            raise
+        say(why)
         return EXIT_USAGE
+
+
+def _hear_of_children() -> None:
+    """Undo what whoever started this program may have set: without SIGCHLD no exit code of a child can be known."""
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 #: Relative paths lead nowhere then.

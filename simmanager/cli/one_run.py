@@ -20,7 +20,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
 def _print_json(content: Any) -> None:
     import json
 
-    print(json.dumps(content, indent=1, ensure_ascii=True, default=str))
+    from ..disk.run_record import json_ready
+
+    print(json.dumps(json_ready(content), indent=1, ensure_ascii=True, default=str))
 
 
 @verb(

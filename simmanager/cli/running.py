@@ -247,7 +247,9 @@ def rerun(arguments: argparse.Namespace) -> int:
     parameters first, for which SIM must be named. Finished runs stay, unless
     --all is given. This unpickles the simulations: only for folders of your own.
     """
+    from ..batch.changes import check_that_it_loads
     from ..batch.manager import SimulationManager
+    from ..disk.batch_folder import BatchFolder
     from ..disk.state import RunState
     from ..simulation.assignment import set_parameter
     from .dry_run import print_dry_run
@@ -261,16 +263,15 @@ def rerun(arguments: argparse.Namespace) -> int:
     manager = SimulationManager(existing_simulation=arguments.path)
     if name is not None and name not in manager.simulation_ids:
         manager.rerun_simulation(name)  # raises, and lists those that exist
+    changed: Any = None  # the others are not loaded: their recipes may be lost
     if arguments.source:
         changed = _simulation_from(arguments.source, name, _sweeps_of(arguments.path))
-        manager.simulation_list[manager.simulation_ids.index(name)] = changed
+    elif arguments.set:
+        changed = check_that_it_loads(BatchFolder(arguments.path), name)
     for assignment in arguments.set:
-        set_parameter(manager.simulation_list[manager.simulation_ids.index(name)], assignment)
-    return _executed(
-        arguments,
-        manager,
-        lambda: manager.rerun_simulation(name, arguments.run, include_finished=arguments.all, **options),
-    )
+        set_parameter(changed, assignment)
+    chosen: dict[str, Any] = {"include_finished": arguments.all, "simulation": changed}
+    return _executed(arguments, manager, lambda: manager.rerun_simulation(name, arguments.run, **chosen, **options))
 
 
 def _simulation_from(target: str, simulation_id: str, sweeps: list[str]) -> Any:
@@ -302,7 +303,7 @@ def _sweeps_of(path: str) -> list[str]:
     argument("--now", action="store_true", help="end the runs at hand, too"),
     examples=(
         ("simmanager stop tonight", "after the runs at hand"),
-        ("simmanager stop tonight --now", "end those, too; they will be interrupted"),
+        ("simmanager stop tonight --now", "end those, too, also if their manager is gone; they will be interrupted"),
     ),
     exits=("it was asked, or no manager is running the batch",),
 )
@@ -314,12 +315,19 @@ def stop(arguments: argparse.Namespace) -> int:
     """
     from ..base.text import plain
     from ..disk.batch_folder import BatchFolder
+    from ..dispatch.orphans import orphans_of, stop_orphans
+    from ..dispatch.stop import BY_USER
 
     folder = BatchFolder(arguments.path)
     folder.read_manifest()
-    if not folder.is_held():
+    if (held := folder.is_held()) is False:
         print("No manager is running this batch.")
+        if arguments.now:
+            with folder.held() as batch:
+                for text in stop_orphans(orphans_of(batch), BY_USER):
+                    print(text)
         return EXIT_OK
     folder.request_stop(now=arguments.now)
-    print(f"Asked {plain(folder.owner())} to stop{' now' if arguments.now else ' after the runs at hand'}.")
+    who = plain(folder.owner()) if held else "the manager, if one is running (that cannot be told),"
+    print(f"Asked {who} to stop{' now' if arguments.now else ' after the runs at hand'}.")
     return EXIT_OK

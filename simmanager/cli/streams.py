@@ -22,8 +22,16 @@ def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
     return text.encode("ascii", "backslashreplace").decode("ascii"), error.end
 
 
-def write_any_sign() -> None:
-    """Let stdout and stderr take any text, whatever their encoding."""
+def prepare_streams() -> None:
+    """Let stdout and stderr take any text, whatever their encoding; where there is none, it goes nowhere.
+
+    A file of a batch must not get the number of a stream that is missing: something else may write to that.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)
     codecs.register_error("simmanager", _replace)
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError, OSError):  # replaced by something else, or closed
@@ -42,8 +50,12 @@ def give_up_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def stdout_error(error: OSError) -> str:
+def stdout_error(error: Exception) -> str:
     """Return in words that stdout takes nothing more, "" if it was something else that failed."""
+    if isinstance(error, ValueError) and any(getattr(one, "closed", False) for one in (sys.stdout, sys.stderr)):
+        return "the output cannot be written (it is closed)"
+    if not isinstance(error, OSError):
+        return ""
     if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF):
         return f"the output cannot be written ({error.strerror})"
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from ..base.advice import command
 from ..base.clock import utc_now
-from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName, suggest
-from .files import SCRATCHES, FileIn, read_regular, write_file
+from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, ParameterError, UnsafeName, suggest
+from ..base.paths import is_file
+from .files import FileIn, is_scratch, read_regular, remove_scratch, write_file
 from .json_file import json_bytes, read_json
-from .locks import LockHeld, is_held, take_batch_lock
+from .locks import LockHeld, holders, is_held, take_batch_lock, who_holds
 from .manifest import SAFE_NAME, Manifest
 from .run_folder import RunFolder
 from .shared_params import SHARED
@@ -25,17 +26,17 @@ from .starts import STARTS
 MANIFEST, LOCK, STOP_REQUEST = "manager.json", "batch.lock", "stop.request"
 REPORT, SETUP = "report.html", "setup.pkl"
 
-#: The source of each class and function that is pickled by value, and what was not committed: hash or folder -> text.
-CODE = "code.json"
-
 #: The file in the folder of a simulation.
 RECIPE = "simulation.pkl"
 
-#: The files from which code came that is pickled by value, as they were, for tracebacks.
-SOURCES = "sources.json"
+#: The next one, until it is put in its place.
+NEXT_RECIPE = "next-simulation.pkl"
+
+#: The code of the batch as it was (see `sources`); a part of that in folders of earlier versions.
+SOURCES, OLD_SOURCES = "sources.json", "code.json"
 
 #: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
-RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SETUP, SOURCES, CODE, "figures")
+RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SETUP, SOURCES, OLD_SOURCES, "figures")
 
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 28
@@ -45,6 +46,17 @@ _LOOKED_AT, _NAMED = 1000, 5
 
 #: How the name begins under which a run is taken out of the batch before its files are removed.
 REMOVED = ".removed-"
+
+
+#: The first letters of what `_is_remain` knows: most names need no closer look.
+_BEGIN_REMAINS = "~."
+
+
+def _is_remain(name: str) -> bool:
+    """Return whether something beside the runs is what a killed process left half written or half removed."""
+    if name.startswith(REMOVED):
+        return RunFolder.run_id_of(name.removeprefix(REMOVED)) is not None
+    return is_scratch(name, lambda rest: rest in (RECIPE, NEXT_RECIPE) or RunFolder.run_id_of(rest) is not None)
 
 
 class Listing(NamedTuple):
@@ -61,12 +73,13 @@ class BatchFolder:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        #: Simulations of which was said, through this object, that their runs use older code than the session has.
+        self.told_of_old_code: set[str] = set()
 
     manifest_file = FileIn(MANIFEST, "manager.json.")
     lock_file = FileIn(LOCK, "Held by the manager that runs the batch; its text says who that is.")
     stop_request = FileIn(STOP_REQUEST, 'Made by ``simmanager stop``: "finish" or "now".')
     setup_file = FileIn(SETUP, "The pickled function that each worker calls before its first run, if there is one.")
-    code_file = FileIn(CODE, "Source of code, kept once for the whole batch.")
 
     def simulation(self, simulation_id: str) -> Path:
         """Return the folder of a simulation."""
@@ -97,6 +110,8 @@ class BatchFolder:
             return Manifest.from_json(json.loads(read_regular(self.manifest_file, _LONGEST_MANIFEST)))
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except PermissionError as error:
+            raise BatchDamaged(f"{self.manifest_file} cannot be read ({error.strerror}).") from None
         except (OSError, ValueError, RecursionError, UnsafeName) as error:
             raise BatchDamaged(f"{self.manifest_file} is damaged: {error}.") from None
 
@@ -107,9 +122,20 @@ class BatchFolder:
             return f" Batches in it: {', '.join(inside[:_NAMED])}{more}."
         return suggest(self.path.name, _batches_in(self.path.absolute().parent))
 
-    def write_manifest(self, manifest: Manifest) -> None:
-        """Replace manager.json atomically."""
-        write_file(self.manifest_file, json_bytes(manifest.as_json()))
+    def write_manifest(self, manifest: Manifest) -> Manifest:
+        """Replace manager.json atomically, and return what will be read from it.
+
+        Raises `ParameterError`, and writes nothing, if that cannot be read: there are too many runs, say.
+        """
+        content = json_bytes(manifest.as_json())
+        try:
+            if len(content) > _LONGEST_MANIFEST:
+                raise ValueError(f"the parameters take more than {_LONGEST_MANIFEST >> 20} MB; put them into files")
+            kept = Manifest.from_json(json.loads(content))
+        except ValueError as error:
+            raise ParameterError(f"{self.manifest_file} cannot be written: {error}.") from error
+        write_file(self.manifest_file, content)
+        return kept
 
     def write_recipe(self, simulation_id: str, content: bytes) -> None:
         """Replace the pickled recipe of a simulation atomically."""
@@ -124,27 +150,20 @@ class BatchFolder:
         else:
             write_file(self.setup_file, content)
 
-    def read_code(self) -> dict[str, str]:
-        """Return the kept texts by hash of their content, or by folder of a repository; {} if there are none."""
-        content = read_json(self.code_file)
-        return {name: text for name, text in content.items() if isinstance(text, str)}
-
-    def keep_code(self, texts: Mapping[str, str]) -> None:
-        """Add source texts to those that are kept."""
-        kept = self.read_code()
-        if new := {name: text for name, text in texts.items() if name not in kept}:
-            write_file(self.code_file, json_bytes({**kept, **new}))
-
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
-            if entry.name in (LOCK, SETUP, SOURCES, CODE) or entry.name.startswith(SCRATCHES):
+            if entry.name in (LOCK, SETUP, SOURCES, OLD_SOURCES) or is_scratch(entry.name, RESERVED.__contains__):
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False
-            if any(f.name not in (RECIPE, SHARED) and not f.name.startswith(SCRATCHES) for f in entry.iterdir()):
+            if any(f.name not in (RECIPE, SHARED) and not _is_remain(f.name) for f in entry.iterdir()):
                 return False
         return True
+
+    def remove_scratch(self) -> list[str]:
+        """Remove what a killed process left half written; return in words what could not be removed."""
+        return remove_scratch(self.path, RESERVED.__contains__)
 
     # Runs ------------------------------------------------------------------------------------------------------
 
@@ -165,7 +184,7 @@ class BatchFolder:
             for entry in entries:
                 name = entry.name
                 run_id = RunFolder.run_id_of(name)
-                if run_id is None and name.startswith((f"{REMOVED}run_", *SCRATCHES)):
+                if run_id is None and name[0] in _BEGIN_REMAINS and _is_remain(name):
                     remains.append(name)
                 if run_id is None or not entry.is_dir(follow_symlinks=False):
                     continue
@@ -187,10 +206,7 @@ class BatchFolder:
         try:
             lock = take_batch_lock(self.lock_file, timeout=0.5)
         except LockHeld:
-            raise BatchBusy(
-                f"Another manager is running this batch: {self.owner()}. Wait for it, look with "
-                f"{command('status', self.path)} or end it with {command('stop', self.path)}"
-            ) from None
+            raise BatchBusy(self._why_busy()) from None
         except OSError as error:
             raise BatchNotWritable(f"{self.path} cannot be written ({error.strerror or error}).") from error
         try:
@@ -211,6 +227,16 @@ class BatchFolder:
             finally:
                 os.close(descriptor)
 
+    def _why_busy(self) -> str:
+        known = [holder.pid for holder in holders(self.lock_file)]
+        if is_held(self.lock_file) and (not known or read_json(self.lock_file).get("pid") in known):
+            return (
+                f"Another manager is running this batch: {self.owner()}. Wait for it, look with "
+                f"{command('status', self.path)} or end it with {command('stop', self.path)}"
+            )
+        who = who_holds(self.lock_file)
+        return f"The lock of this batch, {self.lock_file}, is held by {who}. End that process, or wait; then try again."
+
     def owner(self) -> str:
         """Return who took the lock of the batch last, in words."""
         content = read_json(self.lock_file)
@@ -218,34 +244,37 @@ class BatchFolder:
             return "an unknown process"
         return f"process {content.get('pid')} on {content.get('host')}, since {content.get('since')}"
 
-    def is_held(self) -> bool:
-        """Return whether a manager is running this batch."""
+    def is_held(self) -> bool | None:
+        """Return whether a manager is running this batch; None if its lock may not be opened, so nobody can tell."""
         return is_held(self.lock_file)
 
     # Stop requests ---------------------------------------------------------------------------------------------
 
-    def request_stop(self, *, now: bool, signal: int = 0) -> None:
+    def request_stop(self, *, now: bool, who: str = "") -> None:
         """Ask the manager that runs the batch to stop: after the runs at hand, or at once.
 
-        ``signal`` is the one by which the manager was asked itself; 0: the user asks.
+        ``who`` says in words by whom runs are ended; "": the user asks. Raises `BatchNotWritable`.
         """
-        write_file(self.stop_request, f"{'now' if now else 'finish'} {signal or ''}".strip().encode())
+        try:
+            write_file(self.stop_request, f"{'now' if now else 'finish'} {who}".encode())
+        except OSError as error:
+            raise BatchNotWritable(f"{self.path} cannot be written ({error.strerror or error}).") from error
 
     def requested_stop(self) -> str:
         """Return "", "finish" or "now"."""
         return self._stop_request()[0]
 
-    def stop_signal(self) -> int:
-        """Return the signal by which the manager was asked to stop; 0: the user asked."""
+    def who_stops(self) -> str:
+        """Return in words by whom runs are ended; "": the user asked."""
         return self._stop_request()[1]
 
-    def _stop_request(self) -> tuple[str, int]:
+    def _stop_request(self) -> tuple[str, str]:
         try:
-            text = read_regular(self.stop_request, 20).decode("ascii", "replace")
+            text = read_regular(self.stop_request, 200).decode("utf-8", "replace")
         except OSError:
-            return "", 0
-        mode, _, signal = text.partition(" ")
-        return (mode, int(signal) if signal.isdecimal() else 0) if mode in ("finish", "now") else ("", 0)
+            return "", ""
+        mode, _, who = text.partition(" ")
+        return (mode, who) if mode in ("finish", "now") else ("", "")
 
     def clear_stop_request(self) -> None:
         """Forget an answered request."""
@@ -263,6 +292,8 @@ class OpenBatch:
         self.folder = folder
         self._manifest = folder.find_manifest()
         self._listings: dict[str, Listing] = {}
+        #: Device and inode of a manager.json that is known to be that of this batch.
+        self._seen = (-1, -1)
         #: Paths of the runs that were made since the lock was taken: all of them wait.
         self.new_runs: set[str] = set()
 
@@ -283,8 +314,20 @@ class OpenBatch:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace manager.json; what is kept is what will be read from it."""
-        self.folder.write_manifest(manifest)
-        self._manifest = Manifest.from_json(json.loads(json.dumps(manifest.as_json())))
+        self._manifest = self.folder.write_manifest(manifest)
+
+    def why_not_there(self) -> str:
+        """Return "" as long as this batch is in its folder, else in words what has become of it."""
+        try:
+            seen = self.folder.manifest_file.stat()
+            if (seen.st_dev, seen.st_ino) == self._seen:
+                return ""
+            if self.folder.read_manifest().batch_id != self.manifest.batch_id:
+                return "it was moved away, and another batch is in its place"
+            self._seen = seen.st_dev, seen.st_ino
+        except (OSError, BatchNotFound, BatchDamaged):  # without a manifest that can be read, it may still be this one
+            return "" if self.folder.path.is_dir() else "it was moved away, or removed"
+        return ""
 
     def run_folders(self, simulation_id: str) -> dict[int, str]:
         """Return the path of each run of a simulation that has a folder, by run id."""
@@ -320,4 +363,4 @@ def _batches_in(folder: Path) -> list[str]:
             names = [entry.name for entry in islice(entries, _LOOKED_AT)]
     except OSError:
         return []
-    return sorted(name for name in names if SAFE_NAME.fullmatch(name) and (folder / name / MANIFEST).is_file())
+    return sorted(name for name in names if SAFE_NAME.fullmatch(name) and is_file(folder / name / MANIFEST))

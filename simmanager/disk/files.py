@@ -5,18 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import SimManagerError
 
-#: Files are written under a name with this prefix first; a name that begins so is never a result. It does not begin
-#: with a dot: PyTorch takes the name for an empty one, then, and saves nothing.
-SCRATCH = "~part-"
+#: Files are written under a name with this prefix first; a name that begins so is never a result, nor anybody else's.
+#: It does not begin with a dot: PyTorch takes the name for an empty one, then, and saves nothing.
+SCRATCH = "~simmanager-part-"
 
-#: What scratch files may begin with: earlier versions wrote under the other.
-SCRATCHES = (SCRATCH, ".part-")
+#: The same of earlier versions: others may use them, too.
+OLD_SCRATCHES = ("~part-", ".part-")
 
 
 class FileIn(property):
@@ -42,9 +43,7 @@ def put_in_place(scratch: str, target: str) -> None:
     except OSError:
         if not Path(target).is_dir() or Path(target).is_symlink():
             raise
-        import shutil
-
-        shutil.rmtree(target)  # a folder is in the way
+        remove_tree(target)  # a folder is in the way
         Path(scratch).replace(target)
 
 
@@ -74,12 +73,32 @@ def write_file(path: Path, content: bytes) -> None:
     write_whole(f"{path.parent}{os.sep}", path.name, lambda scratch: write_new(scratch, content))
 
 
-def remove_scratch(folder: Path | str) -> None:
-    """Remove scratch files that a killed process left in a folder."""
+def is_scratch(name: str, is_ours: Callable[[str], bool]) -> bool:
+    """Return whether a name is that of a scratch file of ours.
+
+    Those of earlier versions are, if ``is_ours`` says that it knows the name that the file would have got.
+    """
+    if name.startswith(SCRATCH):
+        return True
+    return any(name.startswith(prefix) and is_ours(name.removeprefix(prefix)) for prefix in OLD_SCRATCHES)
+
+
+def remove_scratch(folder: Path | str, is_ours: Callable[[str], bool]) -> list[str]:
+    """Remove scratch files that a killed process left in a folder; return in words what could not be removed."""
     with os.scandir(folder) as entries:
-        leftovers = [entry.path for entry in entries if entry.name.startswith(SCRATCHES)]
-    for leftover in leftovers:
-        remove_entry(leftover)
+        leftovers = [entry.path for entry in entries if is_scratch(entry.name, is_ours)]
+    return remove_all(leftovers)
+
+
+def remove_all(paths: Iterable[Path | str]) -> list[str]:
+    """Remove files and folders; return in words what could not be removed."""
+    failed = []
+    for path in paths:
+        try:
+            remove_entry(path)
+        except OSError as error:
+            failed.append(f"{error.filename or path} cannot be removed ({error.strerror or error})")
+    return failed
 
 
 def sync(path: Path) -> None:
@@ -113,7 +132,7 @@ def write_new(path: str, content: bytes) -> None:
 
 
 def remove_entry(path: Path | str) -> None:
-    """Remove a file, a link or a folder, if it is there."""
+    """Remove a file, a link or a folder, if it is there; `OSError` if anything stays."""
     try:
         os.unlink(path)  # noqa: PTH108 - a hot path
     except FileNotFoundError:
@@ -121,9 +140,51 @@ def remove_entry(path: Path | str) -> None:
     except (IsADirectoryError, PermissionError):  # a folder (macOS says that it is not permitted)
         if not Path(path).is_dir() or Path(path).is_symlink():
             raise
+        remove_tree(path)
+
+
+def remove_tree(path: Path | str) -> None:
+    """Remove a folder with all that is in it, also folders that must not be written; `OSError` if anything stays."""
+    import shutil
+
+    try:
+        shutil.rmtree(path)
+    except OSError:
+        with suppress(OSError):
+            _make_writable(path)
+        shutil.rmtree(path)
+
+
+def _make_writable(folder: Path | str) -> None:
+    os.chmod(folder, 0o700)  # noqa: PTH101
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _make_writable(entry.path)
+
+
+def move_folder(source: Path, target: Path, first: str) -> None:
+    """Rename a folder; where that is not possible (one of a container image, say), copy it, whole or not at all.
+
+    ``first`` is what is removed first of the source, then: without it nobody takes the rest for whole.
+    """
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
         import shutil
 
-        shutil.rmtree(path, ignore_errors=True)
+        scratch = target.with_name(SCRATCH + target.name)
+        remove_entry(scratch)
+        try:
+            shutil.copytree(source, scratch, symlinks=True)
+            scratch.rename(target)
+        except BaseException:
+            remove_entry(scratch)
+            raise
+        remove_entry(source / first)
+        remove_tree(source)
 
 
 #: Bytes read at a time.

@@ -12,8 +12,8 @@ from .files import read_regular
 # A line a value: nearly as readable as indentation, which would take json's slow path.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": "))
 
-#: Bytes of a JSON file that are read; what is longer is none of ours.
-_LONGEST = 1 << 22
+#: Bytes of a JSON file that are read, so none of ours is longer.
+LONGEST = 1 << 24
 
 #: The value that was encoded last for several files, and its text.
 _shared: tuple[Mapping[str, Any], str] = ({}, "{}")
@@ -36,7 +36,7 @@ def json_bytes(content: Mapping[str, Any], **shared: Mapping[str, Any]) -> bytes
 def read_json(path: Path | str) -> dict[str, Any]:
     """Return a JSON file as a dict; {} if it is missing or damaged."""
     try:
-        content = json.loads(read_regular(path, _LONGEST))
+        content = json.loads(read_regular(path, LONGEST))
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -6,9 +6,10 @@ import fcntl
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.errors import SimManagerError
+from ..base.text import one_line
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -68,7 +69,7 @@ def take_lock(path: Path | str, timeout: float) -> KernelLock:
     The file is made if missing and never deleted. Whoever holds it is waited for, ``timeout`` seconds, before
     `LockHeld` is raised; pollers, who hold it for microseconds, are waited for in any case.
     """
-    descriptor = _with_high_number(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644))
+    descriptor = _with_high_number(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666))
     deadline = time.monotonic() + timeout
     try:
         while True:
@@ -112,33 +113,80 @@ def _with_high_number(descriptor: int) -> int:
     return high
 
 
-def is_held(path: Path | str) -> bool:
-    """Return whether somebody holds this lock. Takes no exclusive lock, so two who look do not see each other."""
+def is_held(path: Path | str) -> bool | None:
+    """Return whether somebody holds this lock; None if that cannot be told, since it may not be opened, say.
+
+    Takes no exclusive lock, so two who look do not see each other.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError:
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return True
     except OSError:
-        return False
+        return None
     finally:
         os.close(descriptor)
     return False
 
 
+class Holder(NamedTuple):
+    """A process that holds a lock."""
+
+    pid: int
+    looks: bool  #: True if its lock is a shared one: it keeps the lock from others, but executes nothing under it.
+
+
+def holders(path: Path | str) -> list[Holder]:
+    """Return who holds a lock, as far as the system tells: Linux does, of processes of this machine or container."""
+    try:
+        device, _, _ = _mount_of(path)
+        major, minor = map(int, device.split(":"))
+        file = f"{major:02x}:{minor:02x}:{os.stat(path).st_ino}"  # noqa: PTH116
+        rows = [line.split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines()]
+    except (OSError, ValueError):
+        return []
+    held = [row for row in rows if len(row) >= 6 and row[1] == "FLOCK" and row[5] == file]  # not those that wait
+    return [Holder(int(row[4]), row[3] == "READ") for row in held if row[4].isdecimal() and row[4] != "0"]
+
+
+def who_holds(path: Path | str) -> str:
+    """Return in words who keeps a lock from others, told by the lock alone."""
+    looks = not is_held(path)
+    found = [f"process {one.pid} ({_name_of(one.pid)})" for one in holders(path) if one.looks == looks]
+    who = " and ".join(found) or "a process that this system does not name"
+    return f"{who}, which only looks at it (by a shared lock) and does not let go" if looks else who
+
+
+def _name_of(pid: int) -> str:
+    try:
+        return one_line(Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return "?"
+
+
 def network_file_system(path: Path | str) -> str:
     """Return the type of the file system if it is one on which locks may not exclude other machines, else ""."""
+    _, _, kind = _mount_of(path)
+    return kind if kind.startswith(_NETWORK) else ""
+
+
+def _mount_of(path: Path | str) -> tuple[str, str, str]:
+    """Return the device ("254:0"), place and type of the file system of a file; texts are empty if that is not told."""
     try:
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return ""
-    target, best, kind = f"{Path(path).resolve()}/", "", ""
+        return "", "", ""
+    target, best = f"{Path(path).resolve()}/", ("", "", "")
     for line in mounts:
         left, _, right = line.partition(" - ")
-        point = left.split()[4].rstrip("/") + "/"
-        if target.startswith(point) and len(point) >= len(best):
-            best, kind = point, right.split()[0]
-    return kind if kind.startswith(_NETWORK) else ""
+        device, _, point = left.split()[2:5]
+        point = point.rstrip("/") + "/"
+        if target.startswith(point) and len(point) >= len(best[1]):
+            best = device, point, right.split()[0]
+    return best

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..base.errors import ResultsMissing, SimManagerError
+from ..base.paths import is_dir
 from ..base.public import public
 from .files import (
     SCRATCH,
@@ -24,7 +25,7 @@ from .files import (
     write_new,
     write_whole,
 )
-from .json_file import json_bytes, read_json
+from .json_file import LONGEST, json_bytes, read_json
 from .not_saved import NotSaved
 from .run_record import RunRecord, not_saved_of
 from .state import STATE_LOG, RunState, StateHistory, begin, read_history, write_moves
@@ -36,11 +37,19 @@ STATE_LOCK, RUN_LOG, ERROR_LOG, RECORD = "state.lock", "run.log", "error.log", "
 PROGRESS, CHECKPOINT, PARAMS, THEIR_PARAMS = "progress", "checkpoint.pkl", "param.dict", "params.dict"
 AGENT, ARENA, HISTORY, SUMMARY = "agent", "arena", "training_hist.dict", "summary.npz"
 
+#: The files that are written under a scratch name first, beside agent and arena.
+_WRITTEN = (RECORD, PROGRESS, CHECKPOINT, PARAMS, HISTORY, SUMMARY)
+
 #: The results of a run, in the order in which they are put in place.
 RESULTS = (HISTORY, SUMMARY, AGENT, ARENA)
 
 #: What an attempt leaves and a next one keeps in ``attempt_<n>/``.
 _KEPT_OF_ATTEMPT = (RUN_LOG, ERROR_LOG, RECORD, SUMMARY)
+
+
+def _is_written_by_us(name: str) -> bool:
+    """Return whether a file of a run is one that we write, or that a model's own saving method writes for us."""
+    return name in _WRITTEN or re.fullmatch(rf"({AGENT}|{ARENA})([._-].*)?", name) is not None
 
 
 def _is_plain(path: str) -> bool:
@@ -182,7 +191,7 @@ class RunFolder:
 
     def looks_like_a_run(self) -> bool:
         """Return whether this is a real folder (no symlink) that holds a state.log."""
-        return self.path.is_dir() and not self.path.is_symlink() and os.path.lexists(self.state_log)
+        return is_dir(self.text) and not self.path.is_symlink() and os.path.lexists(self.state_log)
 
     # Writing ---------------------------------------------------------------------------------------------------
 
@@ -245,11 +254,15 @@ class RunFolder:
         """Write a JSON file whole or not at all."""
         self.write_bytes(name, json_bytes(content))
 
-    def write_record(self, record: RunRecord) -> None:
-        """Write run.json whole or not at all."""
+    def write_record(self, record: RunRecord) -> RunRecord:
+        """Write run.json whole or not at all; return what it says: parts that make it too long are left out."""
         content = record.as_json()
         provenance = content.pop("provenance")
-        self.write_bytes(RECORD, json_bytes(content, provenance=provenance))
+        encoded = json_bytes(content, provenance=provenance)
+        if len(encoded) > LONGEST:
+            return self.write_record(record.without_longest(f"{RECORD} holds {LONGEST >> 20} MB at most"))
+        self.write_bytes(RECORD, encoded)
+        return record
 
     def set_aside_attempt(self, number: int) -> None:
         """Move logs, record and curves of an earlier attempt to ``attempt_<number>/``, remove what it left unfinished.
@@ -263,7 +276,11 @@ class RunFolder:
             (self.path / name).replace(kept / name)
         for name in (*RESULTS, PROGRESS):
             self.remove(name)
-        remove_scratch(self.text)
+        self.remove_scratch()
+
+    def remove_scratch(self) -> None:
+        """Remove what a killed process left half written, as far as that is possible."""
+        remove_scratch(self.text, _is_written_by_us)
 
     def _attempt_folder(self, number: int, names: Sequence[str]) -> Path:
         while True:

@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..base.text import one_line
@@ -54,6 +54,14 @@ class RunRecord:
         content = {"format": FORMAT, **{name: getattr(self, name) for name in self.__dataclass_fields__}}
         return {**content, "metrics": {name: json_number(value) for name, value in self.metrics.items()}}
 
+    def without_longest(self, why: str) -> RunRecord:
+        """Return the record without the longest of its parts, which is named, with the reason, as not saved."""
+        parts = ("metrics", "metric_errors", "left_out", "not_saved", "provenance", "versions")
+        longest = max(parts, key=lambda name: len(repr(getattr(self, name))))
+        noted = {longest: f"{len(getattr(self, longest)):,} entries, but {why}"}
+        short: Any = {longest: {}, "not_saved": noted if longest == "not_saved" else {**self.not_saved, **noted}}
+        return replace(self, **short)
+
 
 def run_seed(batch_seed: int, simulation_id: str, run_id: int) -> int:
     """Return the seed of a run, 0 <= seed < 2**32: it depends on nothing but these three."""
@@ -77,6 +85,15 @@ def number_of(record: Mapping[str, Any], key: str) -> float | None:
 def json_number(value: float) -> float | str:
     """Return a number as JSON can hold it: NaN and infinities as "nan", "inf", "-inf"."""
     return value if math.isfinite(value) else repr(float(value))  # one of _NOT_FINITE
+
+
+def json_ready(value: Any) -> Any:
+    """Return plain data with its numbers as JSON can hold them."""
+    if isinstance(value, float):
+        return json_number(value)
+    if isinstance(value, dict):
+        return {name: json_ready(item) for name, item in value.items()}
+    return [json_ready(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def metrics_of(record: Mapping[str, Any]) -> dict[str, float]:

@@ -1,6 +1,7 @@
-"""The sources of code that is pickled by value in recipes: kept beside them, for tracebacks that show what was run.
+"""The code of a batch as it was when it was pickled, in one file: for tracebacks, ``show`` and ``diff``.
 
-A worker executes such code without its file, which may have changed since, and cells of a notebook have none.
+Files and cells by hash, and which of them each recipe has code of; single classes and functions by the hash of their
+content; what was not committed, by the folder of its repository.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from ..base.user_frames import KeptSource, KeptSources, is_users
-from .batch_folder import RECIPE, SOURCES
+from .batch_folder import OLD_SOURCES, RECIPE, SOURCES
 from .files import read_regular, write_file
+from .json_file import json_bytes, read_json
 
 #: Characters of a source that is kept at most.
 _LONGEST = 1_000_000
@@ -33,27 +35,33 @@ _TEXT = re.compile(rb"\x8c(?=(.))|X(?=(....))", re.DOTALL)
 #: Bytes of a path at most.
 _LONGEST_PATH = 4096
 
-#: What was read last: which file at what time, and its content.
-_last: tuple[tuple[str, int, int], dict[str, Any]] = (("", 0, 0), {})
 
-
-def keep_sources(batch: Path, recipes: Mapping[str, bytes]) -> None:
-    """Keep the sources of the code in these recipes, by simulation_id; those of other simulations of the batch stay."""
-    found = {name: _sources_in(content) for name, content in recipes.items()}
+def keep_sources(batch: Path, recipes: Mapping[str, bytes], code: Mapping[str, str]) -> None:
+    """Add the sources of these recipes, by simulation_id, and ``code``, for `kept_code`; older ones of theirs go."""
     path = batch / SOURCES
-    if not any(found.values()) and not path.is_file():
-        return
-    before = _read(path)
-    texts, simulations = dict(before.get("texts") or {}), dict(before.get("simulations") or {})
-    for simulation_id, sources in found.items():
+    before = _read(*_version(path))
+    texts, simulations = dict(_part(before, "texts")), dict(_part(before, "simulations"))
+    for simulation_id, recipe in recipes.items():
         simulations[simulation_id] = {}
-        for filename, source in sources.items():
+        for filename, source in _sources_in(recipe).items():
             sha = hashlib.sha256(source.text.encode(errors="surrogatepass")).hexdigest()
             texts[sha] = source.text
             simulations[simulation_id][filename] = {"sha256": sha, "label": source.label}
     used = {file["sha256"] for files in simulations.values() for file in files.values()}
-    content = {"texts": {sha: text for sha, text in texts.items() if sha in used}, "simulations": simulations}
-    write_file(path, json.dumps(content, indent=1).encode())
+    if before or used or code:
+        texts = {sha: text for sha, text in texts.items() if sha in used}
+        code = {**_part(before, "code"), **code}
+        content = {"texts": texts, "code": code, "simulations": simulations}
+        while len(encoded := json_bytes(content)) > _LONGEST_FILE:  # the longest text of all goes
+            part, name = max(((p, n) for p in (texts, code) for n in p), key=lambda at: len(str(at[0][at[1]])))
+            del part[name]
+        write_file(path, encoded)
+
+
+def kept_code(batch: Path) -> dict[str, str]:
+    """Return the code of a batch by hash of its content, and by folder what was not committed; {} if none is kept."""
+    found = {**read_json(batch / OLD_SOURCES), **_part(_read(*_version(batch / SOURCES)), "code")}
+    return {name: text for name, text in found.items() if isinstance(text, str)}
 
 
 def kept_sources(recipe: Path | str) -> KeptSources:
@@ -61,32 +69,45 @@ def kept_sources(recipe: Path | str) -> KeptSources:
     folder, name = os.path.split(recipe)  # texts: this is done for each run
     for simulation in (folder,) if name == RECIPE else (folder, os.path.dirname(folder)):  # noqa: PTH120
         batch, simulation_id = os.path.split(simulation)
-        content = _read(os.path.join(batch, SOURCES))  # noqa: PTH118
-        if content and (sources := _built(_last[0], simulation_id)):
+        if sources := _built(*_version(os.path.join(batch, SOURCES)), simulation_id):  # noqa: PTH118
             return sources
     return {}
 
 
-@functools.lru_cache(maxsize=8)
-def _built(key: tuple[str, int, int], simulation_id: str) -> KeptSources:
-    """Return the sources of a simulation from what was read last; ``key`` says what that was."""
-    with suppress(AttributeError, KeyError, TypeError):  # damaged: a traceback without source is one, too
-        texts, files = _last[1]["texts"], _last[1]["simulations"].get(simulation_id, {})
-        return {name: KeptSource(str(texts[f["sha256"]]), str(f["label"])) for name, f in files.items()}
-    return {}
-
-
-def _read(path: str | Path) -> dict[str, Any]:
-    global _last
+def _version(path: Path | str) -> tuple[str, int, int]:
+    """Return the path, time and size of a file: what was read of it is as good as new while these stay."""
     try:
         found = os.stat(path)  # noqa: PTH116 - for each run
-        key = (str(path), found.st_mtime_ns, found.st_size)
-        if _last[0] != key:
-            content = json.loads(read_regular(path, _LONGEST_FILE))
-            _last = (key, content if isinstance(content, dict) else {})
+    except OSError:
+        return str(path), 0, 0
+    return str(path), found.st_mtime_ns, found.st_size
+
+
+@functools.lru_cache(maxsize=1)
+def _read(path: str, modified: int, size: int) -> dict[str, Any]:
+    try:
+        content = json.loads(read_regular(path, _LONGEST_FILE))
     except (OSError, ValueError, RecursionError):
         return {}
-    return _last[1]
+    return content if isinstance(content, dict) else {}
+
+
+def _part(content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    part = content.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+@functools.lru_cache(maxsize=8)
+def _built(path: str, modified: int, size: int, simulation_id: str) -> KeptSources:
+    with suppress(AttributeError, KeyError, TypeError):  # damaged: a traceback without source is one, too
+        content = _read(path, modified, size)
+        texts, files = content["texts"], content["simulations"].get(simulation_id, {})
+        return {
+            name: KeptSource(str(texts[f["sha256"]]), str(f["label"]))
+            for name, f in files.items()
+            if f["sha256"] in texts
+        }
+    return {}
 
 
 def _sources_in(recipe: bytes) -> dict[str, KeptSource]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..base.command_line import command_line
 from ..base.errors import BatchDamaged, BatchNotFound, PackageMissing, SimManagerError
 from ..base.provenance import working_directory
 from ..disk.batch_folder import BatchFolder, OpenBatch
@@ -25,7 +26,7 @@ from ..worker.task import Outcome, Task, as_plain
 from .run_options import RunOptions
 from .run_queue import RunQueue
 from .slots import Slots
-from .stop import BY_USER, Stop, said_of_signal, ticking
+from .stop import BY_ERROR, BY_USER, Stop, ticking
 from .supervision import Job, supervise
 from .worker_process import WorkerSettings
 
@@ -119,7 +120,7 @@ class DaskExecutor:
         """Do as `Executor.run`; ``on_start`` is called when a run is handed to the cluster."""
         at_hand: dict[Any, tuple[Task, int]] = {}
         failures = 0
-        with ticking(on_tick):
+        with ticking(on_tick), self._hearing():
             try:
                 while True:
                     self._pass_on_stop()
@@ -141,11 +142,23 @@ class DaskExecutor:
                         if outcome.state:
                             on_end(task, outcome)
             except BaseException:
-                self.stop.now("the manager raised an error")
+                self.stop.now("the manager raised an error", BY_ERROR)
                 self._pass_on_stop()
                 raise
             finally:
                 self.close()
+
+    @contextmanager
+    def _hearing(self) -> Iterator[None]:
+        """Pass on what those who supervise the runs have to say, while the context lasts."""
+        topic = self._batch.batch_id
+        with suppress(Exception):  # it is not worth a batch
+            self._client.subscribe_topic(topic, lambda event: self.stop.say(str(event[1])))
+        try:
+            yield
+        finally:
+            with suppress(Exception):
+                self._client.unsubscribe_topic(topic)
 
     def _due(self, queue: RunQueue, at_hand: int) -> Iterator[Task]:
         while at_hand < self.n_jobs and not self.stop.mode and (tasks := queue.take()):
@@ -157,7 +170,7 @@ class DaskExecutor:
             self.options.threads_per_run,
             sys_path=tuple(sys.path),
             cwd=working_directory(),
-            argv=tuple(sys.argv),
+            argv=tuple(command_line()),
             flags=tuple(task.session.get("flags", ())),
         )
         job, key = Job(task, self.options), f"simmanager-{uuid.uuid4().hex}"
@@ -200,7 +213,7 @@ class DaskExecutor:
         if self.stop.mode != self._told_to_stop:
             self._told_to_stop = self.stop.mode
             with suppress(OSError):
-                self._folder.request_stop(now=self.stop.is_now(), signal=self.stop.by_signal)
+                self._folder.request_stop(now=self.stop.is_now(), who=self.stop.ends_runs())
 
     def close(self) -> None:
         """Free the workers of the cluster, and close the connection if it was made here."""
@@ -239,9 +252,17 @@ class _Batch:
 class _StopRequest(Stop):
     """The wish to stop as the folder of the batch tells it."""
 
-    def __init__(self, path: str) -> None:
-        self._folder = BatchFolder(Path(path))
-        self.reason, self.by_signal = "", 0
+    def __init__(self, batch: _Batch) -> None:
+        self._folder = BatchFolder(Path(batch.path))
+        self.reason = ""
+        self._topic = batch.batch_id
+
+    def say(self, text: str) -> None:
+        """Let the manager tell the user something; if it does not get there, nothing else is lost."""
+        from distributed import get_worker
+
+        with suppress(Exception):
+            get_worker().log_event(self._topic, text)
 
     @property
     def mode(self) -> str:  # type: ignore[override]
@@ -249,10 +270,7 @@ class _StopRequest(Stop):
 
     def ends_runs(self) -> str:
         """Return by whom running runs are to be ended; "" if they are not."""
-        if self.mode != "now":
-            return ""
-        number = self._folder.stop_signal()
-        return said_of_signal(number) if number else BY_USER
+        return (self._folder.who_stops() or BY_USER) if self.is_now() else ""
 
     def finish(self, reason: str) -> None:
         """Take note why this machine cannot go on; the manager hears of it from the outcome."""
@@ -275,7 +293,7 @@ def execute_there(batch: _Batch, job: Job, settings: WorkerSettings) -> dict[str
     if seen := _why_not_seen(batch):
         return as_plain(Outcome("", seen))
     with _slots(settings, job.options.slot_env or ()) as slots:
-        return as_plain(supervise(job, slots, _StopRequest(batch.path)))
+        return as_plain(supervise(job, slots, _StopRequest(batch)))
 
 
 #: The slots of this process by what their workers are started with, and how many runs use them.

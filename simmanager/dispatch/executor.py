@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 
+from ..base.errors import SimManagerError, limit_met
 from ..disk.state import RunState
 from ..worker.task import Outcome, Task
 from .run_options import RunOptions
 from .run_queue import RunQueue
 from .slots import Slots
-from .stop import Stop, ticking
+from .stop import BY_ERROR, Stop, ticking
 from .supervision import Job, supervise, supervise_together
 from .worker_process import WorkerSettings
 
@@ -52,23 +55,29 @@ class Executor:
         slots = min(self.n_jobs, len(queue))
         if slots == 0:
             return
-        with ticking(on_tick):
-            try:
+        results: Iterator[list[tuple[Task, Outcome]]] = iter(())
+        try:
+            with ticking(on_tick):
                 self.prepare(len(queue))
                 # None is taken ahead of time: the queue learns, and a wish to stop is obeyed at once.
                 parallel = Parallel(
                     slots, backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch=slots
                 )
                 supervise_tasks = delayed(partial(self._supervise_tasks, queue, on_start))
-                for ended in parallel(map(supervise_tasks, self._until_stopped(queue))):
+                results = parallel(map(supervise_tasks, self._until_stopped(queue)))
+                for ended in results:
                     for task, outcome in ended:
                         if outcome.state:
                             on_end(task, outcome)
-            except BaseException:
-                self.stop.now("the manager raised an error")
-                raise
-            finally:
-                self.close()
+        except BaseException as error:
+            self.stop.now("the manager raised an error", BY_ERROR)
+            with suppress(Exception):
+                deque(results, maxlen=0)  # until each run at hand has its verdict
+            if not isinstance(error, SimManagerError) and (why := limit_met(error)):
+                raise SimManagerError(f"The batch cannot be executed: {why}.") from error
+            raise
+        finally:
+            self.close()
 
     def _until_stopped(self, queue: RunQueue) -> Iterator[list[Task]]:
         takers = self.n_jobs if self.options.allow_several else None

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.advice import command, either, target_of
 from ..base.errors import SimManagerError
-from ..base.provenance import changed_files, changes_since, frozen_code_of, provenance_of, working_directory
+from ..base.provenance import changed_files, changes_since, frozen_code_of, working_directory
 from ..base.text import count, plain
 from ..disk.batch_folder import BatchFolder, OpenBatch
-from ..disk.files import remove_entry, remove_scratch
+from ..disk.files import remove_all
 from ..disk.locks import network_file_system
 from ..disk.run_folder import RunFolder
 from ..disk.starts import StartsLog
 from ..disk.state import RunState
 from ..status.progress_bar import Progress
 from ..status.reader import StatusReader
-from ..status.status import BatchStatus, RunStatus, mean_durations
-from ..status.tree import console, headline
+from ..status.status import BatchStatus, mean_durations
+from ..status.tree import console, headline, show_line
 from ..worker.attempt import execute_run
 from ..worker.capture import errors_to_log
 from ..worker.preparation import call_setup
@@ -34,9 +34,11 @@ from ..worker.task import EXECUTABLE, Outcome, Task
 from .copies import copies_in_words
 from .events import Announcer, Event
 from .executor import Executor
+from .orphans import stop_orphans
 from .run_options import RunOptions
 from .run_queue import RunQueue
 from .stop import said_of_signal, stop_on_signals
+from .tasks import make_tasks
 
 if TYPE_CHECKING:
     from .dask_executor import DaskExecutor
@@ -78,7 +80,9 @@ def run_batch(
     """
     folder = batch.folder
     folder.clear_stop_request()
-    remove_leftovers(batch)
+    for text in remove_leftovers(batch):
+        if show:
+            print(f"note: {plain(text)}; that is tried again at each start.")
     is_first = StartsLog(folder.path).begin()
     executor = _executor(batch, n_jobs, options) if is_first and not in_process else None
     try:
@@ -118,14 +122,17 @@ def _run_due(
         _announce_changes(batch, tasks, progress)
     try:
         if executor is not None and tasks:
-            _Supervision(folder, _queue(tasks, before), executor, progress, announcer).run(reader)
+            held = {run.path for run in before.runs if run.state is RunState.RUNNING}
+            orphans = [task for task in tasks if task.folder in held]
+            queue = RunQueue([task for task in tasks if task.folder not in held], mean_durations(before.runs), orphans)
+            _Supervision(batch, queue, orphans, executor, progress, announcer).run(reader)
         else:
             if tasks and (setup := tasks[0].session.get("setup")):
                 call_setup(Path(setup))
             for task in tasks:
                 _run_here(task, progress, announcer)
     finally:
-        if announcer.wanted:
+        if announcer.wanted and not batch.why_not_there():
             status = final_status(reader)
             announcer.send(Event("batch_ended", "", None, str(folder.path), "", status.fraction, "", status))
         announcer.close()
@@ -151,39 +158,11 @@ def _executor(batch: OpenBatch, n_jobs: int, options: RunOptions) -> Executor | 
     return Executor(n_jobs, options, next(sessions, {}).get("flags", []))
 
 
-def make_tasks(batch: OpenBatch, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]) -> list[Task]:
-    """Return a task for each run that is due."""
-    manifest = batch.manifest
-    common, frozen = provenance_of(manifest.simulations, options.threads_per_run), frozen_code_of(manifest.provenance)
-    provenance = {
-        entry["simulation_id"]: {**common, **frozen.get(entry["simulation_id"], {}), "simulation": entry}
-        for entry in manifest.simulations
-    }
-    recipes = {name: str(batch.folder.recipe(name)) for name in provenance}
-    sessions = {name: session_of(batch.folder, manifest.provenance, name) for name in provenance}
-    return [
-        Task(
-            folder=run.path,
-            recipe=recipes[run.simulation_id],
-            seed=run.seed or 0,
-            execute=execute,
-            memory_limit_mb=options.memory_limit_mb,
-            checkpoint_every_s=options.checkpoint_every_s,
-            durable=options.durable,
-            provenance=provenance[run.simulation_id],
-            session=sessions[run.simulation_id],
-        )
-        for run in due
-    ]
-
-
-def remove_leftovers(batch: OpenBatch) -> None:
-    """Remove what a killed manager left half removed or half written."""
+def remove_leftovers(batch: OpenBatch) -> list[str]:
+    """Remove what a killed manager left half removed or half written; return in words what could not be removed."""
     simulations = [batch.folder.own_simulation(name) for name in batch.simulation_ids]
-    remove_scratch(batch.folder.path)
-    for simulation in simulations:
-        for name in batch.remains(simulation.name):
-            remove_entry(simulation / name)
+    remains = [simulation / name for simulation in simulations for name in batch.remains(simulation.name)]
+    return batch.folder.remove_scratch() + remove_all(remains)
 
 
 def _announce(
@@ -195,7 +174,8 @@ def _announce(
         if only.simulation_id is not None and before.counts[RunState.FINISHED]:
             again = either(command("rerun", folder.path, only.simulation_id, "--all"), "include_finished=True")
             hint += f"; to run those of {plain(only.simulation_id)} again: {again}"
-        print(f"Nothing to do: {before.counts[RunState.FINISHED]} of {before.total} runs are finished{hint}.")
+        with suppress(OSError, ValueError):
+            print(f"Nothing to do: {before.counts[RunState.FINISHED]} of {before.total} runs are finished{hint}.")
         return
     skipped = before.total - len(tasks)
     rest = f" ({skipped} others stay as they are)" if skipped else ""
@@ -213,7 +193,8 @@ def _announce_changes(batch: OpenBatch, tasks: list[Task], progress: Progress) -
         progress.say(f"note: this batch goes on with another program than it was begun with: {change}", "yellow")
     frozen = frozen_code_of(made_with)
     due = dict.fromkeys(task.simulation_id for task in tasks)
-    stale = {name: changed_files(frozen[name]) for name in due if name in frozen}
+    untold = [name for name in due if name in frozen and name not in batch.folder.told_of_old_code]
+    stale = {name: changed_files(frozen[name]) for name in untold}
     for name, files in [(name, files) for name, files in stale.items() if files][:10]:
         progress.say(
             f"note: {plain(', '.join(files))} changed since simulation {name} was made; its runs use the code as it "
@@ -254,13 +235,17 @@ class _Supervision:
 
     def __init__(
         self,
-        folder: BatchFolder,
+        batch: OpenBatch,
         queue: RunQueue,
+        orphans: list[Task],
         executor: Executor | DaskExecutor,
         progress: Progress,
         announcer: Announcer,
     ) -> None:
-        self._folder, self._queue, self._progress, self._announcer = folder, queue, progress, announcer
+        self._batch, self._folder, self._queue = batch, batch.folder, queue
+        #: Runs that processes execute which a manager that is gone has left; they come last in the queue.
+        self._orphans = orphans
+        self._progress, self._announcer = progress, announcer
         #: Runs that were started and have not ended, with how far they said they are.
         self._at_hand: dict[str, tuple[Task, float | None]] = {}
         self._total = len(queue)
@@ -268,13 +253,22 @@ class _Supervision:
         self._durations: list[float] = []
         self._done, self._last_end = 0, time.monotonic()
         self._announced_stop, self._told_of_files = "", False
+        self._why_not_there = ""
 
     def run(self, reader: StatusReader) -> None:
         """Execute the queue; tell what ended it early, and raise that again."""
         stop = self._stop
         with stop_on_signals(stop), self._progress.shown():
             self._executor.run(self._queue, self._on_end, self._on_tick, self._on_start)
+        if self._why_not_there:
+            raise SimManagerError(
+                f"The batch is not at {plain(str(self._folder.path))} any more: {self._why_not_there}. Its runs were "
+                f"stopped; to go on, name its folder as it is now: {command('resume', 'FOLDER')}"
+            )
         self._folder.clear_stop_request()
+        if stop.is_now():
+            for text in stop_orphans(self._orphans, stop.ends_runs()):
+                self._progress.say(text, "yellow")
         if stop.by_signal:
             if stop.by_signal != signal.SIGINT:
                 with suppress(OSError):  # the terminal was closed
@@ -318,6 +312,12 @@ class _Supervision:
 
     def _on_tick(self) -> None:
         self._tell_progress()
+        for text in self._stop.said():
+            self._progress.say(text, "yellow")
+        if not self._why_not_there and (why := self._batch.why_not_there()):
+            self._why_not_there = why
+            self._stop.now(why, "the folder of the batch was moved")
+            return
         request = self._folder.requested_stop()
         if request and not self._stop.mode:
             self._stop.finish("simmanager stop")
@@ -340,13 +340,6 @@ class _Supervision:
         self._progress.say(f"{why}: {running} finishing; {again}", "yellow")
 
 
-def _queue(tasks: list[Task], before: BatchStatus) -> RunQueue:
-    """Return the tasks in their order; those that workers of a killed manager still execute come last."""
-    held = {run.path for run in before.runs if run.state is RunState.RUNNING}
-    waiting = [task for task in tasks if task.folder not in held]
-    return RunQueue(waiting, mean_durations(before.runs), [task for task in tasks if task.folder in held])
-
-
 def final_status(reader: StatusReader) -> BatchStatus:
     """Return how a batch stands whose manager has nothing more to do."""
     return dataclasses.replace(reader.read(look_at_all=True), manager_alive=False, eta_s=None)
@@ -356,9 +349,6 @@ def finish(reader: StatusReader, *, show: bool) -> BatchStatus:
     """Return the final status and show a summary of it."""
     status = final_status(reader)
     if show:
-        screen = console()
-        with suppress(OSError):  # the terminal was closed
-            screen.print(headline(status))
-            if status.advice:
-                screen.print(status.advice)
+        for line in filter(None, (headline(status), status.advice)):
+            show_line(line, console())
     return status

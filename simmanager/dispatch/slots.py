@@ -7,8 +7,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from ..base.errors import limit_met
+from .deadlines import Deadlines
 from .recipe_imports import imports_of
-from .worker_process import Worker, WorkerSettings
+from .worker_process import Worker, WorkerLost, WorkerSettings
 
 
 class Slots:
@@ -19,6 +21,8 @@ class Slots:
 
     def __init__(self, settings: WorkerSettings, slot_environs: Sequence[Mapping[str, str]] = ()) -> None:
         self._settings, self._slot_environs = settings, slot_environs
+        #: Keeps the deadlines of runs, should this process be killed.
+        self.deadlines = Deadlines(settings)
         self._idle: list[Worker] = []
         #: Numbers of the slots of living workers: a new worker takes the lowest that is free.
         self._taken: set[int] = set()
@@ -66,8 +70,10 @@ class Slots:
         environ = self._slot_environs[slot % len(self._slot_environs)] if self._slot_environs else {}
         try:
             return Worker(self._settings, slot, environ)
-        except BaseException:
+        except BaseException as error:
             self._free(slot)
+            if isinstance(error, OSError):
+                raise WorkerLost(f"A worker process could not be started: {limit_met(error) or error}.") from error
             raise
 
     def _free(self, slot: int) -> None:
@@ -103,3 +109,4 @@ class Slots:
                 worker._input.close()
         for worker in workers:
             self.retire(worker, 2.0)
+        self.deadlines.close()

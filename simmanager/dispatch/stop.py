@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,9 @@ from types import FrameType
 
 #: Why a run was interrupted: Ctrl-C, or ``simmanager stop``.
 BY_USER = "stopped by the user"
+
+#: Why, if the manager itself could not go on.
+BY_ERROR = "stopped by an error of the manager"
 
 #: Signals that are not the user's wish, and where they come from.
 _SENDERS = {
@@ -34,6 +38,16 @@ class Stop:
         self._ended = ""
         #: What makes it impossible to go on, if that is why.
         self.error: Exception | None = None
+        self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def say(self, text: str) -> None:
+        """Let the manager tell the user something."""
+        self._said.put(text)
+
+    def said(self) -> Iterator[str]:
+        """Yield what is to be told, once."""
+        while not self._said.empty():
+            yield self._said.get()
 
     def finish(self, reason: str) -> None:
         """Start nothing new."""
@@ -45,9 +59,9 @@ class Stop:
         self.error = self.error or error
         self.finish(str(error))
 
-    def now(self, reason: str, ended: str = "") -> None:
+    def now(self, reason: str, ended: str = BY_USER) -> None:
         """End running runs, too; ``ended`` is what their state.log says of it."""
-        self.mode, self.reason, self._ended = "now", reason, ended or BY_USER
+        self.mode, self.reason, self._ended = "now", reason, ended
 
     def is_now(self) -> bool:
         """Return whether running runs are to be ended."""

@@ -1,32 +1,28 @@
-"""One run under supervision: given to a worker, and what is said of it when the worker dies."""
+"""One run under supervision: given to a worker, ended when it must be, started again if that is wanted."""
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from ..base.clock import seconds_between, utc_now
-from ..disk.files import remove_scratch
-from ..disk.locks import LockHeld, is_held, take_lock
+from ..disk.locks import is_held
 from ..disk.run_folder import RunFolder
-from ..disk.run_record import RunRecord
-from ..disk.starts import note_start
-from ..disk.state import RunState, StateHistory
-from ..worker.attempt import finish_if_complete
+from ..disk.state import RunState
 from ..worker.task import EXECUTABLE, NOT_STARTED, Outcome, Task
+from .orphans import end_orphan, running_at, whom_it_waits_for
 from .run_options import RunOptions
 from .slots import Slots
 from .stop import Stop
-from .worker_process import Death, WorkerLost
+from .verdict import write_verdict
+from .worker_process import Death, WorkerLost, timed_out
 
 #: Seconds between two looks at a run that another process executes.
 _HELD_TICK_S = 0.05
 
-#: Seconds to wait for the lock of a run whose worker has just died.
-_VERDICT_PATIENCE_S = 5.0
+#: Seconds after which it is said for whom a run waits.
+_TELL_AFTER_S = 1.0
 
 #: How often a worker is started for a run before the batch is given up.
 _WORKER_STARTS = 3
@@ -90,20 +86,49 @@ def supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
 
 def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
     folder, task, options = RunFolder(job.task.folder, durable=job.task.durable), job.task, job.options
-    retries_left = options.retries
+    retries_left, told = options.retries, ""
     while not stop.mode:
         if is_held(folder.lock_path):
-            time.sleep(_HELD_TICK_S)
+            if (ended := _wait_for_another(folder, task, options, stop)) is None:
+                continue
+            outcome, crashed = ended, True
+        else:
+            outcome, crashed = _execute_on_some_worker(folder, task, options, slots, stop)
+        if not outcome.state:  # another process was quicker, or it looks at the lock and does not let go
+            if (why := whom_it_waits_for(folder)) != told:
+                stop.say(why)
+            told = why
             continue
-        outcome, crashed = _execute_on_some_worker(folder, task, options, slots, stop)
-        if not outcome.state:
-            continue  # another process was quicker: wait for it
         failed = outcome.executed and outcome.state == RunState.ERROR.value
         if not failed or retries_left == 0 or stop.mode or not (crashed or options.retry_errors):
             return outcome
         retries_left -= 1
         task = replace(task, execute=(*EXECUTABLE, RunState.ERROR.value))
     return NOT_STARTED
+
+
+def _wait_for_another(folder: RunFolder, task: Task, options: RunOptions, stop: Stop) -> Outcome | None:
+    """Wait while another process executes a run; return how it ended if it was ended here, having had its time."""
+    tell_at, told = time.monotonic() + _TELL_AFTER_S, False
+    deadline = _deadline_of(folder, options.timeout)
+    while not stop.mode and is_held(folder.lock_path):
+        if not told and time.monotonic() >= tell_at:
+            stop.say(whom_it_waits_for(folder))
+            told = True
+        if options.timeout is not None and time.monotonic() >= deadline:
+            if (outcome := end_orphan(task, timed_out(options.timeout))) is not None:
+                return outcome
+            deadline = float("inf")  # it cannot be shown which process it is
+        time.sleep(_HELD_TICK_S)
+    return None
+
+
+def _deadline_of(folder: RunFolder, timeout_s: float | None) -> float:
+    """Return when a run that another process executes has had its time, counted from its own start."""
+    run = running_at(folder)
+    if timeout_s is None or run is None:
+        return float("inf")
+    return time.monotonic() + timeout_s - (run.duration_s or 0.0)
 
 
 def _execute_on_some_worker(
@@ -122,6 +147,9 @@ def _execute_once(
     worker = slots.take(task.recipe)
     keep = False
     try:
+        if options.timeout is not None:
+            worker.wait_until_ready()
+            slots.deadlines.set(worker.pid, task, options.timeout)
         (result,) = worker.execute([task], options.timeout, stop.ends_runs)
         keep = isinstance(result, Outcome) and not result.leftovers and not options.fresh_process
         if isinstance(result, Outcome) and result.bound:
@@ -133,57 +161,3 @@ def _execute_once(
             raise WorkerLost(f"{result.reason} before the run began")
         return write_verdict(folder, task, result), not result.stopped
     return result, False
-
-
-def write_verdict(folder: RunFolder, task: Task, death: Death) -> Outcome:
-    """Write how a run ended whose worker is dead. What the worker wrote itself stands."""
-    state = RunState.INTERRUPTED if death.stopped else RunState.ERROR
-    try:
-        lock = take_lock(folder.lock_path, _VERDICT_PATIENCE_S) if folder.path.is_dir() else None
-    except (LockHeld, OSError) as error:
-        return Outcome(state.value, f"{death.reason}; this could not be noted: {error}", True)
-    if lock is None:
-        return Outcome(RunState.ERROR.value, f"{death.reason}; the folder of the run is gone", True)
-    try:
-        note_start(folder)
-        history = folder.read_history()
-        if history.state is RunState.IN_QUEUE:  # it died before it could say that it runs
-            history = folder.move(history, (RunState.RUNNING, f"attempt={history.attempts + 1}"))
-        if history.state is RunState.RUNNING:
-            history = _write_end(folder, task, history, state, death)
-        ended = history.state or state
-        reason = "" if ended is RunState.FINISHED else (history.last.detail if history.last else death.reason)
-        started = history.started or utc_now()
-        return Outcome(ended.value, reason, True, seconds_between(started, utc_now()), history.attempts)
-    except OSError as error:
-        return Outcome(state.value, f"{death.reason}; this could not be noted: {error.strerror or error}", True)
-    finally:
-        lock.release()
-
-
-def _write_end(folder: RunFolder, task: Task, history: StateHistory, state: RunState, death: Death) -> StateHistory:
-    history_now = finish_if_complete(folder, history)
-    if history_now.state is RunState.FINISHED:
-        return history_now
-    remove_scratch(folder.text)
-    folder.progress.unlink(missing_ok=True)
-    ended = utc_now()
-    record = RunRecord(
-        simulation_id=folder.simulation_id,
-        run_id=folder.run_id,
-        seed=task.seed,
-        attempt=history.attempts,
-        state=state.value,
-        reason=death.reason,
-        started=history.started,
-        ended=ended,
-        duration_s=seconds_between(history.started, ended),
-        cpu_s=death.cpu_s,
-        peak_mb=death.peak_mb,
-        pid=death.pid,
-        host=socket.gethostname(),
-        provenance=task.provenance,
-    )
-    with suppress(OSError):
-        folder.write_record(record)
-    return folder.move(history, (state, death.reason))

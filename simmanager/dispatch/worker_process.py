@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..base.command_line import command_line
 from ..base.errors import SimManagerError
 from ..base.provenance import working_directory
 from ..base.text import memory
 from ..worker.memory import peak_memory_mb, usage_peak_mb
-from ..worker.process_group import TOKEN, end_descendants, end_members, signal_group
+from ..worker.process_group import TOKEN, end_worker, wait_for_end
 from ..worker.serve import MARK
 from ..worker.task import Outcome, Task, as_message
 
@@ -33,6 +34,9 @@ GRACE_S = 2.0
 
 #: Seconds that a new worker may take until it is ready.
 _START_PATIENCE_S = 120.0
+
+#: Stands for an exit code that nobody can know.
+_REAPED = 256
 
 #: Thread pools of numerical libraries, limited to ``threads_per_run`` unless the user set them.
 _THREAD_VARIABLES = (
@@ -61,6 +65,11 @@ class Death:
     cpu_s: float | None = None  #: Processor time of the run.
 
 
+def timed_out(timeout_s: float) -> str:
+    """Return in words that a run exceeded its time limit, as its state.log has it."""
+    return f"timed out after {timeout_s:g} s"
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """What every worker of a batch is started with."""
@@ -77,7 +86,7 @@ class WorkerSettings:
         return {
             "sys_path": [str(entry) for entry in (sys.path if self.sys_path is None else self.sys_path)],
             "cwd": working_directory() if self.cwd is None else self.cwd,
-            "argv": sys.argv if self.argv is None else self.argv,
+            "argv": command_line() if self.argv is None else self.argv,
             "environ": {"PYTHONPATH": os.environ.get("PYTHONPATH")},
         }
 
@@ -91,6 +100,21 @@ class WorkerSettings:
         return {**defaults, **os.environ, **slot, **ours}
 
 
+def _python() -> str:
+    """Return by what a worker is started; `WorkerLost` if that is not Python."""
+    here = "or execute the runs one after the other in this process: run_all(in_process=True)"
+    if getattr(sys, "frozen", False):
+        raise WorkerLost(
+            "No worker process can be started: this program is frozen (as by PyInstaller), so sys.executable is the "
+            f"program itself, not Python. Run it with Python, {here}."
+        )
+    if not sys.executable:
+        raise WorkerLost(
+            f"No worker process can be started: sys.executable is empty. Set it to the path of Python, {here}."
+        )
+    return sys.executable
+
+
 class Worker:
     """A worker process, seen from the manager; `WorkerLost` if it could not be started."""
 
@@ -98,23 +122,30 @@ class Worker:
         #: Number of the slot that it works on.
         self.slot = slot
         self._token = uuid.uuid4().hex
-        self._stderr = tempfile.TemporaryFile()
         self._buffer = bytearray()
-        self._process = subprocess.Popen(
-            [sys.executable, *settings.flags, "-P", "-m", "simmanager.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=settings.environment(self._token, environ or {}),
-            start_new_session=True,
-            bufsize=0,
-        )
+        command = [_python(), *settings.flags, "-P", "-m", "simmanager.worker"]
+        self._stderr = tempfile.TemporaryFile()
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                env=settings.environment(self._token, environ or {}),
+                start_new_session=True,
+                bufsize=0,
+            )
+        except BaseException:
+            self._stderr.close()
+            raise
         self.pid = self._process.pid
         #: What the recipes import that it may take (`recipe_imports`); "": it may take any.
         self.bound_to = ""
         assert self._process.stdin and self._process.stdout  # pipes, by construction
         self._input, self._output = self._process.stdin, self._process.stdout
         self._exit_code: int | None = None
+        #: When the run at hand has had its time (``time.monotonic``); None: never.
+        self._deadline: float | None = None
         self._peak_mb: float | None = None
         #: Peak inherited from the manager across exec, MB; a lower peak of the worker cannot be measured by the system.
         self._inherited_mb = 0.0
@@ -127,17 +158,21 @@ class Worker:
         with suppress(AttributeError, OSError):  # systems without it are asked every `TICK_S`
             self._pidfd = os.pidfd_open(self.pid)
             self._poller.register(self._pidfd, select.POLLIN)
+        os.set_blocking(self._input.fileno(), False)
+        #: What the pipe has not taken yet: a worker that is stopped must not stop the manager.
+        self._unsent = b""
         self._send(settings.first_message())
         self._ready = False
 
-    def _wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> None:
+        """Wait until it can take a run; `WorkerLost` if it does not get so far."""
         if self._ready:
             return
         deadline = time.monotonic() + _START_PATIENCE_S
         if (message := self._receive(lambda: time.monotonic() > deadline)) is None:
             code = self._exit_code
             self._stderr.seek(0)  # before it is closed
-            said = self._stderr.read()[-2000:].decode("utf-8", "replace").strip()
+            said = self._stderr.read()[-2000:].decode("utf-8", "replace").strip().rpartition("\n")[2]
             self.kill(grace_s=0)
             raise WorkerLost(f"A worker process could not be started (exit code {code}): {said or 'it said nothing'}")
         self._own_mb, self._inherited_mb = message["own_mb"], message["inherited_mb"]
@@ -152,7 +187,7 @@ class Worker:
         a second, gives a reason. A `Death` is the last that is yielded: the worker and all that it started are dead
         then.
         """
-        self._wait_until_ready()
+        self.wait_until_ready()
         self._send(as_message(tasks))
         for _ in tasks:
             result = self._next_result(timeout_s, stop_now)
@@ -162,15 +197,15 @@ class Worker:
 
     def _next_result(self, timeout_s: float | None, stop_now: Callable[[], str]) -> Outcome | Death:
         self._peak_mb, stopped = None, ""
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
 
         def give_up() -> bool:
             nonlocal stopped
             self._peak_mb = peak_memory_mb(self.pid) or self._peak_mb
             stopped = stop_now()
-            return bool(stopped) or (deadline is not None and time.monotonic() >= deadline)
+            return bool(stopped) or (self._deadline is not None and time.monotonic() >= self._deadline)
 
-        message = self._receive(give_up, deadline)
+        message = self._receive(give_up)
         if message is not None:
             return Outcome(**message)
         if self._exit_code is not None:
@@ -180,7 +215,7 @@ class Worker:
             self.kill(grace_s=1.0)
             return self._death(stopped, stopped=True)
         self.kill(grace_s=GRACE_S)
-        return self._death(f"timed out after {timeout_s:g} s")
+        return self._death(timed_out(timeout_s or 0.0))
 
     def _death(self, reason: str, *, stopped: bool = False) -> Death:
         cpu_s = None if self._usage is None else self._usage.ru_utime + self._usage.ru_stime - self._cpu_before
@@ -188,6 +223,8 @@ class Worker:
 
     def _how_it_ended(self) -> str:
         code = self._exit_code or 0
+        if code == _REAPED:
+            return "ended before the run had ended; how is not known, for this process handles or ignores SIGCHLD"
         if code >= 0:
             return f"exited with code {code} before the run had ended"
         try:
@@ -202,18 +239,30 @@ class Worker:
     # Messages --------------------------------------------------------------------------------------------------
 
     def _send(self, message: dict[str, Any]) -> None:
-        line = json.dumps(message).encode() + b"\n"
-        with suppress(OSError):  # it died: the answer will say so
-            while line:
-                line = line[self._input.write(line) or 0 :]
+        self._unsent += json.dumps(message).encode() + b"\n"
+        self._send_on()
+        if self._unsent:
+            self._poller.register(self._input, select.POLLOUT)
 
-    def _receive(self, give_up: Callable[[], bool], deadline: float | None = None) -> dict[str, Any] | None:
+    def _send_on(self) -> None:
+        """Write what the pipe takes now; `_receive` goes on with the rest."""
+        try:
+            self._unsent = self._unsent[self._input.write(self._unsent) or 0 :]
+        except OSError:  # it died: the answer will say so
+            self._unsent = b""
+
+    def _receive(self, give_up: Callable[[], bool]) -> dict[str, Any] | None:
         """Return the next message; None if the process ended or ``give_up()`` said so."""
         while True:
             if (message := self._next_message()) is not None:
                 return message
-            wait = TICK_S if deadline is None else min(TICK_S, max(deadline - time.monotonic(), 0))
+            wait = TICK_S if self._deadline is None else min(TICK_S, max(self._deadline - time.monotonic(), 0))
             ready = {descriptor for descriptor, _ in self._poller.poll(wait * 1000)}
+            if self._unsent and self._input.fileno() in ready:
+                self._send_on()
+                if not self._unsent:
+                    self._poller.unregister(self._input)
+                continue
             if self._output.fileno() in ready:
                 chunk = os.read(self._output.fileno(), 1 << 16)
                 self._buffer += chunk
@@ -256,8 +305,8 @@ class Worker:
         if self._exit_code is None:
             try:
                 ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:  # somebody in this process reaped it (a SIGCHLD handler)
-                self._exit_code = 255
+            except ChildProcessError:  # somebody in this process reaped it, or it ignores SIGCHLD
+                self._exit_code = _REAPED
                 return True
             if ended is None:
                 return False
@@ -266,29 +315,15 @@ class Worker:
 
     def kill(self, grace_s: float) -> None:
         """End the worker and all that it started: SIGTERM, a grace, SIGKILL; then reap it."""
-        if not self.has_ended():
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(self.pid, signal.SIGSTOP)  # or it would go on when what it waits for is gone
-            end_descendants(self.pid, grace_s)
-            signal_group(self.pid, signal.SIGTERM)
-            signal_group(self.pid, signal.SIGCONT)
-            self._wait_for_end(grace_s)
-            signal_group(self.pid, signal.SIGKILL)
-            self._wait_for_end(5.0)
-        end_members(self.pid, self._token, grace_s)
+        end_worker(self.pid, self._token, grace_s, self.has_ended)
         self._close()
 
     def retire(self, patience_s: float = 2.0) -> None:
         """End an idle worker: it ends by itself when its input ends; what it left is ended too."""
         with suppress(OSError):
             self._input.close()
-        self._wait_for_end(patience_s)
+        wait_for_end(self.has_ended, patience_s)
         self.kill(grace_s=0.3)
-
-    def _wait_for_end(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not self.has_ended() and time.monotonic() < deadline:
-            time.sleep(0.002)
 
     def _close(self) -> None:
         with suppress(OSError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -68,6 +69,20 @@ def drawable(text: str, longest: int = MAX_NAME) -> str:
     if flat.startswith("_"):  # matplotlib leaves such labels out of legends
         flat = f" {flat}"
     return flat.replace("$", r"\$")
+
+
+@contextmanager
+def style_of_its_own(settings: Any = None) -> Iterator[None]:
+    """Draw with the defaults of matplotlib, and these settings, while the context lasts.
+
+    For figures that we save, not the user: a ``matplotlibrc`` in the current folder may be anybody's.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(settings or {})
+        yield
 
 
 def axes_of(ax: Axes | None, width: float = 6.4, height: float = 4.0) -> Axes:

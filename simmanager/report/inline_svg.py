@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
+
+from ..plots.style import style_of_its_own
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,11 +33,8 @@ _DIGITS = re.compile(r"(?<=\d\.\d\d)\d+")
 _LONG = 2000
 
 
-@contextmanager
-def page_style() -> Iterator[None]:
-    """Draw with the ink of the page while the context lasts."""
-    import matplotlib
-
+def page_style() -> AbstractContextManager[None]:
+    """Draw with the ink of the page, and nothing that the user or a file has set, while the context lasts."""
     inked = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color", "legend.labelcolor")
     lined = ("axes.edgecolor", "grid.color", "legend.edgecolor")
     settings: Any = {  # the type of the keys is another in each version
@@ -50,8 +49,7 @@ def page_style() -> Iterator[None]:
         "axes.spines.top": False,
         "axes.spines.right": False,
     }
-    with matplotlib.rc_context(settings):
-        yield
+    return style_of_its_own(settings)
 
 
 def inline_svg(figure: Figure, prefix: str, alt: str) -> str:

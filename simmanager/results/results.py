@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -10,6 +11,7 @@ from ..base.errors import UnknownName, unknown
 from ..base.metrics import RECORD_METRICS
 from ..base.public import public
 from ..base.tables import Table
+from ..disk.run_folder import RECORD
 from ..disk.state import RunState
 from ..status.reader import read_status
 from ..status.status import BatchStatus, summarise_runs
@@ -380,5 +382,7 @@ def read_results(path: Path | str) -> Results:
     found = dict.fromkeys([*entries, *(run.simulation_id for run in status.runs)])
     parameters = {name: flatten(entries.get(name, {})) for name in found}
     runs = [result_of(run, parameters[run.simulation_id]) for run in status.runs]
+    damaged = [f"{run.path.name}: {RECORD}: {run.not_saved[RECORD]}" for run in runs if RECORD in run.not_saved]
+    status = replace(status, damage=(*status.damage, *damaged))
     declared = (name for entry in entries.values() for name in declared_metrics(entry))
     return Results(status, runs, parameters, dict.fromkeys(declared), _contents=contents)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..disk.run_record import json_number
+from ..disk.run_record import json_ready
 
 if TYPE_CHECKING:
     from .run_result import RunResult
@@ -27,6 +27,10 @@ _FIELDS = (
     "host",
     "pid",
 )
+
+
+#: How a formula of a spreadsheet begins, in full width, too; a quote before it makes it a text.
+_SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def run_rows(
@@ -71,7 +75,10 @@ def curve_rows(curves: Mapping[str, Curves]) -> list[dict[str, Any]]:
 
 
 def write_csv(rows: Sequence[Mapping[str, Any]], file: TextIO) -> None:
-    """Write rows with the same keys as CSV, with a header line; lists and dicts in them are JSON."""
+    """Write rows with the same keys as CSV, with a header line; lists and dicts in them are JSON.
+
+    Before a text that a spreadsheet would take for a formula there is a quote.
+    """
     import csv
 
     writer = csv.writer(file, lineterminator="\n")
@@ -88,21 +95,25 @@ def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
 def _json(value: Any) -> str:
     import json
 
-    return json.dumps(_with_texts(value))
-
-
-def _with_texts(value: Any) -> Any:
-    if isinstance(value, float):
-        return json_number(value)
-    if isinstance(value, dict):
-        return {name: _with_texts(item) for name, item in value.items()}
-    return [_with_texts(item) for item in value] if isinstance(value, list) else value
+    return json.dumps(json_ready(value))
 
 
 def _cell(value: Any) -> Any:
-    """Return a value as a cell: texts in one line, without anything that a terminal would obey."""
+    """Return a value as a cell: texts in one line, without anything that a terminal or a spreadsheet would obey."""
     from ..base.text import plain
 
     if isinstance(value, (list, dict)):
         return _json(value)
-    return plain(value).replace("\n", " ") if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    text = plain(value).replace("\n", " ")
+    is_formula = text.lstrip().startswith(_SIGNS) and not _is_number(text)
+    return f"'{text}" if is_formula or value.startswith(("\t", "\r")) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

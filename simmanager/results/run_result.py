@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,6 +105,9 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
     """
     finished = run.state is RunState.FINISHED
     record = RunFolder.read_json(f"{run.path}/{RECORD}") if finished or run.seed is None else {}
+    not_saved = not_saved_of(record) if finished else {}
+    if finished and not record and os.path.lexists(f"{run.path}/{RECORD}"):
+        not_saved = {RECORD: "it is damaged, so metrics and versions of this run are not known"}
     seed = record.get("seed") if run.seed is None else run.seed
     return RunResult(
         simulation_id=run.simulation_id,
@@ -124,7 +128,7 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
         metrics=metrics_of(record) if finished else {},
         metric_errors=metric_errors_of(record) if finished else {},
         contents=_own_contents(record),
-        not_saved=not_saved_of(record) if finished else {},
+        not_saved=not_saved,
         left_out=left_out_of(record) if finished else {},
     )
 

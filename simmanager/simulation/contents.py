@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -12,9 +12,6 @@ from .description import PARAMS
 
 #: The parts of a simulation that are code, besides its metrics.
 _CODE = ("agent_class", "env_class", "training_loop")
-
-#: Characters of the longest source that is kept.
-_LONGEST_SOURCE = 1_000_000
 
 #: Hashes of parts of a simulation, by their names.
 Contents = dict[str, str]
@@ -61,13 +58,13 @@ def travelling_code(sim: Any) -> dict[str, Any]:
     }
 
 
-def sources_of(simulations: Iterable[Any]) -> dict[str, str]:
-    """Return the source of the code that travels with the recipes, by the hash of that code, as far as it is there."""
+def sources_of(simulations: Iterable[Any], contents: Mapping[str, Contents]) -> dict[str, str]:
+    """Return the source of the code that travels with the recipes, by its hash in their contents, if there is any."""
     found: dict[str, str] = {}
-    seen = set[int]()
-    for part in (part for sim in simulations for part in travelling_code(sim).values()):
-        if id(part) not in seen:
-            seen.add(id(part))
-            with suppress(OSError, TypeError, SyntaxError):  # made by exec, or its file is gone
-                found[content_hash(part)] = inspect.getsource(users_part(part))[:_LONGEST_SOURCE]
+    for sim in simulations:
+        known = contents[str(sim.simulation_id)]
+        for name, part in travelling_code(sim).items():
+            if name in known and known[name] not in found:
+                with suppress(OSError, TypeError, SyntaxError):  # made by exec, or its file is gone
+                    found[known[name]] = inspect.getsource(users_part(part))
     return found

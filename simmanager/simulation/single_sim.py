@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -209,7 +210,14 @@ class SingleSim:
         except UnusableRecipe as error:
             raise RecipeError(f"Simulation {self.simulation_id!r} {error}") from error
         except Exception as error:
-            where = unpicklable(self.fields, "") or ("a field", error)
+            where = unpicklable(self.fields, "", depth=2) or ("a field", error)
+            if "recursion" in str(error):
+                raise RecipeError(
+                    f"{where[0]} of simulation {self.simulation_id!r} is nested too deeply to be pickled: Python's "
+                    f"recursion limit is {sys.getrecursionlimit()}, and a level may need two of that. Give it flat, or "
+                    "in a file, or raise that limit (sys.setrecursionlimit)."
+                ) from error
+            where = unpicklable(self.fields, "") or where
             way_out = words_about(self.fields) or (
                 "Runs are executed in other processes: give plain values, or names from which the agent or environment "
                 "opens the thing itself."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ from ..base.clock import duration
 from ..base.text import plain
 from ..disk.state import RunState
 from ..disk.state_look import look_of
-from .tree import console
+from .tree import console, show_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -69,11 +68,8 @@ class Progress:
             return
         from rich.text import Text
 
-        with self._lock, suppress(OSError):  # a closed terminal or pipe must not end the batch
-            target = self._live.console if self._live is not None else console(self._file)
-            target.print(Text(plain(text), style))
-            if self._live is None and self._handle is None:
-                (self._file or sys.stdout).flush()
+        with self._lock:
+            show_line(Text(plain(text), style), self._live.console if self._live is not None else console(self._file))
 
     def ended(self, run: str, state: str, reason: str) -> None:
         """Count a run that ended; a failure is printed at once, with its folder and last line."""

@@ -73,13 +73,20 @@ class StatusReader:
         return self._summary(manifest, self._run_folders, alive=alive, damage=damage)
 
     def _summary(
-        self, manifest: Manifest | None, listed: _Listed, *, alive: bool, damage: list[str], new_runs: Set[str] = _NONE
+        self,
+        manifest: Manifest | None,
+        listed: _Listed,
+        *,
+        alive: bool | None,
+        damage: list[str],
+        new_runs: Set[str] = _NONE,
     ) -> BatchStatus:
         folder = self._folder
         with _no_garbage_collection():
             runs = tuple(self._runs(manifest, listed, new_runs, damage))
             if not runs:
-                raise BatchNotFound(f"There is no batch and no run at {folder.path}.{folder.nearby()}")
+                why = f" {damage[0]}" if damage else folder.nearby()
+                raise BatchNotFound(f"There is no batch and no run at {folder.path}.{why}")
             name = manifest.manager_id if manifest else folder.path.resolve().name
             mixed = manifest.mixed_in_words() if manifest else ()
             return summarise_runs(name, folder.path, runs, alive=alive, damage=damage, mixed=mixed)

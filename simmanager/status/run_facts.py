@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 from ..base.clock import duration
 from ..base.errors import BatchNotFound, SimManagerError, UnknownName, unknown
 from ..base.moved_modules import described_now
+from ..base.paths import exists
 from ..base.provenance import commit_text, contents_in
 from ..base.text import count, memory, plain
 from ..disk.batch_folder import BatchFolder
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import number_of
+from ..disk.sources import kept_code
 from .reader import read_status
 
 #: What is shown of a status, before anything else.
@@ -26,7 +28,7 @@ _MAX_VALUE = 300  # characters of a value in the texts of a run
 def find_run(path: Path | str, simulation_id: str | None = None, run_id: int | None = None) -> RunFolder:
     """Return a run, given by its folder, by ``BATCH/SIM/RUN``, or by batch, simulation and run id."""
     path = Path(path)
-    if simulation_id is None and not path.exists() and path.name.isdecimal() and path.parent.name:
+    if simulation_id is None and not exists(path) and path.name.isdecimal() and path.parent.name:
         path, simulation_id, run_id = path.parent.parent, path.parent.name, int(path.name)
     if simulation_id is None:
         if RunFolder(path).looks_like_a_run():
@@ -115,7 +117,7 @@ def run_lines(folder: RunFolder) -> Iterator[str]:
 
 def _sources(folder: RunFolder, record: Mapping[str, Any]) -> dict[str, str]:
     """Return the kept sources of a run: of its code, and what was not committed when its batch was made."""
-    kept = BatchFolder(folder.path.parent.parent).read_code()
+    kept = kept_code(folder.path.parent.parent)
     provenance = _dict(record, "provenance")
     parts = {f"source of {name}": kept[text] for name, text in (contents_in(provenance) or {}).items() if text in kept}
     code = provenance.get("code")

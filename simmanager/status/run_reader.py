@@ -95,7 +95,10 @@ def describe_now(
 ) -> RunStatus:
     """Return the status of a run; one that is running with a free lock, and no move in between, has no process."""
     while (
-        history.state is RunState.RUNNING and history.last and history.last.when and not is_held(f"{path}/{STATE_LOCK}")
+        history.state is RunState.RUNNING
+        and history.last
+        and history.last.when
+        and is_held(f"{path}/{STATE_LOCK}") is False
     ):
         again = read_history(f"{path}/{STATE_LOG}")
         if again.size == history.size:

@@ -13,6 +13,9 @@ from ..base.public import public
 from ..base.text import count
 from ..disk.state import RunState
 
+#: Seconds (some ten thousand years) from which an estimate says nothing but that a run has hardly begun.
+_LONGEST_S = 1e12
+
 
 @public("simmanager")
 class RunStatus(NamedTuple):
@@ -83,8 +86,8 @@ class BatchStatus:
         How far the batch is, 0 to 1; failed runs count as done.
     eta_s : float or None
         Estimated seconds to the end; None if nothing is known yet or nothing runs.
-    manager_alive : bool
-        Whether a manager is running the batch.
+    manager_alive : bool or None
+        Whether a manager is running the batch; None if that cannot be told: its lock may not be opened.
     runs : tuple of RunStatus
         In (simulation, run_id) order.
     damage : tuple of str
@@ -99,7 +102,7 @@ class BatchStatus:
     total: int
     fraction: float
     eta_s: float | None
-    manager_alive: bool
+    manager_alive: bool | None
     runs: tuple[RunStatus, ...]
     damage: tuple[str, ...] = ()
     mixed: tuple[str, ...] = ()
@@ -128,9 +131,18 @@ class BatchStatus:
     @property
     def advice(self) -> str:
         """What the user can do next, or ""."""
+        if self.counts[RunState.RUNNING] and not self.manager_alive:
+            left = [str(run.pid) for run in self.runs if run.state is RunState.RUNNING]
+            named = ", ".join(left[:5]) + (", ..." if len(left) > 5 else "")
+            return (
+                f"no manager is running; one that is gone has left process {named} with {count(len(left), 'run')}; "
+                f"go on: {command('resume', self.path)}; or end what it left: {command('stop', self.path, '--now')}"
+            )
         waiting = self.counts[RunState.IN_QUEUE] + self.counts[RunState.INTERRUPTED]
+        waiting_runs = count(waiting, "run is", "runs are")
+        if waiting and self.manager_alive is None:
+            return f"cannot tell whether a manager is running (the lock may not be opened); {waiting_runs} waiting"
         if waiting and not self.manager_alive:
-            waiting_runs = count(waiting, "run is", "runs are")
             return f"no manager is running; {waiting_runs} waiting: {command('resume', self.path)}"
         if self.counts[RunState.ERROR] and not self.manager_alive:
             return f"see why with: {command('logs', self.path)}"
@@ -166,7 +178,7 @@ def summarise_runs(
     path: Path,
     runs: tuple[RunStatus, ...],
     *,
-    alive: bool,
+    alive: bool | None,
     damage: Iterable[str] = (),
     mixed: Iterable[str] = (),
 ) -> BatchStatus:
@@ -232,4 +244,5 @@ def estimate_remaining(runs: Iterable[RunStatus]) -> float | None:
     overall = sum(means.values()) / len(means)
     work = sum(means.get(run.simulation_id, overall) for run in waiting)
     work += sum(max(means.get(run.simulation_id, overall) - (run.duration_s or 0.0), 0.0) for run in running)
-    return round(work / max(len(running), 1), 1)
+    estimate = work / max(len(running), 1)
+    return round(estimate, 1) if estimate < _LONGEST_S else None

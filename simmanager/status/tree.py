@@ -6,6 +6,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,13 @@ def console(file: Any = None) -> Console:
     if not screen.is_terminal and not screen.is_jupyter:
         screen.width = 10_000
     return screen
+
+
+def show_line(thing: RenderableType, screen: Console) -> None:
+    """Print something at once, if that can be: a stdout that is closed or full must not end a batch."""
+    with suppress(OSError, ValueError):
+        screen.print(thing)
+        screen.file.flush()
 
 
 #: Pieces of a line: text and style. rich colours them; in a pipe their texts are enough, and rich stays unloaded.
@@ -139,7 +147,7 @@ def plain_status(status: BatchStatus, max_runs: int = MAX_RUNS_SHOWN) -> Iterato
 
 def print_status(status: BatchStatus) -> None:
     """Print the status of a batch; where nobody sees colours, without the time that loading rich takes."""
-    if sys.stdout.isatty() or "IPython" in sys.modules or os.environ.get("FORCE_COLOR"):
+    if (sys.stdout and sys.stdout.isatty()) or "IPython" in sys.modules or os.environ.get("FORCE_COLOR"):
         console().print(status_view(status))
         return
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"

@@ -13,6 +13,7 @@ import numpy.random  # NumPy would load it in the middle of the first run
 from ..base.checks import check_number
 from ..base.equality import same
 from ..base.errors import ParameterError, ParameterTypeError
+from ..disk.files import SCRATCH
 from ..disk.pickling import dump, load
 
 
@@ -67,7 +68,7 @@ class ModelState:
             restored.
         """
         target = Path(save_path)
-        scratch = target.with_name(f".part-{target.name}")
+        scratch = target.with_name(SCRATCH + target.name)
         try:
             dump(self if raw_object else self.__getstate__(), scratch)
             scratch.replace(target)

@@ -210,7 +210,7 @@ def _verdict(
         left_out=kept.left_out,
     )
     try:
-        folder.write_record(record)
+        record = folder.write_record(record)
     except OSError as failure:
         if state is RunState.FINISHED:
             state, reason = RunState.ERROR, f"could not save {RECORD}: {failure.strerror or failure}"
@@ -218,8 +218,8 @@ def _verdict(
         with suppress(OSError):  # after the results are in place; a run that raised would only raise again
             folder.remove(CHECKPOINT)
     facts = f"duration_s={record.duration_s} cpu_s={record.cpu_s} peak_mb={record.peak_mb}"
-    if kept.not_saved and state is RunState.FINISHED:
-        reason = remark_on(kept.not_saved)
+    if record.not_saved and state is RunState.FINISHED:
+        reason = remark_on(record.not_saved)
         facts = f"{facts}{REMARK}{reason}"
     try:
         folder.move(history, (state, facts if state is RunState.FINISHED else reason))

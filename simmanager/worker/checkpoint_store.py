@@ -12,6 +12,7 @@ from typing import Any
 from ..disk.pickling import PickleWriter, Unpickler
 from ..disk.run_folder import RunFolder
 from ..disk.travelling import Classes
+from .library_seeds import restore_libraries, states_of_libraries
 
 
 class CheckpointStore:
@@ -97,12 +98,7 @@ def _dump(content: dict[str, Any], scratch: str) -> None:
 def _generators() -> dict[str, Any]:
     import numpy as np
 
-    states: dict[str, Any] = {"random": random.getstate(), "numpy": np.random.get_state()}
-    if (torch := sys.modules.get("torch")) is not None:
-        states["torch"] = torch.get_rng_state()
-        if torch.cuda.is_initialized():  # asking for a state would start CUDA
-            states["torch_cuda"] = torch.cuda.get_rng_state_all()
-    return states
+    return {"random": random.getstate(), "numpy": np.random.get_state(), **states_of_libraries()}
 
 
 def _restore_generators(states: dict[str, Any]) -> None:
@@ -110,13 +106,7 @@ def _restore_generators(states: dict[str, Any]) -> None:
 
     random.setstate(states["random"])
     np.random.set_state(states["numpy"])
-    if "torch" in states:
-        import importlib
-
-        torch = importlib.import_module("torch")
-        torch.set_rng_state(states["torch"])
-        if "torch_cuda" in states and torch.cuda.is_available():  # a resume may be on a machine without a GPU
-            torch.cuda.set_rng_state_all(states["torch_cuda"])
+    restore_libraries(states)
 
 
 class _Unpickler(Unpickler):

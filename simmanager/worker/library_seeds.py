@@ -6,6 +6,7 @@ each worker would find it unseeded, and the same batch would give other numbers 
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,10 +28,16 @@ class Library(NamedTuple):
         ``seed(module, seed)``; draws nothing from, and sets nothing in, the generators of Python and NumPy.
     put_in : callable, optional
         ``put_in(module, seed)`` puts something into the library for the time of a run; returns what takes it out again.
+    states : callable, optional
+        ``states(module)`` is name -> where a generator is, for a checkpoint.
+    restore : callable, optional
+        ``restore(module, states)`` takes generators back to where they were.
     """
 
     seed: Callable[[Any, int], None]
     put_in: Callable[[Any, int], Undo] | None = None
+    states: Callable[[Any], dict[str, Any]] | None = None
+    restore: Callable[[Any, dict[str, Any]], None] | None = None
 
 
 def seed_libraries(seed: int) -> None:
@@ -38,6 +45,22 @@ def seed_libraries(seed: int) -> None:
     for name, library in LIBRARIES.items():
         if (module := sys.modules.get(name)) is not None:
             library.seed(module, seed)
+
+
+def states_of_libraries() -> dict[str, Any]:
+    """Return where the generators of the libraries that are loaded are, as far as a checkpoint can keep that."""
+    found = dict[str, Any]()
+    for name, library in LIBRARIES.items():
+        if library.states is not None and (module := sys.modules.get(name)) is not None:
+            found |= library.states(module)
+    return found
+
+
+def restore_libraries(states: dict[str, Any]) -> None:
+    """Take the generators of libraries back to where `states_of_libraries` found them."""
+    for name, library in LIBRARIES.items():
+        if library.restore is not None and name in states:
+            library.restore(import_module(name), states)
 
 
 class LibrariesSeeded:
@@ -123,6 +146,19 @@ def _seed_torch(torch: Any, seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def _torch_states(torch: Any) -> dict[str, Any]:
+    states = {"torch": torch.get_rng_state()}
+    if torch.cuda.is_initialized():  # asking for a state would start CUDA
+        states["torch_cuda"] = torch.cuda.get_rng_state_all()
+    return states
+
+
+def _restore_torch(torch: Any, states: dict[str, Any]) -> None:
+    torch.set_rng_state(states["torch"])
+    if "torch_cuda" in states and torch.cuda.is_available():  # a resume may be on a machine without a GPU
+        torch.cuda.set_rng_state_all(states["torch_cuda"])
+
+
 def _seed_tensorflow(tensorflow: Any, seed: int) -> None:
     tensorflow.random.set_seed(seed)
 
@@ -138,9 +174,52 @@ def _seed_keras(keras: Any, seed: int) -> None:
 
 def _seed_numba(numba: Any, seed: int) -> None:
     """Seed what ``random`` and ``numpy.random`` are inside compiled functions, in this thread."""
+    for state in _numba_generators():
+        import_module("numba._helperlib").rnd_seed(state, seed)
+
+
+def _numba_generators() -> tuple[int, int]:
+    """Return the addresses of the two generators of this thread."""
     helpers = import_module("numba._helperlib")
-    for state in (helpers.rnd_get_np_state_ptr(), helpers.rnd_get_py_state_ptr()):
-        helpers.rnd_seed(state, seed)
+    return helpers.rnd_get_np_state_ptr(), helpers.rnd_get_py_state_ptr()
+
+
+def _numba_states(numba: Any) -> dict[str, Any]:
+    """Return the bytes of both generators: its ``rnd_get_state`` leaves out a normal number drawn ahead."""
+    return {"numba": [ctypes.string_at(state, ctypes.sizeof(_NumbaState)) for state in _numba_generators()]}
+
+
+def _restore_numba(numba: Any, states: dict[str, Any]) -> None:
+    for state, content in zip(_numba_generators(), states["numba"], strict=True):
+        ctypes.memmove(state, content, ctypes.sizeof(_NumbaState))
+
+
+class _NumbaState(ctypes.Structure):
+    """A generator of numba, as its ``_random.h`` has it: a Mersenne Twister, and a normal number drawn ahead."""
+
+    _fields_ = (
+        ("index", ctypes.c_int),
+        ("numbers", ctypes.c_uint * 624),
+        ("has_normal", ctypes.c_int),
+        ("normal", ctypes.c_double),
+        ("is_initialized", ctypes.c_int),
+    )
+
+
+def _seed_brainstate(brainstate: Any, seed: int) -> None:
+    """Seed what BrainPy and others draw from; it would seed ``numpy.random``, too."""
+    with _draws_undone():
+        brainstate.random.seed(seed)
+
+
+def _brainstate_states(brainstate: Any) -> dict[str, Any]:
+    import numpy as np
+
+    return {"brainstate": np.asarray(brainstate.random.get_key_data())}
+
+
+def _restore_brainstate(brainstate: Any, states: dict[str, Any]) -> None:
+    brainstate.random.set_key(states["brainstate"])
 
 
 def _seed_brian2(brian2: Any, seed: int) -> None:
@@ -219,10 +298,11 @@ def _put_into_gymnasium(gymnasium: Any, seed: int) -> Undo:
 
 #: Name of a module -> how it is seeded.
 LIBRARIES = {
-    "torch": Library(_seed_torch),
+    "torch": Library(_seed_torch, states=_torch_states, restore=_restore_torch),
     "tensorflow": Library(_seed_tensorflow),
     "keras": Library(_seed_keras),
-    "numba": Library(_seed_numba),
+    "numba": Library(_seed_numba, states=_numba_states, restore=_restore_numba),
+    "brainstate": Library(_seed_brainstate, states=_brainstate_states, restore=_restore_brainstate),
     "brian2": Library(_seed_brian2, _put_into_brian2),
     "gymnasium": Library(_seed_gymnasium, _put_into_gymnasium),
 }

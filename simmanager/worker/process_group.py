@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -102,7 +103,39 @@ def children_of(pid: int) -> list[int]:
 
 
 def _lives(pid: int) -> bool:
-    return _read(f"/proc/{pid}/stat").rpartition(b")")[2][1:2] not in (b"", b"Z", b"X")
+    return state_of(pid) not in ("", "Z", "X")
+
+
+def lives(pid: int) -> bool:
+    """Return whether a process lives that need be no child of this one."""
+    if sys.platform != "linux":
+        with suppress(PermissionError):
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                return False
+        return True
+    return _lives(pid)
+
+
+def state_of(pid: int) -> str:
+    """Return the state of a process as its letter ("T": stopped); "" if there is none, or the system does not tell."""
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2][1:2].decode("ascii", "replace")
+
+
+def started_at(pid: int) -> float:
+    """Return when a process was started, in seconds since the epoch; infinity if that is not known (Linux tells)."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    if len(fields) < 20:
+        return float("inf")
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return booted + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def token_of(pid: int) -> str:
+    """Return the mark that a worker was started with; "" if there is none, or the system does not tell."""
+    entries = _read(f"/proc/{pid}/environ").decode("utf-8", "replace").split("\0")
+    return next((entry.partition("=")[2] for entry in entries if entry.startswith(f"{TOKEN}=")), "")
 
 
 def _read(path: str) -> bytes:
@@ -123,6 +156,39 @@ def end_members(leader: int, token: str, grace_s: float) -> None:
         _send(alive, signal.SIGKILL)
         time.sleep(_TICK_S)
         alive = members(leader, token) if time.monotonic() < deadline + 5 else []
+
+
+def end_worker(pid: int, token: str, grace_s: float, has_ended: Callable[[], bool]) -> None:
+    """End a worker, which may be stopped, and all that it started: SIGTERM, a grace, SIGKILL.
+
+    Parameters
+    ----------
+    pid : int
+        The worker.
+    token : str
+        See `members`.
+    grace_s : float
+        Seconds between the two signals.
+    has_ended : callable
+        Tells whether the worker is dead.
+    """
+    if not has_ended():
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGSTOP)  # or it would go on when what it waits for is gone
+        end_descendants(pid, grace_s)
+        signal_group(pid, signal.SIGTERM)
+        signal_group(pid, signal.SIGCONT)
+        wait_for_end(has_ended, grace_s)
+        signal_group(pid, signal.SIGKILL)
+        wait_for_end(has_ended, _PATIENCE_S)
+    end_members(pid, token, grace_s)
+
+
+def wait_for_end(has_ended: Callable[[], bool], seconds: float) -> None:
+    """Wait until a process has ended, so many seconds at most."""
+    deadline = time.monotonic() + seconds
+    while not has_ended() and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 def signal_group(leader: int, number: int) -> None:

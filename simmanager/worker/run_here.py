@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +10,10 @@ from pathlib import Path
 
 from ..base.checks import check_integer
 from ..base.errors import BatchExists
+from ..disk.files import SCRATCH, move_folder, remove_entry
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import draw_seed
+from ..disk.state import STATE_LOG
 from .attempt import execute_run
 from .capture import prints_to_logs
 from .seeding import global_bit_generator, use_bit_generator
@@ -47,7 +48,7 @@ def run_here(recipe: Callable[[], bytes], path: Path, seed: int | None) -> None:
     target = _sibling(path, "new") if replaces else path
     target.parent.mkdir(parents=True, exist_ok=True)
     if replaces:
-        shutil.rmtree(target, ignore_errors=True)
+        remove_entry(target)
     elif target.is_dir():
         target.rmdir()
     RunFolder(target).create()
@@ -81,22 +82,23 @@ def _random_state_kept() -> Iterator[None]:
 
 
 def _sibling(path: Path, suffix: str) -> Path:
-    return path.with_name(f".{path.name}.{suffix}")
+    return path.with_name(f"{SCRATCH}{suffix}-{path.name}")
 
 
 def _swap(path: Path, target: Path) -> None:
     old = _sibling(path, "old")
-    shutil.rmtree(old, ignore_errors=True)
-    path.rename(old)
+    remove_entry(old)
+    move_folder(path, old, STATE_LOG)
     target.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
+    remove_entry(old)
 
 
 def _recover(path: Path) -> None:
     """Put an older run back that a kill between the two renames left aside."""
-    old = _sibling(path, "old")
-    if old.is_dir() and not path.exists():
-        old.rename(path)
+    before = path.with_name(f".{path.name}.old")  # of an earlier version
+    for old in (_sibling(path, "old"), before):
+        if not path.exists() and RunFolder(old).looks_like_a_run():
+            move_folder(old, path, STATE_LOG)
 
 
 def _refuse_folder(path: Path) -> None:

@@ -81,6 +81,9 @@ def set_up(settings: dict[str, Any]) -> None:
         os.chdir(settings["cwd"])
     sys.argv[:] = settings["argv"]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGALRM):  # who started the manager may ignore or block them
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     sys.breakpointhook = _breakpoint
     faulthandler.enable(file=2)
     faulthandler.register(signal.SIGTERM, file=2, chain=True)  # a run that times out shows where it hung

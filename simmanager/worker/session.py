@@ -108,7 +108,11 @@ def _users_main() -> ModuleType | None:
     if main is None or not file:
         return main
     path = Path(file).resolve()
-    tools = {Path(sysconfig.get_path("scripts")).resolve(), Path(sys.executable).parent, Path(__file__).parents[1]}
+    tools = {
+        Path(sysconfig.get_path("scripts")).resolve(),
+        Path(sys.executable or "").parent,
+        Path(__file__).parents[1],
+    }
     installed = {"site-packages", "dist-packages"} & {*path.parts} or tools & {*path.parents}
     return None if installed else main
 

@@ -271,7 +271,7 @@ def test_a_kill_leaves_the_batch_as_it_was_or_as_it_is_to_be(when):
     assert opened.run_all(in_process=True, progress=False).all_finished
     assert opened.load_results("waiting", 0)[0].updates == steps["waiting"]["n_steps"]
     assert opened.runs[0].path == finished
-    assert not [path for path in Path("batch").rglob("~part-*") if path.parent.name in steps]
+    assert not [path for path in Path("batch").rglob("~simmanager-part-*") if path.parent.name in steps]
 
 
 def test_a_growth_that_was_killed_is_repeated():

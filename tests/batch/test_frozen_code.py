@@ -1,9 +1,12 @@
 """Code of a file or script travels with the batch: what becomes of the file later is said, and can be taken over."""
 
+import contextlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from command_line import simmanager
 from toys import python
 
 from simmanager import SimulationManager
@@ -27,18 +30,32 @@ def write(value, broken):
     Path("m.py").write_text(MODEL.format(value=value, broken=broken))
 
 
-def simmanager(*words):
-    return python("import sys; from simmanager.cli.main import main; sys.exit(main(sys.argv[1:]))", *words)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with batches as they were made, in ``made``: their files are known by their paths, so tests go there."""
+    folder = tmp_path_factory.mktemp("made")
+    with contextlib.chdir(folder):
+        write(10, broken=True)
+        done = simmanager("run", "m.py", "--runs", "6", "--seed", "1", "--jobs", "1", "--dir", "made")
+        assert "ZeroDivisionError" in done.stdout
+        done = script()
+        assert done.stdout == "1 finished\n", done.stderr
+        Path("batch").rename("made/batch")
+    return folder
+
+
+def put(made, name, monkeypatch):
+    monkeypatch.chdir(made)
+    shutil.rmtree(name, ignore_errors=True)
+    return made / shutil.copytree(f"made/{name}", name)
 
 
 @pytest.fixture
-def batch(tmp_path):
+def batch(made, monkeypatch):
     """Six runs of each of two simulations, of which those with an odd seed fail; then the file is corrected."""
-    write(10, broken=True)
-    done = simmanager("run", "m.py", "--runs", "6", "--seed", "1", "--jobs", "1")
-    assert "ZeroDivisionError" in done.stdout
+    batch = put(made, "m", monkeypatch)
     write(100, broken=False)
-    return tmp_path / "m"
+    return batch
 
 
 def values(batch, simulation="a"):
@@ -79,7 +96,9 @@ def test_the_record_of_a_run_names_the_code_that_it_ran(batch):
 
     manager = SimulationManager(existing_simulation=batch)
     (first,) = {json.dumps(files(run)) for run in manager.runs}
-    simmanager("run", "m.py", "--runs", "8", "--extend", "--jobs", "1")
+    done = simmanager("run", "m.py", "--runs", "8", "--extend", "--jobs", "1")
+    said = (done.stdout + done.stderr).count("use the code as it was")
+    assert said == 2, "once for each simulation"
     extended = SimulationManager(existing_simulation=batch).runs
     assert len(extended) == 16
     assert {json.dumps(files(run)) for run in extended} == {first}, "the new runs have the old code"
@@ -99,7 +118,7 @@ def test_files_are_hashed_once_for_each_simulation_not_for_each_run(batch, monke
 
     asked = []
     monkeypatch.setattr(run_batch, "changed_files", lambda taken: asked.append(taken) or [])
-    SimulationManager(existing_simulation=batch).extend(20)
+    SimulationManager(existing_simulation=batch).extend(8)
     SimulationManager(existing_simulation=batch).run_all(1)
     assert len(asked) == 2
 
@@ -139,10 +158,9 @@ def script(*words, gain=1, add=1):
 
 
 @pytest.fixture
-def scripted():
+def scripted(made, monkeypatch):
     """A script whose parameters and classes travel by value, and its batch of one finished run."""
-    done = script()
-    assert done.stdout == "1 finished\n", done.stderr
+    put(made, "batch", monkeypatch)
 
 
 def test_an_unchanged_script_that_is_run_again_is_unchanged(scripted):

@@ -254,8 +254,8 @@ def test_a_verbose_manager_says_what_it_makes(capsys):
 
 
 def files_of(folder):
-    """Return what is in the folder of a batch; what is not committed of this checkout is kept in a file beside it."""
-    return {path.name for path in folder.iterdir()} - {"code.json"}
+    """Return what is in the folder of a batch."""
+    return {path.name for path in folder.iterdir()}
 
 
 def test_the_folders_are_as_the_design_draws_them(tmp_path):

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,15 +82,22 @@ def executed(tmp_path_factory):
     """A batch that has ended, with failures; tests only look at it."""
     folder = tmp_path_factory.mktemp("executed")
     manager = SimulationManager([toy_sim("good"), toy_sim("bad", failing_loop)], 2, "batch", seed=7, results_dir=folder)
-    manager.run_all(2, progress=False)
+    manager.run_all(1, progress=False)
     return folder / "batch"
 
 
+@pytest.fixture(scope="module")
+def failed_once(tmp_path_factory):
+    sims = [toy_sim("good"), toy_sim("bad", failing_loop)]
+    manager = SimulationManager(sims, 1, "batch", seed=7, results_dir=tmp_path_factory.mktemp("failed"))
+    manager.run_all(1, progress=False)
+    return manager.results_path
+
+
 @pytest.fixture
-def failed():
+def failed(failed_once):
     """A batch of its own for each test: one finished run, one failed."""
-    SimulationManager([toy_sim("good"), toy_sim("bad", failing_loop)], 1, "batch", seed=7).run_all(2, progress=False)
-    return Path("batch")
+    return Path(shutil.copytree(failed_once, "batch"))
 
 
 @pytest.fixture

@@ -41,15 +41,17 @@ simulation_list = [
 """
 
 
-@pytest.fixture
-def batch(tmp_path):
-    """A batch that has ended; its file has changed since."""
-    Path("mine.py").write_text(MINE)
-    manager = SimulationManager(load_simulations("mine.py")[1], 1, "batch", seed=1, results_dir="my results")
-    manager.generate_sim_paths()
-    Path("mine.py").write_text("# gone\n")
-    manager.run_all(1, progress=False)
-    return Path("my results/batch").absolute()
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory):
+    """A batch that has ended, which tests only look at; its file has changed since."""
+    folder = tmp_path_factory.mktemp("ended")
+    with contextlib.chdir(folder):
+        Path("mine.py").write_text(MINE)
+        manager = SimulationManager(load_simulations("mine.py")[1], 1, "batch", seed=1, results_dir="my results")
+        manager.generate_sim_paths()
+        Path("mine.py").write_text("# gone\n")
+        manager.run_all(1, progress=False)
+    return folder / "my results" / "batch"
 
 
 def in_terminal(keys, *words):

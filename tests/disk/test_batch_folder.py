@@ -1,5 +1,6 @@
 """BatchFolder: names, the manifest and its damage, and one manager at a time."""
 
+import fcntl
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from simmanager import RunFolder, read_status
 from simmanager.base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName
 from simmanager.batch.making import make_batch
+from simmanager.disk import locks
 from simmanager.disk.batch_folder import BatchFolder
 from simmanager.disk.files import SCRATCH
 from simmanager.disk.manifest import Manifest, check_name
@@ -219,14 +221,14 @@ def test_recipes_come_first_and_the_manifest_makes_the_batch(folder, monkeypatch
     seen = []
     monkeypatch.setattr(BatchFolder, "write_manifest", lambda self, _: seen.append(self.recipe("a").read_bytes()))
     with folder.held() as batch:
-        make_batch(batch, {"a": b"recipe"}, MANIFEST)
+        make_batch(batch, {"a": b"recipe"}, MANIFEST, None, {})
     assert seen == [b"recipe"]
 
 
 def test_a_batch_that_cannot_be_written_says_where_and_why(folder):
     (folder.path / "a").write_text("in the way")
     with folder.held() as batch, pytest.raises(BatchNotWritable, match="cannot be written"):
-        make_batch(batch, {"a": b"recipe"}, MANIFEST)
+        make_batch(batch, {"a": b"recipe"}, MANIFEST, None, {})
     assert not folder.manifest_file.exists()
 
 
@@ -239,8 +241,36 @@ def test_remains_of_a_killed_creation_are_told_from_other_things(folder):
     (folder.path / "a" / "notes.txt").touch()
     assert not folder.holds_only_remains()
     (folder.path / "a" / "notes.txt").unlink()
-    (folder.path / "thesis.tex").touch()
-    assert not folder.holds_only_remains()
+    for name in ("thesis.tex", ".part-thesis.tex"):
+        (folder.path / name).touch()
+        assert not folder.holds_only_remains()
+        (folder.path / name).unlink()
+
+
+def test_scratch_files_of_ours_are_removed_and_those_of_others_stay(folder):
+    run = RunFolder(folder.path / "run_0_01-02-2026_00-00-00-000")
+    run.create()
+    ours = {folder: [f"{SCRATCH}any", ".part-manager.json", "~part-stop.request"]}
+    ours[run] = [f"{SCRATCH}agent", ".part-agent", "~part-agent_weights.npy", ".part-run.json", "~part-summary.npz"]
+    theirs = [".part-download.iso", "~part-thesis.tex", ".part-agents.csv", "part-manager.json"]
+    for place, names in ours.items():
+        for name in (*names, *theirs):
+            (place.path / name).touch()
+        assert not place.remove_scratch()
+        assert {path.name for path in place.path.iterdir() if "part-" in path.name} == set(theirs)
+
+
+def test_a_lock_that_somebody_only_looks_at_names_him_and_no_manager(folder, monkeypatch):
+    monkeypatch.setattr(locks, "_LOOKERS_S", 0.0)
+    with folder.held():
+        pass
+    with folder.lock_file.open() as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        assert not folder.is_held()
+        who = rf"held by process {os.getpid()} \(.*\), which only looks at it \(by a shared lock\)"
+        with pytest.raises(BatchBusy, match=who) as caught, folder.held():
+            pass
+        assert "manager" not in str(caught.value).removeprefix(str(folder.path))
 
 
 def test_of_two_folders_of_one_run_the_newer_counts(folder):
@@ -265,6 +295,7 @@ def test_a_simulation_without_folder_has_no_runs(folder):
 def test_a_second_manager_is_refused_with_host_pid_and_since_when(folder):
     program = """
 import sys
+from simmanager.disk import locks
 from simmanager.disk.batch_folder import BatchFolder
 with BatchFolder(sys.argv[1]).held():
     print("held", flush=True)
@@ -314,9 +345,9 @@ def test_a_request_to_stop_is_made_read_and_forgotten(folder):
     folder.request_stop(now=False)
     assert folder.requested_stop() == "finish"
     folder.request_stop(now=True)
-    assert (folder.requested_stop(), folder.stop_signal()) == ("now", 0)
-    folder.request_stop(now=True, signal=15)
-    assert (folder.requested_stop(), folder.stop_signal()) == ("now", 15)
+    assert (folder.requested_stop(), folder.who_stops()) == ("now", "")
+    folder.request_stop(now=True, who="stopped by SIGTERM (a kill)")
+    assert (folder.requested_stop(), folder.who_stops()) == ("now", "stopped by SIGTERM (a kill)")
     folder.clear_stop_request()
     folder.clear_stop_request()
     assert folder.requested_stop() == ""

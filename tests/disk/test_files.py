@@ -1,9 +1,13 @@
 """A file is put in place whole, whatever stands there; nothing is written or removed through a link."""
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
 from simmanager.base.errors import SimManagerError
-from simmanager.disk.files import put_in_place, remove_entry, write_new
+from simmanager.disk.files import SCRATCH, move_folder, put_in_place, remove_all, remove_entry, write_new
 
 
 @pytest.fixture
@@ -51,3 +55,61 @@ def test_files_folders_and_what_is_not_there_are_removed(tmp_path, precious):
     for name in ("precious", "folder", "nothing"):
         remove_entry(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def in_a_child_without_privileges(function) -> str:
+    """Return what a function returns in a process that is not the superuser, in the folder of the test."""
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        if os.getuid() == 0:
+            os.setuid(65534)
+        os.write(writing, str(function()).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        return told.read()
+
+
+def test_folders_that_must_not_be_written_are_removed_and_what_cannot_be_is_named(tmp_path):
+    tmp_path.chmod(0o777)
+
+    def made_and_removed():
+        for folder in (Path("run", "closed", "inner"), Path("kept", "by", "another")):
+            folder.mkdir(parents=True)
+            (folder / "file").touch()
+        Path("run", "closed", "inner").chmod(0o000)
+        Path("run", "closed").chmod(0o500)
+        return remove_all(["run", "nothing"])
+
+    assert in_a_child_without_privileges(made_and_removed) == "[]"
+    assert not Path("run").exists()
+    if os.getuid() == 0:
+        os.chown("kept/by", 0, 0)
+        told = "['another cannot be removed (Permission denied)']"
+        assert in_a_child_without_privileges(lambda: remove_all(["kept"])) == told
+
+
+def test_a_folder_that_cannot_be_renamed_is_copied_whole_or_not_at_all(tmp_path, monkeypatch, precious):
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / "inner").mkdir(parents=True)
+    (source / "inner" / "file").write_text("text")
+    (source / "link").symlink_to(precious)
+    (source / "state").touch()
+    rename = Path.rename
+
+    def of_an_image(path, other):
+        if path == source:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return rename(path, other)
+
+    monkeypatch.setattr(Path, "rename", of_an_image)
+    with monkeypatch.context() as full:
+        full.setattr("shutil.copyfile", lambda *_, **__: os.write(-1, b""))
+        with pytest.raises(OSError):
+            move_folder(source, target, "state")
+        assert (source / "inner" / "file").read_text() == "text" and not target.exists()
+    move_folder(source, target, "state")
+    assert not source.exists() and (target / "inner" / "file").read_text() == "text"
+    assert (target / "link").readlink() == precious and precious.read_text() == "keep"
+    assert not list(tmp_path.glob(f"{SCRATCH}*"))

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,16 @@ import pytest
 from toys import python
 
 from simmanager.disk import locks
-from simmanager.disk.locks import LockHeld, is_held, network_file_system, take_batch_lock, take_lock
+from simmanager.disk.locks import (
+    Holder,
+    LockHeld,
+    holders,
+    is_held,
+    network_file_system,
+    take_batch_lock,
+    take_lock,
+    who_holds,
+)
 
 HOLD = """
 import sys
@@ -45,6 +55,8 @@ def test_a_lock_that_another_process_holds_is_seen_and_cannot_be_taken(take, tmp
     path = tmp_path / "x.lock"
     with held_by_another_process(path, take) as process:
         assert is_held(path)
+        assert holders(path) == [Holder(process.pid, looks=False)]
+        assert re.fullmatch(rf"process {process.pid} \(.*python.*\)", who_holds(path))
         with pytest.raises(LockHeld, match=r"x\.lock is held by another process"):
             take(path, timeout=0)
         process.stdin.close()
@@ -80,6 +92,15 @@ def test_those_who_look_do_not_take_each_other_for_a_holder(tmp_path):
     with path.open() as another_who_looks:
         fcntl.flock(another_who_looks, fcntl.LOCK_SH)
         assert not is_held(path)
+        assert holders(path) == [Holder(os.getpid(), looks=True)]
+
+
+def test_where_the_system_does_not_tell_who_holds_a_lock_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "_mount_of", lambda path: ("", "", ""))
+    lock = take_lock(tmp_path / "x.lock", timeout=0)
+    assert holders(tmp_path / "x.lock") == []
+    assert who_holds(tmp_path / "x.lock") == "a process that this system does not name"
+    lock.release()
 
 
 @both

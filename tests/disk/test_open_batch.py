@@ -84,8 +84,9 @@ def test_the_status_of_a_held_batch_is_that_of_its_folder(folder):
 
 
 def test_what_a_killed_process_left_is_listed_beside_the_runs(folder):
-    names = {f"{REMOVED}run_0_01-01-2020_00-00-00-000", f"{SCRATCH}run_5_01-01-2020_00-00-00-000"}
-    for name in (*names, f"{REMOVED}notes"):
+    run = "run_5_01-01-2020_00-00-00-000"
+    names = {f"{prefix}{run}" for prefix in (REMOVED, SCRATCH, "~part-", ".part-")} | {".part-simulation.pkl"}
+    for name in (*names, f"{REMOVED}notes", f"{REMOVED}run_5_backup", ".part-download.iso", "~part-run_5", ".git"):
         (folder.simulation("a") / name).mkdir()
     with folder.held() as batch:
         assert set(batch.remains("a")) == names

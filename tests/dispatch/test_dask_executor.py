@@ -15,14 +15,17 @@ import time
 from pathlib import Path
 
 import pytest
+from manager_process import start_batch
 from places import python_path
 from toys import failing_loop, hashes, python, toy_loop, toy_sim, wait_for, waiting_loop
+from trouble import wait_for as wait_until
 
 pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 
 from simmanager import SimulationManager
 from simmanager.base.errors import ParameterError, SimManagerError
 from simmanager.dispatch import dask_executor
+from simmanager.status.reader import read_status
 
 #: What Dask's own imports say is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:The '__version__' attribute is deprecated:DeprecationWarning")
@@ -224,6 +227,21 @@ def test_stopping_at_once_reaches_the_runs_on_the_cluster(cluster, tmp_path):
     counts = results[0].counts
     assert (counts["interrupted"], counts["in_queue"]) == (1, 2)
     assert not Path("batch/stop.request").exists()
+
+
+def test_a_signal_to_the_manager_is_named_by_the_runs_on_the_cluster(cluster, tmp_path):
+    started = tmp_path / "started"
+    simulations = f"[toy_sim('w', waiting_loop, gate='nobody makes it', started={str(started)!r})]"
+    then = f"manager.run_all(1, backend='dask', address={cluster.address!r})"
+    manager = start_batch(simulations, 2, then=then)
+    wait_until(lambda: started.exists() or not manager.running(), "the first run")
+    for number, answer in ((signal.SIGHUP, "1 run is finishing"), (signal.SIGTERM, "stopping the runs at hand")):
+        manager.signal(number)
+        wait_until(lambda answer=answer: answer in manager.output() or not manager.running(), answer)
+    assert manager.wait() == 128 + signal.SIGTERM, manager.output()
+    reasons = [(run.state, run.reason) for run in read_status("b").runs]
+    by_whom = "stopped by SIGTERM (a kill, a shutdown, or the time limit of a job)"
+    assert reasons == [("interrupted", by_whom), ("in_queue", "")]
 
 
 def test_a_worker_that_does_not_see_the_folder_is_named_at_once(cluster):

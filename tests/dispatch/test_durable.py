@@ -8,6 +8,8 @@ from pathlib import Path
 from toys import hashes, toy_sim
 
 from simmanager import RunFolder, SimulationManager
+from simmanager.disk.files import SCRATCH
+from simmanager.disk.run_folder import RECORD, RESULTS
 from simmanager.worker.attempt import execute_run
 from simmanager.worker.task import Task
 
@@ -37,7 +39,7 @@ def test_every_result_is_forced_to_the_disk_before_finished_is(monkeypatch):
     outcome, _ = execute_run(task)
     assert outcome.state == "finished"
     last = len(names) - 1 - names[::-1].index("state.log")
-    for name in ("~part-agent", "~part-arena", "~part-training_hist.dict", "~part-summary.npz", "~part-run.json"):
+    for name in (f"{SCRATCH}{result}" for result in (*RESULTS, RECORD)):
         assert names.index(name) < last
     assert names[last - 1] == Path(task.folder).name, "the folder itself, with the new names in it"
     assert last == len(names) - 1
@@ -67,4 +69,4 @@ def test_a_saver_that_makes_a_folder_is_forced_whole(tmp_path, monkeypatch):
         Path(scratch, "weights").write_text("1")
 
     folder.write("agent", make)
-    assert names == ["weights", "~part-agent", "run"]
+    assert names == ["weights", f"{SCRATCH}agent", "run"]

@@ -1,10 +1,12 @@
 """Slots and workers: the same results on any number of them, and what reaches a worker."""
 
+import fcntl
 import json
 import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +17,14 @@ from toys import failing_loop, hashes, python, toy_loop, toy_sim
 from simmanager import RunOptions, RunState, SimulationManager
 from simmanager.base.errors import ParameterError, ParameterTypeError
 from simmanager.disk.run_folder import RunFolder
+from simmanager.dispatch import supervision
 from simmanager.dispatch.executor import Executor
 from simmanager.dispatch.run_options import count_jobs
 from simmanager.dispatch.slots import Slots
 from simmanager.dispatch.stop import Stop
 from simmanager.dispatch.supervision import Job, supervise
-from simmanager.dispatch.worker_process import WorkerSettings
+from simmanager.dispatch.worker_process import Worker, WorkerSettings
+from simmanager.worker.task import Outcome
 
 pytestmark = pytest.mark.python_versions
 
@@ -359,9 +363,33 @@ def test_the_death_of_an_idle_worker_is_not_blamed_on_the_next_run(tmp_path, mon
     slots.close()
 
 
-def test_a_run_before_which_every_worker_dies_is_not_tried_for_ever(tmp_path, monkeypatch):
-    from simmanager.dispatch.worker_process import Worker
+def test_a_message_larger_than_the_pipe_to_a_worker_that_is_stopped_does_not_outlast_the_time_limit(tmp_path):
+    worker = Worker(WorkerSettings())
+    worker.wait_until_ready()
+    os.kill(worker.pid, signal.SIGSTOP)
+    _, task = make(tmp_path, toy_sim())
+    large = replace(task, provenance={"text": "x" * 2_000_000})
+    (death,) = worker.execute([large], 0.2, lambda: "")
+    assert (death.reason, worker.has_ended()) == ("timed out after 0.2 s", True)
+    slots = Slots(WorkerSettings())
+    assert supervise(Job(large), slots, Stop()).state == "finished", "one that reads gets it whole"
+    slots.close()
 
+
+def test_who_looks_at_the_lock_of_a_run_and_does_not_let_go_is_named_once(tmp_path, monkeypatch):
+    folder, task = make(tmp_path, toy_sim())
+    answers = [Outcome("", "another process is executing this run")] * 2 + [Outcome("finished", executed=True)]
+    monkeypatch.setattr(supervision, "_execute_on_some_worker", lambda *_: (answers.pop(0), False))
+    folder.lock_file.touch()
+    stop = Stop()
+    with folder.lock_file.open() as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        assert supervise(Job(task), Slots(WorkerSettings()), stop).state == "finished"
+    (told,) = stop.said()
+    assert f"{folder.lock_path} is held by process {os.getpid()} (" in told and "only looks at it" in told
+
+
+def test_a_run_before_which_every_worker_dies_is_not_tried_for_ever(tmp_path, monkeypatch):
     slots, sent = Slots(WorkerSettings()), []
     send = Worker._send
 

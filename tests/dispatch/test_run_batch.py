@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from toys import toy_sim
+from toys import toy_sim, waiting_loop
 
 from simmanager import SimulationManager
 from simmanager.dispatch import run_batch
@@ -54,3 +54,17 @@ def test_workers_are_let_go_when_the_runs_cannot_be_looked_at(monkeypatch, start
     with pytest.raises(ZeroDivisionError):
         manager_of().run_all(2, progress=False)
     assert started == [False, False]
+
+
+def test_runs_that_an_error_of_the_manager_ends_were_not_stopped_by_the_user(tmp_path, monkeypatch):
+    def fails(*args):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(run_batch._Supervision, "_on_end", fails)
+    started = str(tmp_path / "started")
+    waits = toy_sim("waits", waiting_loop, gate="nobody makes it", started=started)
+    manager = SimulationManager([waits, toy_sim("ends", waiting_loop, gate=started)], 1, "batch", seed=1)
+    with pytest.raises(ZeroDivisionError):
+        manager.run_all(2, progress=False)
+    run, _ = manager.status().runs
+    assert (run.state, run.reason) == ("interrupted", "stopped by an error of the manager")

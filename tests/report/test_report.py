@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fake_batch import fake_batch
 from pages import EVIL, EVIL_NAME, Page, make_batch, make_hostile, many_runs
-from toys import BOOM, ToyAgent, toy_sim
+from toys import BOOM, ToyAgent, python, toy_sim
 
 from simmanager import OneShot, SimulationManager
 from simmanager.base.errors import BatchNotFound, BatchNotWritable, ParameterError, SimulationError
@@ -51,6 +51,15 @@ def test_the_page_tells_counts_parameters_reasons_and_runs(page_html):
     for name in ("gain=0.5", "gain=1.0", "gain=2.0", "agent_params.gain", "last_position", "Provenance"):
         assert name in text
     assert len([1 for tag, own in page.elements if tag == "tr" and "data-state" in own]) == 12
+
+
+def test_a_matplotlibrc_in_the_current_folder_has_no_say(page_batch, page_html, tmp_path):
+    (tmp_path / "matplotlibrc").write_text("font.size: 30\ntext.usetex: True\naxes.grid: True\n")
+    figures = re.compile(r"<svg.*?</svg>", re.DOTALL)
+    done = python(
+        "import sys; from simmanager.cli.main import main; main(sys.argv[1:])", "report", page_batch, "-o", "."
+    )
+    assert figures.findall(Path("report.html").read_text()) == figures.findall(page_html), done.stderr
 
 
 def test_the_page_has_a_figure_of_each_kind_with_words_for_it(page_html):
@@ -407,7 +416,7 @@ def test_the_page_goes_where_it_is_wanted(fresh, without_figures, tmp_path):
     Path("folder").mkdir()
     assert write_report(str(fresh), "folder") == Path("folder/report.html")
     assert SimulationManager(existing_simulation=fresh).report() == tmp_path / "batch" / "report.html"
-    assert not list(tmp_path.rglob("~part-*"))
+    assert not list(tmp_path.rglob("~simmanager-part-*"))
 
 
 def test_nothing_but_a_page_is_ever_replaced(fresh, without_figures, tmp_path):
@@ -435,7 +444,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one_and_says_what_to_do(fr
     with pytest.raises(BatchNotWritable, match=r"No space left on device.*simmanager report -o FILE"):
         write_report(fresh, "page.html")
     assert Path("page.html").read_bytes() == old
-    assert not Path("~part-page.html").exists()
+    assert not Path("~simmanager-part-page.html").exists()
     with pytest.raises(BatchNotWritable):
         write_report(fresh, "missing/page.html")
 

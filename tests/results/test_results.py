@@ -488,3 +488,17 @@ def test_a_real_batch_with_a_failed_run_and_a_failed_metric(tmp_path):
     finished = next(run for run in results if run.state == "finished")
     assert finished.metric_errors == {"grid": "ValueError: no grid"}
     assert "no grid" in (finished.path / "error.log").read_text()
+
+
+def test_a_spreadsheet_takes_no_cell_for_a_formula(tmp_path):
+    given = {"a": "=1+1", "b": "@x", "c": "-5", "d": -5.5, "e": "a=b", "f": "\t=x", "g": "\uff1dcmd", "h": "\x00+cmd"}
+    batch = fake_batch(
+        tmp_path / "b", {"=id": [{"state": "error", "reason": "-2+cmd|x"}]}, **{"=id": {"agent_params": given}}
+    )
+    read_results(batch).to_csv("runs.csv")
+    with Path("runs.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["simulation_id"], row["error"]) == ("'=id", "'-2+cmd|x")
+    cells = {name: row[f"agent_params.{name}"] for name in given}
+    told = {"a": "'=1+1", "b": "'@x", "c": "-5", "d": "-5.5", "e": "a=b", "f": "'\t=x", "g": "'\uff1dcmd", "h": "'+cmd"}
+    assert cells == told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 
-import pytest
+from kernels import execute, of_jupyter
 from pages import EVIL, Page, many_runs
 from places import HELPERS
 from toys import BOOM, failing_loop, python, toy_sim
@@ -134,25 +134,15 @@ def test_a_notebook_needs_no_jinja2(monkeypatch, page_batch):
     assert "9 finished, 3 error" in text_of(read_status(page_batch))
 
 
-@pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+@of_jupyter
 def test_a_cell_shows_a_bar_then_the_status_as_html(tmp_path, monkeypatch):
-    nbformat = pytest.importorskip("nbformat")
-    from nbclient import NotebookClient
-
-    for variable in ("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
-        monkeypatch.setenv(variable, str(tmp_path / variable))
     code = (
         f"import sys; sys.path.insert(0, {str(HELPERS)!r})\nfrom toys import failing_loop, toy_sim\n"
         "from simmanager import SimulationManager\n"
         "sims = [toy_sim('good'), toy_sim('bad', failing_loop)]\n"
         "SimulationManager(sims, 2, 'batch', seed=1).run_all(2)"
     )
-    cells = [nbformat.v4.new_code_cell(code)]
-    book = nbformat.v4.new_notebook(cells=cells)
-    NotebookClient(book, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
-    outputs = book.cells[0].outputs
+    (outputs,) = execute([code], tmp_path, monkeypatch)
     bars = [o for o in outputs if "<progress" in o.get("data", {}).get("text/html", "")]
     assert len(bars) == 1, "one display, updated in place"
     assert "4 of 4 runs done, 2 failed" in bars[0]["data"]["text/html"]

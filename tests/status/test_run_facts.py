@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,14 +17,23 @@ from simmanager.cli.main import main
 from simmanager.status.run_facts import compare_runs, difference_lines, find_run, record_of, run_lines
 
 
-@pytest.fixture
-def batch():
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
     good = toy_sim("good", n_steps=3)
     other = good.copy(simulation_id="other")
     other.agent_params["gain"] = 5.0
-    manager = SimulationManager([good, other, toy_sim("bad", failing_loop)], 2, "batch", seed=1)
-    manager.run_all(1, progress=False)
-    return manager
+    sims = [good, other, toy_sim("bad", failing_loop)]
+    folder = tmp_path_factory.mktemp("ended")
+    with contextlib.chdir(folder):
+        SimulationManager(sims, 2, "batch", seed=1).run_all(1, progress=False)
+    return folder / "batch"
+
+
+@pytest.fixture
+def batch(ended):
+    """A batch that has ended, with a failed simulation: each test has a copy of its own."""
+    shutil.copytree(ended, "batch")
+    return SimulationManager(existing_simulation="batch")
 
 
 def test_a_run_is_found_by_its_folder_by_its_short_name_and_by_its_numbers(batch):
@@ -56,8 +67,8 @@ def test_a_run_that_cannot_be_found_by_its_short_name_is_told(batch):
 def test_a_run_shows_its_parameters_seed_versions_and_commit(batch):
     text = "\n".join(run_lines(find_run("batch/other/0")))
     record = json.loads((batch.runs[2].path / "run.json").read_text())
-    facts = (line.split(None, 1) for line in text.splitlines() if line.startswith("  "))
-    found = {name: value for name, value in facts}
+    facts = [line.split(None, 1) for line in text.splitlines() if line.startswith("  ")]
+    found = dict(reversed([fact for fact in facts if len(fact) == 2]))  # last comes the diff of the project
     assert (found["state"], found["seed"]) == ("finished", str(record["seed"]))
     assert (found["gain"], found["agent_class"]) == ("5.0", "toys:ToyAgent")
     assert (found["numpy"], found["threads_per_run"]) == (record["versions"]["numpy"], "1")
@@ -142,10 +153,8 @@ def test_looking_at_a_run_loads_nothing_heavy(batch):
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999", "true", '"x"'])
-def test_a_duration_that_is_no_number_is_not_shown(value, capsys):
-    manager = SimulationManager([toy_sim("a")], 1, "batch", seed=1)
-    manager.run_all(1, progress=False)
-    record = manager.runs[0].record
+def test_a_duration_that_is_no_number_is_not_shown(value, batch, capsys):
+    record = batch.runs[0].record
     record.write_text(re.sub(r'"duration_s": [^,]*', f'"duration_s": {value}', record.read_text()))
-    assert main(["show", "batch", "a", "0"]) == 0
+    assert main(["show", "batch", "good", "0"]) == 0
     assert "seed" in capsys.readouterr().out

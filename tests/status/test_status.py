@@ -518,7 +518,7 @@ def test_a_state_log_that_goes_on_after_a_first_glance_is_read_to_its_end(waitin
 def test_a_verdict_on_a_run_that_never_began_is_seen_by_those_who_watch(tmp_path):
     """Its worker died before it could say that it runs: nobody else notes that it has moved."""
     from simmanager.disk.starts import StartsLog
-    from simmanager.dispatch.supervision import write_verdict
+    from simmanager.dispatch.verdict import write_verdict
     from simmanager.dispatch.worker_process import Death
     from simmanager.status.reader import StatusReader
     from simmanager.worker.task import Task

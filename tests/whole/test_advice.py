@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import simmanager
 from places import python_path
 from toys import python
 
@@ -30,18 +31,32 @@ mine = [OneShot(f, {{"x": {x}}}, "a"), OneShot(f, {{"x": 2.0}}, "b")]
 
 @pytest.fixture
 def shell(tmp_path, monkeypatch):
-    """Run a command line as a user pastes it, in a folder whose name has a space; return code, stdout and stderr."""
-    programs, here = tmp_path / "bin", tmp_path / "my results"
-    programs.mkdir()
+    """Run a command line as a user pastes it, in a folder whose name has a space; return code, stdout and stderr.
+
+    The shell finds a program that keeps the words it is given, which are then run in this process; or, if there is a
+    setting before its name, one that runs them itself.
+    """
+    here = tmp_path / "my results"
     here.mkdir()
-    program = programs / "simmanager"
-    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' -m simmanager \"$@\"\n")
-    program.chmod(0o755)
     monkeypatch.chdir(here)
-    environ = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": python_path()}
+    programs = {"quick": 'printf "%s\\0" "$@" >"$WORDS"', "real": f"exec '{sys.executable}' -m simmanager \"$@\""}
+    for name, text in programs.items():
+        program = tmp_path / name / "simmanager"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
 
     def run(command):
-        return subprocess.run(command, shell=True, capture_output=True, text=True, env=environ, check=False)
+        found = tmp_path / ("quick" if command.startswith("simmanager ") else "real")
+        words = tmp_path / "words"
+        path = {"PATH": f"{found}:{os.environ['PATH']}", "PYTHONPATH": python_path(), "WORDS": str(words)}
+        environ = {**os.environ, **path}
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environ, check=False)
+        if not words.exists():
+            return done
+        given = words.read_text()
+        words.unlink()
+        return simmanager(*given.split("\0")[:-1])
 
     return run
 

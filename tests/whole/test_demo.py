@@ -7,8 +7,9 @@ import io
 
 import pytest
 
-from simmanager.cli.demo import demo_simulations
+from simmanager.cli.demo import demo_simulations, draw_figures
 from simmanager.cli.main import main
+from simmanager.results.results import read_results
 from simmanager.status.reader import read_status
 
 
@@ -47,3 +48,14 @@ def test_the_demo_can_be_run_again(shown, capsys, monkeypatch):
 def test_the_demo_is_full_size():
     loops = [simulation.training_loop_params for simulation in demo_simulations()]
     assert loops == [{"t_episode": 100, "n_episode": 10}, {"n_steps": 10_000}, {"t_episode": 1000, "n_episode": 100}]
+
+
+def test_figures_of_the_demo_take_nothing_from_a_matplotlibrc(page_batch, tmp_path):
+    import matplotlib
+
+    results = read_results(page_batch).select("gain=0.5")
+    with matplotlib.rc_context({"text.usetex": True, "font.size": 30}):  # as such a file sets it, when it is imported
+        draw_figures(results, tmp_path / "there")
+    draw_figures(results, tmp_path / "here")
+    there, here = (sorted((tmp_path / name).iterdir()) for name in ("there", "here"))
+    assert [path.read_bytes() for path in there] == [path.read_bytes() for path in here] != []

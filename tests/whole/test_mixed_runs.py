@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from toys import python, toy_sim
+from command_line import simmanager as command
+from toys import toy_sim
 
 from simmanager import SimulationManager, compare, sweep
 from simmanager.base.errors import BatchWarning, SimulationError
@@ -21,10 +22,6 @@ def f(x, seed):
 
 simulation_list = [OneShot(f, {{"x": 1.0}}, "a"), OneShot(f, {{"x": 2.0}}, "b")]
 """
-
-
-def command(*words):
-    return python("import sys; from simmanager.cli.main import main; sys.exit(main(sys.argv[1:]))", *words)
 
 
 @pytest.fixture

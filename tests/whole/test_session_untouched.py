@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from kernels import execute as execute_notebook
+from kernels import of_jupyter
 from places import python_path
 
 PARTS = """
@@ -270,25 +272,41 @@ def test_a_corrected_module_gives_its_own_classes_as_any_pickle_of_a_module_does
     assert shown == [[[]], [*WORKS, 20], [2, "Meta", False]]
 
 
-def test_a_notebook_finds_its_own_classes_and_keeps_its_corrections(tmp_path):
-    pytest.importorskip("IPython")
+@of_jupyter
+def test_a_notebook_keeps_its_classes_and_corrections_and_no_worker_executes_it(tmp_path, monkeypatch):
+    pid = "import os; open('pids', 'a').write(f'{os.getpid()}\\n')\n"
     cells = [
         MODELS,
         MAKE,
-        "manager = make()",
-        "look(manager)",
-        "Agent.act = lambda self, obs: 1",
-        "act = Agent.act",
-        "look(manager); show(Agent.act is act, manager.load_results(0, 0)[0].act(0))",
+        "manager = make()\nlook(manager)",
+        "Agent.act = lambda self, obs: 1\nact = Agent.act",
+        "look(manager)\nshow(Agent.act is act, manager.load_results(0, 0)[0].act(0))",
+        # Other classes of the same names, and another value of a global for the second batch.
+        PARTS,
+        "init, one = Agent.__init__, batch('one')\none.run_all(1, progress=False)",
+        "GAIN = 2",
+        "two = batch('two')\ntwo.run_all(1, progress=False)",
+        "show(history(one), history(two), Agent().gain, Agent.__init__ is init)",
+        # An agent that has slots alone.
+        """class Agent:
+    __slots__ = ("gain", "missing")
+    def __init__(self, given): self.gain, self.missing = 7, False
+    def act(self, obs): return 0
+    def update(self): pass""",
+        "three = batch('three')\nthree.run_all(1, progress=False)",
+        "agent = three.load_results(0, 0)[0]\nshow(type(agent) is Agent, agent.gain, hasattr(agent, '__dict__'))",
+        "old = one.load_results(0, 0)[0]\nshow(isinstance(old, Agent), old.gain, Agent(0).gain)",
     ]
-    shown = run(f"""
-from IPython.core.interactiveshell import InteractiveShell
-shell = InteractiveShell.instance()
-for cell in {cells!r}:
-    shell.run_cell(cell).raise_error()
-""")
+    outputs = execute_notebook([pid + cell for cell in cells], tmp_path, monkeypatch)
+    lines = "".join(output.get("text", "") for cell in outputs for output in cell).splitlines()
+    shown = [json.loads(line.removeprefix("shown:")) for line in lines if line.startswith("shown:")]
     assert shown[:3] == [[[]], [*WORKS, 10], [2, "Meta", False]]
-    assert shown[3:] == [[["Agent"]], [*WORKS, 10], [2, "Meta", False], [True, 0]]
+    assert shown[3:6] == [[["Agent"]], [*WORKS, 10], [2, "Meta", False]]
+    assert shown[6] == [True, 0], "the class stays corrected, and results have the one that was run"
+    expected = [{"agent": gain, "loop": gain, "shared": 1, "missing": 1} for gain in (1, 2)]
+    assert shown[7] == [*expected, 2, True]
+    assert shown[8:] == [[True, 7, False], [False, 1, 7]]
+    assert len(set((tmp_path / "pids").read_text().split())) == 1
 
 
 def test_plain_pickle_leaves_the_classes_of_the_session_alone_too(tmp_path):

@@ -8,6 +8,8 @@ import pytest
 from toys import python, toy_sim
 
 from simmanager import SimulationManager
+from simmanager.disk.sources import kept_sources
+from simmanager.status.run_facts import run_lines
 
 MODEL = """
 from simmanager import OneShot
@@ -33,11 +35,35 @@ def made(name, value=10, score=1.0):
 
 def test_sources_are_kept_once_and_shown():
     made("one")
-    kept = json.loads(Path("one/code.json").read_text())
+    kept = json.loads(Path("one/sources.json").read_text())["code"]
     assert sorted(text.partition("(")[0] for text in kept.values()) == ["def f", "def score"]
     shown = command("show", "one/a/0").stdout
     assert 'source of training_loop\n  def f(x, seed):\n      return {"y": 10 * x}' in shown
     assert "source of metrics.score\n  def score(result, env, history): return 1.0" in shown
+
+
+def test_a_batch_with_the_two_files_of_before_opens_and_goes_on(tmp_path):
+    made("one")
+    one, old = Path("one/sources.json"), Path("one/code.json")
+    kept = json.loads(one.read_text())
+    old.write_text(json.dumps({**kept["code"], str(tmp_path): "+not committed then"}))
+    one.write_text(json.dumps({name: kept[name] for name in ("texts", "simulations")}))
+    shown = command("show", "one/a/0").stdout
+    assert 'source of training_loop\n  def f(x, seed):\n      return {"y": 10 * x}' in shown
+    assert "+not committed then" in shown
+    Path("m.py").write_text(MODEL.format(value=20, score=1.0))
+    command("rerun", "one", "a", "--from", "m.py", "--all", "--jobs", "1")
+    assert 'return {"y": 20 * x}' in command("show", "one/a/0").stdout
+    assert 'return {"y": 10 * x}' in command("show", "one/b/0").stdout
+    assert kept_sources(Path("one/b/simulation.pkl"))[str(tmp_path / "m.py")].text == MODEL.format(value=10, score=1.0)
+
+
+@pytest.mark.parametrize("content", ["[]", '{"code": []}', '{"code": {"1": 2}}'])
+def test_damaged_code_is_not_shown(content):
+    manager = SimulationManager([toy_sim("one")], 1, "batch")
+    manager.generate_sim_paths()
+    Path("batch/sources.json").write_text(content)
+    assert "\nsource of" not in "\n".join(run_lines(manager.runs[0]))
 
 
 def test_a_rerun_with_new_code_keeps_both_sources():
@@ -82,5 +108,5 @@ def test_what_was_not_committed_is_kept(dirty):
     if dirty:
         Path("notes.txt").write_text("two\n")
     made("batch")
-    assert ("+two" in Path("batch/code.json").read_text()) == dirty
+    assert ("+two" in Path("batch/sources.json").read_text()) == dirty
     assert ("not committed in" in command("show", "batch/a/0").stdout) == dirty

@@ -104,7 +104,7 @@ def test_an_older_source_is_dropped_with_the_simulation_that_used_it(tmp_path):
     for text in ("def f():\n    return 1\n", "def f():\n    return 2\n"):
         Path("mine.py").write_text(text)
         linecache.checkcache()
-        keep_sources(tmp_path, {"a": pickled_name(tmp_path / "mine.py")})
+        keep_sources(tmp_path, {"a": pickled_name(tmp_path / "mine.py")}, {})
     assert [s.text for s in kept_sources(tmp_path / "a" / "simulation.pkl").values()] == ["def f():\n    return 2\n"]
     assert "return 1" not in (tmp_path / "sources.json").read_text()
 
@@ -118,7 +118,7 @@ def pickled_name(path):
 def test_the_name_of_a_file_is_found_behind_bytes_that_look_like_one(tmp_path):
     (tmp_path / "mine.py").write_text("1\n")
     for before in (b"X", b"XX", b"\x8c", b"X\x8cX", b""):
-        keep_sources(tmp_path, {"a": before + pickled_name(tmp_path / "mine.py")[2:]})
+        keep_sources(tmp_path, {"a": before + pickled_name(tmp_path / "mine.py")[2:]}, {})
         assert list(kept_sources(tmp_path / "a" / "simulation.pkl")) == [str(tmp_path / "mine.py")], before
 
 
@@ -126,7 +126,7 @@ def test_long_paths_are_found(tmp_path):
     folder = tmp_path / ("d" * 200) / ("e" * 200)
     folder.mkdir(parents=True)
     (folder / "mine.py").write_text("1\n")
-    keep_sources(tmp_path, {"a": pickled_name(folder / "mine.py")})
+    keep_sources(tmp_path, {"a": pickled_name(folder / "mine.py")}, {})
     assert list(kept_sources(tmp_path / "a" / "simulation.pkl")) == [str(folder / "mine.py")]
 
 

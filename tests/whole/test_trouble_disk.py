@@ -92,7 +92,7 @@ def test_a_run_that_finds_the_disk_full_is_an_error_and_never_finished(tmp_path,
         )
         assert "agent could not be saved: No space left" in states["agent"][1]
         assert states["prints"][0] is RunState.ERROR and "No space left" in states["prints"][1]
-        assert not list((small / "b").glob("*/run_*/~part-*")), (
+        assert not list((small / "b").glob("*/run_*/~simmanager-part-*")), (
             "scratch files are removed, so that there is space again"
         )
         look(small / "b", capsys)

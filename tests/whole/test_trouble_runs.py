@@ -371,7 +371,7 @@ def test_files_that_a_model_saves_beside_its_own_are_kept():
     sim.agent_class = SavesTwoFiles
     (one,) = run([sim]).runs
     assert np.load(Path(one.path, "agent_weights.npy")).tolist() == [0, 1, 2]
-    assert not list(Path(one.path).glob("~part-*"))
+    assert not list(Path(one.path).glob("~simmanager-part-*"))
     SimulationManager(existing_simulation="b").rerun_simulation(0, include_finished=True, progress=False)
     (again,) = SimulationManager(existing_simulation="b").status().runs
     assert Path(again.path, "agent_weights.npy").exists()

@@ -15,6 +15,7 @@ from toys import failing_loop, toy_sim
 from simmanager import BatchDamaged, RunState, SimManagerError, SimulationManager
 from simmanager.base.errors import UnsafeName
 from simmanager.cli.main import main
+from simmanager.disk.files import SCRATCH
 from simmanager.status.reader import read_status
 
 EVIL = "\x1b[31mred\x1b]0;title\x07\x1b[2J\r\n\u202eltr\u2066\x9b31m\x00<script>alert(1)</script>\ud800"
@@ -252,10 +253,10 @@ def test_the_folder_of_a_simulation_that_is_a_link_is_neither_written_nor_emptie
         "param.dict",
         "progress",
         "attempt_1",
-        "~part-agent",
-        "~part-run.json",
-        "~part-param.dict",
-        "~part-training_hist.dict",
+        f"{SCRATCH}agent",
+        f"{SCRATCH}run.json",
+        f"{SCRATCH}param.dict",
+        f"{SCRATCH}training_hist.dict",
     ],
 )
 def test_a_link_in_the_folder_of_a_run_is_not_written_through(name, tmp_path, outside, capsys):
@@ -278,7 +279,7 @@ def test_a_link_in_the_folder_of_a_run_is_not_written_through(name, tmp_path, ou
     assert snapshot(outside) == before
 
 
-@pytest.mark.parametrize("name", ["batch.lock", "stop.request", "~part-manager.json", "~part-stop.request"])
+@pytest.mark.parametrize("name", ["batch.lock", "stop.request", f"{SCRATCH}manager.json", f"{SCRATCH}stop.request"])
 def test_a_link_in_the_folder_of_a_batch_is_not_written_through(name, batch, outside, capsys):
     before = snapshot(outside)
     (batch / name).unlink(missing_ok=True)
@@ -302,12 +303,14 @@ def test_rerun_removes_only_what_it_can_prove_to_be_runs_of_that_batch(batch, tm
     (fake / "text").write_text("precious")
     (batch / "bad" / "run_0_backup").mkdir()
     (batch / "figures").mkdir()
-    (batch / "figures" / "~part-mine").write_text("precious")
+    (batch / "figures" / f"{SCRATCH}mine").write_text("precious")
     SimulationManager(existing_simulation=batch).rerun_simulation(
         "bad", n_jobs=1, progress=False, include_finished=True
     )
     assert (mine / "text").exists() and (fake / "text").exists() and (batch / "bad" / "run_0_backup").exists()
-    assert (batch / "figures" / "~part-mine").exists(), "a folder that is no simulation of this batch is not touched"
+    assert (batch / "figures" / f"{SCRATCH}mine").exists(), (
+        "a folder that is no simulation of this batch is not touched"
+    )
     assert [run.state for run in read_status(batch).simulation("bad")] == [RunState.ERROR] * 2
 
 

@@ -144,7 +144,7 @@ def test_a_run_that_fails_is_marked_and_the_next_run_on_its_worker_sees_nothing_
         if state is RunState.ERROR:
             kept = phase in ("save_agent", "save_arena", "after")  # history and curves are saved first
             assert Path(run.path, "summary.npz").exists() == kept, phase
-            assert not list(Path(run.path).glob("~part-*")), phase
+            assert not list(Path(run.path).glob("~simmanager-part-*")), phase
         if state is RunState.ERROR and manner not in FATAL:
             assert "Traceback" in Path(run.path, "error.log").read_text(errors="replace"), phase
     check_probes(manager, status)
@@ -241,7 +241,7 @@ def test_an_agent_that_saves_elsewhere_is_named(tmp_path):
     words = "agent not saved: .*wrote no file at the path it was given"
     check_bad(status.runs[0], RunState.FINISHED, words, "save_agent")
     assert status.runs[1].state is RunState.FINISHED
-    assert not list(Path(status.runs[0].path).glob("~part-*"))
+    assert not list(Path(status.runs[0].path).glob("~simmanager-part-*"))
 
 
 MODULE_WITH_SETTINGS = """

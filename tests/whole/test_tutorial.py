@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+from kernels import execute, of_jupyter
 from places import ROOT
 
 import simmanager.default_simulation
@@ -122,22 +123,14 @@ def test_the_whole_tutorial_runs_and_keeps_its_promises(tutorial, tmp_path, caps
     assert history["state_td_error"].shape == (100_000, 144)
 
 
-@pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+@of_jupyter
 @pytest.mark.slow
 def test_the_notebook_runs_in_jupyter_with_figures(tmp_path, monkeypatch):
     import nbformat
-    from nbclient import NotebookClient
 
-    for variable in ("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
-        monkeypatch.setenv(variable, str(tmp_path / variable))
     monkeypatch.delenv("MPLBACKEND", raising=False)
-    notebook = nbformat.read(NOTEBOOK, 4)
-    NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    cells = execute(nbformat.read(NOTEBOOK, 4), tmp_path, monkeypatch, timeout=300)
+    outputs = [output for cell in cells for output in cell]
     figures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert len(figures) == 6
     assert any("progress value" in str(output.get("data", {}).get("text/html", "")) for output in outputs)

@@ -7,7 +7,9 @@ import importlib.util
 import pytest
 
 #: Without these there is nothing to test here.
-_NEEDED = ("torch", "numba", "brian2", "neuron", "jax", "stable_baselines3", "mesa", "nengo", "sklearn", "xarray")
+_NEEDED = (
+    """brainstate brian2 jax lightning mesa nengo netpyne neuron numba sklearn stable_baselines3 torch xarray""".split()
+)
 collect_ignore_glob = [] if all(map(importlib.util.find_spec, _NEEDED)) else ["test_*.py"]
 
 

@@ -30,6 +30,12 @@ def numba_draws_of_python():
     return {"drawn": draw()}
 
 
+def brainstate_draws():
+    import brainstate
+
+    return {"drawn": brainstate.random.rand(5).tolist()}
+
+
 def brian2_draws():
     import brian2
 

@@ -16,7 +16,9 @@ RECIPES = {re.match(r"def (\w+)", code)[1]: code for code in re.findall(r"```pyt
 PARAMETERS = {
     "spiking": {"drive": 1.1},
     "cell": {"amplitude": 20.0},
+    "network": {"weight": 0.01},
     "fit_net": {"rate": 0.1},
+    "regression": {"rate": 0.1},
     "walk": {"n_steps": 50},
     "compiled": {"n_steps": 50},
     "ppo": {"learning_rate": 1e-3},

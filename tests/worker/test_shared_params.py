@@ -110,8 +110,8 @@ def test_a_second_attempt_with_other_parameters_has_those(tmp_path):
     assert not other.exists()
     content = pickle.loads(folder.params.read_bytes())
     assert np.array_equal(content["training_loop_params"]["data"], 2 * DATA)
-    assert not list(folder.path.glob("~part-*"))
-    assert not list(folder.path.parent.glob("~part-*"))
+    assert not list(folder.path.glob("~simmanager-part-*"))
+    assert not list(folder.path.parent.glob("~simmanager-part-*"))
 
 
 @pytest.mark.parametrize("planted", ["link", "folder", "other"])

@@ -1,0 +1,149 @@
+"""Deadlines of runs that hold when the manager is gone: a process of its own keeps them.
+
+It is started with the first run that has a time limit, is told of each such run, and ends with the manager, or after
+the last run that the manager left. A thread of the worker could not do this: the run may hold the interpreter, or be
+stopped. Started as ``python -m simmanager.dispatch.deadlines``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..disk.run_folder import RunFolder
+from ..worker.process_group import lives
+from ..worker.task import Task, as_plain
+from .orphans import end_run, running_at
+from .worker_process import WorkerSettings, timed_out
+
+#: Seconds between two looks whether the manager, or the workers that it left, still live.
+_TICK_S = 0.5
+
+#: Seconds after its deadline at which a run is ended whose manager lives, but does not do it (it is stopped, say).
+_LATE_S = 15.0
+
+#: Seconds that the process may take to read what it is told, before it is given up.
+_PATIENCE_S = 1.0
+
+
+class Deadlines:
+    """The process that keeps them, seen from the manager; without it, runs are executed as well."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def set(self, pid: int, task: Task, timeout_s: float) -> None:
+        """Let a worker (its process id) have so many seconds from now for a run; said again, it has a new deadline."""
+        plain_task = as_plain(replace(task, session={}))
+        message = {"pid": pid, "task": plain_task, "timeout_s": timeout_s, "at": time.monotonic() + timeout_s}
+        with self._lock, suppress(OSError):
+            self._process = self._process or self._start()
+            if not self._send(json.dumps(message).encode() + b"\n"):
+                self._end()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,  # it may outlive the manager: who reads its output is not to wait for that
+            stderr=subprocess.DEVNULL,
+            env=self._settings.environment(uuid.uuid4().hex, {}),
+            start_new_session=True,
+            bufsize=0,
+        )
+        assert process.stdin  # a pipe, by construction
+        os.set_blocking(process.stdin.fileno(), False)
+        return process
+
+    def _send(self, line: bytes) -> bool:
+        assert self._process and self._process.stdin
+        deadline = time.monotonic() + _PATIENCE_S
+        while line and time.monotonic() < deadline:
+            select.select([], [self._process.stdin], [], _PATIENCE_S)
+            line = line[self._process.stdin.write(line) or 0 :]
+        return not line
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def close(self) -> None:
+        """End the process; no run is executed any more."""
+        with self._lock:
+            self._end()
+
+
+# In the process --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Deadline:
+    pid: int
+    task: Task
+    timeout_s: float
+    at: float
+
+    def enforce(self) -> None:
+        """End the run, if it is still this worker that executes it."""
+        with suppress(Exception):  # one that cannot be ended is no reason to leave the others alone
+            run = running_at(RunFolder(self.task.folder))
+            if run is not None and run.pid == self.pid:
+                end_run(run, self.task, timed_out(self.timeout_s))
+
+
+class _Manager:
+    """The other end of the pipe."""
+
+    def __init__(self) -> None:
+        self._pid, self._received = os.getppid(), b""
+        self.lives = True
+
+    def told(self, seconds: float) -> list[dict[str, Any]]:
+        """Return what it says, if it says something within so many seconds."""
+        if not self.lives:
+            time.sleep(seconds)
+            return []
+        if not select.select([0], [], [], seconds)[0]:
+            self.lives = os.getppid() == self._pid  # else a fork of it holds the pipe open
+            return []
+        chunk = os.read(0, 1 << 16)
+        self.lives = bool(chunk)
+        *lines, self._received = (self._received + chunk).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+
+def main() -> None:
+    """Keep deadlines until the manager has gone, and all workers that it left."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    manager = _Manager()
+    deadlines: dict[int, _Deadline] = {}
+    while manager.lives or deadlines:
+        due = min((one.at for one in deadlines.values()), default=float("inf")) - time.monotonic()
+        for message in manager.told(min(max(due, 0.0), _TICK_S) if not manager.lives else _TICK_S):
+            content = message["task"]
+            task = Task(**{**content, "execute": tuple(content["execute"])})
+            deadlines[message["pid"]] = _Deadline(message["pid"], task, message["timeout_s"], message["at"])
+        for pid, deadline in list(deadlines.items()):
+            if time.monotonic() >= deadline.at + (_LATE_S if manager.lives else 0.0):
+                threading.Thread(target=deadline.enforce).start()  # it takes a while, and others may be due
+                del deadlines[pid]
+            elif not lives(pid):
+                del deadlines[pid]
+
+
+if __name__ == "__main__":
+    main()
