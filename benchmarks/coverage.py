@@ -100,9 +100,10 @@ def _of_scipy(rng: np.random.Generator, n: int, experiments: int) -> float:
 
 
 def _of_rliable(rng: np.random.Generator, n: int, experiments: int) -> float:
-    values = rng.normal(size=(experiments, n))
-    arguments = {"values": values.tolist(), "statistic": "iqm", "level": LEVEL, "resamples": RESAMPLES}
-    found = run_program(peers.RLIABLE.python, "rliable_intervals", **arguments)
+    shape = {"experiments": experiments, "runs": n, "seed": int(rng.integers(1 << 31))}
+    found = run_program(
+        peers.RLIABLE.python, "rliable_intervals", **shape, statistic="iqm", level=LEVEL, resamples=RESAMPLES
+    )
     return float(((np.array(found["low"]) <= 0) & (np.array(found["high"]) >= 0)).mean())
 
 

@@ -121,9 +121,10 @@ def _draw(ax: Axes, runs: _Runs, found: Estimate, index: int, label: str) -> Lin
     import numpy as np
 
     appearance = look(index)
-    if np.isfinite(found.low).any():
+    known = np.isfinite(found.low).any()
+    if known:
         ax.fill_between(runs.iterations, found.low, found.high, color=appearance.colour, alpha=0.18, linewidth=0)
-    if runs.curves.n_not_finite:
+    if runs.curves.n_not_finite or (runs.curves.n_runs > 1 and not known):
         _draw_one_by_one(ax, runs, appearance.colour)
     return ax.plot(
         runs.iterations,

@@ -24,9 +24,11 @@ def number(value: float, digits: int = 3) -> str:
 
 def runs_in_words(found: Curves | MetricValues) -> str:
     """Return of how many runs something is made, and what is the matter: ``4 of 5 runs, 1 with NaN or inf``."""
-    parts = [found.text]
-    if found.n_runs == 1:
-        parts = [f"{'1 run' if found.n_total == 1 else found.text}: no interval"]
+    from ..analysis.bootstrap import FEWEST
+
+    parts = ["1 run" if found.n_runs == found.n_total == 1 else found.text]
+    if 0 < found.n_runs < FEWEST:
+        parts[0] += ": no interval"
     troubles = {
         "n_not_finite": "with NaN or inf",
         "n_shorter": "shorter",

@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from simmanager import read_results
-from simmanager.analysis.bootstrap import bootstrap_interval
+from simmanager.analysis import confidence_interval
 from simmanager.plots import plot_curves
 from simmanager.plots.estimate import estimate, words
 from simmanager.plots.style import PALETTE
@@ -61,8 +61,8 @@ def test_each_simulation_is_a_line_of_the_mean_over_its_runs(drawn):
 def test_axes_and_legend_say_what_is_drawn_and_of_how_many_runs(drawn):
     ax = drawn({"a": [ones(1), ones(3), {"state": "error"}], "b": [ones(5), ones(5), ones(6)]})
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("iteration", "loss")
-    assert legend(ax) == ["a (2 of 3 runs)", "b (3 of 3 runs)"]
-    assert ax.get_legend().get_title().get_text() == "mean, 95% bootstrap interval"
+    assert legend(ax) == ["a (2 of 3 runs: no interval)", "b (3 of 3 runs)"]
+    assert ax.get_legend().get_title().get_text() == "mean, 95% confidence interval"
     assert [line.get_label() for line in lines(ax)] == legend(ax)
 
 
@@ -83,13 +83,13 @@ def test_the_statistic_can_be_chosen(statistic, value, called, drawn):
     assert ax.get_legend().get_title().get_text().removeprefix("a").startswith(called)
 
 
-def test_the_band_is_the_bootstrap_interval(drawn):
+def test_the_band_is_the_confidence_interval(drawn):
     ax = drawn({"a": [ones(1), ones(3), ones(8)]}, level=0.8)
-    low, high = bootstrap_interval([1, 3, 8], "mean", level=0.8)
+    low, high = confidence_interval([1, 3, 8], "mean", level=0.8)
     (band,) = ax.collections
     heights = band.get_paths()[0].vertices[:, 1]
     assert (heights.min(), heights.max()) == pytest.approx((low, high))
-    assert "80% bootstrap interval" in ax.get_legend().get_title().get_text()
+    assert "80% confidence interval" in ax.get_legend().get_title().get_text()
 
 
 def test_one_run_is_a_line_without_a_band_and_the_legend_says_so(drawn):
@@ -99,6 +99,12 @@ def test_one_run_is_a_line_without_a_band_and_the_legend_says_so(drawn):
     assert ax.get_legend().get_title().get_text() == "mean"
 
 
+def test_two_runs_are_drawn_each_without_a_band_and_the_legend_says_so(drawn):
+    ax = drawn({"a": [ones(1), ones(2)]})
+    assert not ax.collections and legend(ax) == ["a (2 of 2 runs: no interval)"]
+    assert [line.get_ydata().tolist() for line in others(ax, "_run")] == [[1.0] * 10, [2.0] * 10]
+
+
 def test_one_run_that_is_left_of_several_has_no_interval(drawn):
     ax = drawn({"a": [ones(1), {"state": "error"}, {"state": "in_queue"}]})
     assert legend(ax) == ["a (1 of 3 runs: no interval)"]
@@ -106,7 +112,7 @@ def test_one_run_that_is_left_of_several_has_no_interval(drawn):
 
 def test_a_simulation_without_finished_runs_is_in_the_legend(drawn):
     ax = drawn({"a": [ones(1), ones(2)], "waiting": [{"state": "in_queue"}] * 2})
-    assert legend(ax) == ["a (2 of 2 runs)", "waiting (0 of 2 runs)"]
+    assert legend(ax) == ["a (2 of 2 runs: no interval)", "waiting (0 of 2 runs)"]
 
 
 def test_a_nan_is_a_gap_a_cross_and_a_number_in_the_legend(drawn):
@@ -182,8 +188,8 @@ def test_an_estimate_of_no_runs_is_empty():
     assert np.isnan([found.centre, found.low, found.high]).all() and found.centre.shape == (3,)
 
 
-def test_an_interval_ends_where_one_run_is_left():
-    values = np.array([[1.0, 1.0], [3.0, NAN]])
+def test_an_interval_ends_where_two_runs_are_left():
+    values = np.array([[1.0, 1.0], [2.0, 1.0], [3.0, NAN]])
     found = estimate(values, "mean", 0.95, ended=np.isnan(values))
     assert found.centre.tolist() == [2.0, 1.0]
     assert np.isfinite(found.low).tolist() == [True, False]
@@ -191,6 +197,7 @@ def test_an_interval_ends_where_one_run_is_left():
 
 def test_what_has_no_interval_promises_none():
     alone = estimate(np.ones((1, 3)), "iqm", 0.95)
-    both = estimate(np.ones((2, 3)), "iqm", 0.95)
+    three = estimate(np.ones((3, 3)), "iqm", 0.95)
     assert words("iqm", 0.95, [alone]) == "interquartile mean"
-    assert words("iqm", 0.995, [alone, both]) == "interquartile mean, 99.5% bootstrap interval"
+    assert words("iqm", 0.995, [alone, three]) == "interquartile mean, 99.5% confidence interval"
+    assert words(np.std, 0.95, [three]) == "std, 95% bootstrap interval"

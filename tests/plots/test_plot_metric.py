@@ -6,7 +6,7 @@ from fake_batch import fake_batch
 from matplotlib.figure import Figure
 
 from simmanager import read_results
-from simmanager.analysis.bootstrap import bootstrap_interval
+from simmanager.analysis import confidence_interval
 from simmanager.base.errors import ParameterError
 from simmanager.plots import plot_metric, plot_sweep
 from simmanager.plots.scale import Scale
@@ -65,14 +65,15 @@ def test_each_run_is_a_point_in_the_row_of_its_simulation(batch):
 def test_the_interval_lies_below_the_points(batch):
     ax = plot_metric(batch({"a": runs(1, 2, 6)}), "score", ax=axes(), level=0.9)
     (interval,), (centre,) = labelled(ax, "_interval"), labelled(ax, "_statistic")
-    assert interval.get_xdata() == pytest.approx(bootstrap_interval([1, 2, 6], "mean", level=0.9))
+    assert interval.get_xdata() == pytest.approx(confidence_interval([1, 2, 6], "mean", level=0.9))
     assert list(centre.get_xdata()) == [3.0] and list(centre.get_ydata()) == list(interval.get_ydata())[:1]
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a run", "mean, 90% bootstrap interval"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a run", "mean, 90% confidence interval"]
 
 
 def test_beside_each_simulation_stands_of_how_many_runs_it_is(batch):
     simulations = {
-        "whole": runs(1, 2),
+        "whole": runs(1, 2, 3),
+        "two": runs(1, 2),
         "part": [*runs(1), {"state": "error"}],
         "alone": runs(1)[:1],
         "failed": runs(1, None, None),
@@ -82,14 +83,16 @@ def test_beside_each_simulation_stands_of_how_many_runs_it_is(batch):
     path = batch(simulations)
     ax = plot_metric(path, "score", ax=axes())
     assert dict(label.split("\n") for label in ticks(ax.yaxis)) == {
-        "whole": "2 of 4 runs",  # a batch has as many runs of each
+        "whole": "3 of 4 runs",  # a batch has as many runs of each
+        "two": "2 of 4 runs: no interval",
         "part": "1 of 4 runs: no interval",
         "alone": "1 of 4 runs: no interval",
         "failed": "1 of 4 runs: no interval, 2 without, as the metric failed",
         "odd": "4 of 4 runs, 2 with NaN or inf",
         "waiting": "0 of 4 runs",
     }
-    assert len(labelled(ax, "_interval")) == 2
+    drawn = [line for line in labelled(ax, "_interval") if np.isfinite(line.get_xdata()).all()]
+    assert len(drawn) == 1
 
 
 def test_nan_is_left_out_and_infinities_count(batch):
@@ -117,7 +120,7 @@ def test_the_axis_has_a_unit(metric, batch):
 
 
 def sweep_of(batch, values, **more):
-    simulations = {f"s{index}": runs(index, index + 1.0) for index in range(len(values))}
+    simulations = {f"s{index}": runs(index, index + 1.0, index + 2.0) for index in range(len(values))}
     entries = {f"s{index}": entry(lr=value, **more) for index, value in enumerate(values)}
     return batch(simulations, **entries)
 
@@ -125,14 +128,14 @@ def sweep_of(batch, values, **more):
 def test_each_value_has_its_runs_its_statistic_and_its_interval(batch):
     ax = plot_sweep(sweep_of(batch, [0.3, 0.1, 0.2]), "score", "agent_params.lr", ax=axes())
     (line,) = [line for line in ax.lines if not line.get_label().startswith("_")]
-    assert line.get_xdata().tolist() == [0.1, 0.2, 0.3] and line.get_ydata().tolist() == [1.5, 2.5, 0.5]
-    assert [dots.get_ydata().tolist() for dots in labelled(ax, "_runs")] == [[0, 1], [1, 2], [2, 3]]
+    assert line.get_xdata().tolist() == [0.1, 0.2, 0.3] and line.get_ydata().tolist() == [2, 3, 1]
+    assert [dots.get_ydata().tolist() for dots in labelled(ax, "_runs")] == [[0, 1, 2], [1, 2, 3], [2, 3, 4]]
     (intervals,) = ax.collections
     ends = [segment[:, 1].tolist() for segment in intervals.get_segments()]
-    assert ends == [[1, 2], [2, 3], [0, 1]]
+    assert ends == [pytest.approx(confidence_interval([i, i + 1, i + 2])) for i in (1, 2, 0)]
     assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_xscale()) == ("agent_params.lr", "score", "linear")
     words = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert words == ["a run (2 of 2 runs at each value)", "mean, 95% bootstrap interval"]
+    assert words == ["a run (3 of 3 runs at each value)", "mean, 95% confidence interval"]
 
 
 def test_the_limits_hold_every_run(batch):

@@ -335,7 +335,7 @@ def difference(one, other):
 
 
 #: Root mean square difference that is allowed.
-TOLERANCE = 0.03
+TOLERANCE = 0.025
 
 PICTURES = {
     "curves": IN_AXES["curves"],

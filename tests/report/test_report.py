@@ -77,7 +77,7 @@ def test_the_page_has_a_figure_of_each_kind_with_words_for_it(page_html):
     ):
         assert [word for word in words if word.startswith(wanted)], wanted
     assert "No finished run: broken." in page.text("figcaption")
-    assert "Mean over runs, 95% percentile bootstrap interval" in page.text(), "the statistics, folded"
+    assert "Mean over runs, 95% confidence interval" in page.text(), "the statistics, folded"
     assert "could not be drawn" not in page.text()
 
 

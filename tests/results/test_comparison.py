@@ -10,7 +10,14 @@ from toys import toy_sim
 
 import simmanager
 from simmanager import SimulationManager, compare, read_results
-from simmanager.analysis.bootstrap import bootstrap_interval, difference, interquartile_mean, probability_interval
+from simmanager.analysis import (
+    bootstrap_interval,
+    confidence_interval,
+    difference,
+    holm,
+    interquartile_mean,
+    probability_interval,
+)
 from simmanager.base.errors import BatchNotFound, PackageMissing, ParameterError, ParameterTypeError, UnknownName
 from simmanager.results.results import Results
 
@@ -46,7 +53,7 @@ def test_a_summary_holds_the_statistics_of_the_runs(by_metric):
     assert (found.n_runs, found.n_total, found.n_finished) == (5, 5, 5)
     assert (found.mean, found.median, found.iqm) == pytest.approx((3.8, 3, 3))
     assert found.std == pytest.approx(values.std(ddof=1))
-    assert (found.low, found.high) == bootstrap_interval(values, "iqm")
+    assert (found.low, found.high) == confidence_interval(values, "iqm")
     assert (found.values, found.run_ids) == (tuple(values), (0, 1, 2, 3, 4))
     assert found.final is found.auc is found.iterations_to_threshold is found.n_reached is None
     assert found.remarks == ()
@@ -54,9 +61,12 @@ def test_a_summary_holds_the_statistics_of_the_runs(by_metric):
 
 @pytest.mark.parametrize("statistic", ["mean", "median", "iqm"])
 def test_the_interval_is_that_of_the_statistic_level_seed_and_resamples_asked_for(by_metric, statistic):
+    by_t = compare(by_metric, metric="score", statistic=statistic, level=0.5)
+    assert (by_t["a"].low, by_t["a"].high) == confidence_interval(VALUES["a"], statistic, 0.5)
     options = {"statistic": statistic, "level": 0.5, "seed": 7, "n_resamples": 90}
-    found = compare(by_metric, metric="score", **options)
+    found = compare(by_metric, metric="score", method="bootstrap", **options)
     assert (found["a"].low, found["a"].high) == bootstrap_interval(VALUES["a"], **options)
+    assert found.differences[0].p is None and "bootstrap: 90 resamples, seed 7" in str(found)
     assert (found.statistic, found.level, found.seed, found.n_resamples) == (statistic, 0.5, 7, 90)
 
 
@@ -66,12 +76,12 @@ def test_runs_that_are_not_there_are_counted(by_metric):
     assert "4 of 5" in str(found)
 
 
-def test_one_run_has_no_interval_and_the_table_says_so(by_metric):
+def test_too_few_runs_have_no_interval_and_the_table_says_so(by_metric):
     found = compare(by_metric, metric="score")
     assert (found["c"].low, found["c"].high, found["c"].mean) == (None, None, 5)
     assert np.isnan(found["c"].std)
-    assert found["c"].remarks[0] == "1 run: no interval"
-    assert "1 run: no interval" in str(found)
+    assert found["c"].remarks[0] == "1 run: no interval (3 are needed)"
+    assert "1 run: no interval (3 are needed)" in str(found)
 
 
 def test_values_that_are_nan_infinite_failed_or_missing_are_counted(tmp_path):
@@ -80,7 +90,7 @@ def test_values_that_are_nan_infinite_failed_or_missing_are_counted(tmp_path):
     found = compare(fake_batch(tmp_path / "b", {"a": runs}), metric="score")["a"]
     assert (found.n_runs, found.n_nan, found.n_infinite, found.n_failed, found.n_missing) == (3, 1, 1, 2, 1)
     assert found.run_ids == (0, 2, 3)
-    assert found.mean == INF and found.high == INF and found.median == 2
+    assert found.mean == INF and found.high is None and found.median == 2
     assert found.remarks == (
         "metric failed in 2 runs",
         "1 run without this value",
@@ -191,10 +201,12 @@ def test_a_difference_is_that_of_the_statistic_with_its_interval_and_probability
     assert (found.first, found.second, found.paired) == ("a", "b", False)
     assert (found.n_first, found.n_second, found.n) == (5, 4, 9)
     assert found.difference == pytest.approx(interquartile_mean(a) - interquartile_mean(b))
-    expected = difference(a, b, statistic="iqm")
+    three_pairs = 1 - 0.05 / 3  # simultaneous intervals (Bonferroni)
+    expected = difference(a, b, statistic="iqm", level=three_pairs)
     assert (found.low, found.high) == (expected.low, expected.high)
+    assert found.p == holm([expected.p, NAN, NAN])[0]
     assert found.probability_of_improvement == pytest.approx((1 + 1.5 + 3.5 + 4 + 4) / 20)
-    assert (found.probability_low, found.probability_high) == probability_interval(a, b)
+    assert (found.probability_low, found.probability_high) == probability_interval(a, b, level=three_pairs)
 
 
 def test_with_one_run_there_is_a_difference_but_no_interval(by_metric):
@@ -325,6 +337,7 @@ def test_a_batch_without_finished_runs_has_no_keys_yet_and_can_be_compared(tmp_p
         ({"metric": "score", "statistic": "media"}, ParameterError, "Did you mean 'median'"),
         ({"metric": "score", "statistic": np.mean}, ParameterTypeError, "statistic must be a name"),
         ({"metric": "score", "level": 2}, ParameterError, "level must be"),
+        ({"metric": "score", "method": "bayes"}, ParameterError, "No method 'bayes'"),
         ({"metric": "score", "threshold": 1.0}, ParameterError, "for a key only"),
         ({"metric": "score", "value": "auc"}, ParameterError, "for a key only"),
         ({"key": "error", "value": "last"}, ParameterError, "No value 'last'"),
@@ -353,12 +366,10 @@ def test_a_simulation_that_was_not_compared_is_named(by_metric):
 
 def test_it_prints_as_two_tables(by_metric):
     lines = str(compare(by_metric, metric="score")).splitlines()
-    assert lines[0] == (
-        "batch: score. Interquartile mean over runs, 95% percentile bootstrap interval (2000 resamples, seed 0)"
-    )
+    assert lines[0] == ("batch: score. Interquartile mean over runs, 95% confidence interval (Student's t)")
     assert lines[1].split() == ["simulation", "runs", "IQM", "interval", "mean", "median", "std", "remarks"]
     assert lines[3].split()[:5] == ["a", "5", "of", "5", "3"]
-    assert lines[7].split()[:3] == ["difference", "IQM", "interval"]
+    assert lines[7].split() == "difference IQM interval of all p (Holm) P(first > second) interval of all runs".split()
     assert lines[9].startswith("a - b")
     assert lines == [line.rstrip() for line in lines]
 
