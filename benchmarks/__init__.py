@@ -4,4 +4,16 @@
 """
 
 #: The modules, in the order of RESULTS.md.
-MODULES = ("tutorial", "models", "overhead", "sweep", "scaling", "mixed", "status", "startup", "scale", "coverage")
+MODULES = (
+    "tutorial",
+    "models",
+    "overhead",
+    "sweep",
+    "scaling",
+    "mixed",
+    "status",
+    "startup",
+    "scale",
+    "report",
+    "coverage",
+)

@@ -207,6 +207,7 @@ def together(
 
     iterations, values = align([(grid, row) for _, grid, row in sampled])
     ends = [int(grid[-1]) if len(grid) else -1 for _, grid, _ in sampled]
+    longest = max(ends, default=-1)
     return Curves(
         key=key,
         simulation_id=simulation_id,
@@ -215,7 +216,7 @@ def together(
         iterations=iterations,
         values=values,
         n_total=n_total,
-        n_shorter=sum(end < max(ends) for end in ends),
+        n_shorter=sum(end < longest for end in ends),
         n_not_finite=sum(not np.isfinite(row).all() for _, _, row in sampled),
         n_unreadable=n_unreadable,
         ends=tuple(ends),
