@@ -52,6 +52,7 @@ _PUBLIC = {
     "compare": "results.compare",
     "reproduce": "batch.reproduction",
     "Event": "dispatch.events",
+    "current_run": "base.current_run",
     "report_progress": "base.current_run",
     "save_checkpoint": "base.current_run",
     "load_checkpoint": "base.current_run",
@@ -80,6 +81,7 @@ _PUBLIC = {
 
 #: Parts of the public things, whose paths are in pickles and tracebacks: found here, not meant to be imported.
 _PARTS = {
+    "CurrentRun": "base.current_run",
     "FunctionCall": "simulation.one_shot",
     "FunctionResult": "simulation.one_shot",
     "nothing": "simulation.one_shot",
@@ -92,6 +94,7 @@ _PARTS = {
 __all__ = [*_PUBLIC, "__version__"]  # pyright: ignore
 
 if TYPE_CHECKING:
+    from .base.current_run import current_run as current_run
     from .base.current_run import load_checkpoint as load_checkpoint
     from .base.current_run import report_progress as report_progress
     from .base.current_run import save_checkpoint as save_checkpoint

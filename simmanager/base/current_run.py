@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,35 +25,124 @@ class Checkpoints(Protocol):
         """Return the state that was saved last, or None."""
 
 
-@dataclass(slots=True)
-class CurrentRun:
-    """A run while it is executed."""
+#: In a run, for the processes that it starts: its folder for files, and who it is, as JSON.
+RUN_FOLDER, RUN = "SIMMANAGER_RUN_FOLDER", "SIMMANAGER_RUN"
 
-    folder: Path | str
-    seed: int  # with which the random generators were seeded
-    attempt: int = 1  # how many times it has been started, this time included
+
+@public("simmanager")
+@dataclass(slots=True, repr=False)
+class CurrentRun:
+    """The run that this process executes: who it is, and where its files go. False outside of a run.
+
+    Parameters
+    ----------
+    seed : int
+        With which the random generators were seeded.
+    run_id : int
+        Number of the run within its simulation.
+    simulation_id : str
+        Its simulation; "" outside of a run.
+    attempt : int
+        How many times the run has been started, this time included.
+    batch : Path or None
+        Folder of the batch; None outside of a batch.
+    artefacts, run_folder : str
+        Paths behind `folder`; "" outside of a run.
+    tell_progress, checkpoints : object
+        Of the worker.
+    """
+
+    seed: int
+    run_id: int = 0
+    simulation_id: str = ""
+    attempt: int = 1
+    batch: Path | None = None
+    artefacts: str = ""
+    run_folder: str = ""
     tell_progress: Callable[[float, float], None] | None = None  # takes (done, total)
     checkpoints: Checkpoints | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.run_folder)
+
+    def __repr__(self) -> str:
+        where = f"run {self.run_id} of {self.simulation_id!r}" if self else "no run"
+        return f"<CurrentRun: {where}, attempt {self.attempt}, seed {self.seed}>"
+
+    @property
+    def folder(self) -> Path:
+        """The folder for the files that a model writes itself, ``artefacts`` in the folder of the run.
+
+        It is made when it is asked for. Outside of a run it is a new temporary folder, the same one for the whole
+        process, which stays when the process ends.
+        """
+        if not self.artefacts:  # the processes that this one starts find it as they would in a run
+            self.artefacts = os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="simmanager-run-")
+        os.makedirs(self.artefacts, exist_ok=True)  # noqa: PTH103
+        return Path(self.artefacts)
 
 
 #: None outside of a run.
 _current: CurrentRun | None = None
 
+#: What stands for a run outside of one.
+_nobody: CurrentRun | None = None
 
-def current_run() -> CurrentRun | None:
-    """Return the run that this process executes now, or None."""
-    return _current
+
+@public("simmanager")
+def current_run() -> CurrentRun:
+    """Return the run that this process, or the one that started it, executes.
+
+    So a model finds the folder for its own files (``current_run().folder / "model.pt"``), its seed and its number
+    without being told. Outside of a run, in a plain script or a test, the same code works: the answer is false, has a
+    seed that was drawn, and gives a temporary folder.
+
+    A program that a run starts finds the folder in the environment variable ``SIMMANAGER_RUN_FOLDER``.
+    """
+    global _nobody
+    if _current is not None:
+        return _current
+    if _nobody is None:
+        _nobody = _of_parent() or CurrentRun(secrets.randbelow(2**32), artefacts=os.environ.get(RUN_FOLDER, ""))
+    return _nobody
+
+
+def _of_parent() -> CurrentRun | None:
+    """Return the run that started this process, as a child of it knows it."""
+    try:
+        facts = json.loads(os.environ[RUN])
+        seed, run_id, simulation_id, attempt, batch, run_folder = facts
+        return CurrentRun(
+            int(seed),
+            int(run_id),
+            str(simulation_id),
+            int(attempt),
+            Path(batch) if batch else None,
+            os.environ[RUN_FOLDER],
+            str(run_folder),
+        )
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 @contextmanager
 def executing(run: CurrentRun) -> Iterator[CurrentRun]:
-    """Make a run the current one for a while."""
+    """Make a run the current one for a while, for the processes that are started meanwhile, too."""
     global _current
     before, _current = _current, run
+    environ = {name: os.environ.get(name) for name in (RUN_FOLDER, RUN)}
+    batch = None if run.batch is None else str(run.batch)
+    os.environ[RUN_FOLDER] = run.artefacts
+    os.environ[RUN] = json.dumps([run.seed, run.run_id, run.simulation_id, run.attempt, batch, run.run_folder])
     try:
         yield run
     finally:
         _current = before
+        for name, value in environ.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @public("simmanager")

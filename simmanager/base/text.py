@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 MAX_LINE = 5000  # longest line of a log that is shown whole
@@ -83,6 +84,20 @@ def memory(megabytes: float | None) -> str:
     if megabytes is None:
         return ""
     return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB"
+
+
+def size(n_bytes: int) -> str:
+    """Return the size of a file as people say it: ``312 bytes``, ``1.4 kB``, ``12 MB``."""
+    if n_bytes < 1000:
+        return count(n_bytes, "byte")
+    units = [(n_bytes / 1000**power, unit) for power, unit in enumerate(("kB", "MB", "GB", "TB"), 1)]
+    value, unit = next(((value, unit) for value, unit in units if value < 999.5), units[-1])
+    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
+
+
+def files_in_words(files: Mapping[str, int]) -> str:
+    """Return how many files these are (name -> bytes), and their size: ``3 files, 1.4 MB``; "" for none."""
+    return f"{count(len(files), 'file')}, {size(sum(files.values()))}" if files else ""
 
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")

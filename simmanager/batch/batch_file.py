@@ -42,6 +42,7 @@ _SIMULATION = {
     "training_loop": str,
     "training_loop_params": dict,
     "metrics": dict,
+    "cwd": str,
     "sweep": dict,
 }
 
@@ -171,6 +172,7 @@ class _BatchFile:
                 self._check_parameters(sim, group, entry[group], where)
                 setattr(sim, group, {**(getattr(sim, group) or {}), **entry[group]})
         sim.metrics = self._metrics(entry, where) or sim.metrics
+        sim.cwd = entry.get("cwd", sim.cwd)
         sim.simulation_id = entry.get("simulation_id", sim.simulation_id)
         if sim.simulation_id is None:
             raise self._document.error(where, "simulation_id is missing: add it.")

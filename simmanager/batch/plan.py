@@ -71,6 +71,10 @@ class BatchPlan:
             parameters[key] = values
         return replace(self, simulations=sweep_all(self.simulations, parameters)) if parameters else self
 
+    def in_directory(self, cwd: str | None) -> BatchPlan:
+        """Return the plan with the working directory of its runs (see `SingleSim`), if one is given."""
+        return self if cwd is None else replace(self, simulations=[sim.copy(cwd=cwd) for sim in self.simulations])
+
     def with_fields(self, **fields: Any) -> BatchPlan:
         """Return the plan with those of the fields that are not None."""
         return replace(self, **{name: value for name, value in fields.items() if value is not None})

@@ -16,7 +16,7 @@ from ..base.errors import BatchDamaged, BatchExists, ResultsMissing
 from ..base.provenance import changes_since, provenance_of
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder
-from ..disk.run_folder import PARAMS, RECORD, RESULTS, SUMMARY, RunFolder
+from ..disk.run_folder import ARTEFACTS, PARAMS, RECORD, RESULTS, SUMMARY, RunFolder
 from ..disk.run_record import not_saved_of
 from ..disk.state import RunState
 from ..dispatch.run_options import RunOptions
@@ -53,9 +53,9 @@ class Reproduction:
     reason : str
         Why, if it did not finish.
     files : dict
-        Name of each result -> ``"same"`` (the bytes are), ``"same values"`` (other bytes: a class that travelled by
-        value has a random name, say), ``"other"``, ``"missing"``, or ``"not saved"`` where the original could not be
-        saved either.
+        Name of each result, and of each file that the model wrote itself -> ``"same"`` (the bytes are), ``"same
+        values"`` (other bytes: a class that travelled by value has a random name, say), ``"other"``, ``"missing"``, or
+        ``"not saved"`` where the original could not be saved either.
     curves : dict
         History key -> largest absolute difference of its summaries, for keys that differ; infinity where they cannot be
         compared.
@@ -139,7 +139,10 @@ def reproduce(run: RunFolder | Path | str, copy: Path | str | None = None) -> Re
         now = {**provenance_of([entry], threads), "simulation": dict(entry)}
         task = Task(str(target.path), str(original.params.absolute()), seed, provenance=now, session=session)
         outcome = _run_again(task, threads)
-        files = {name: _compared(original, target, name) for name in RESULTS}
+        written = sorted({*original.list_artefacts(), *target.list_artefacts()})
+        files = {
+            name: _compared(original, target, name) for name in (*RESULTS, *(f"{ARTEFACTS}/{name}" for name in written))
+        }
         curves = _curve_differences(original, target) if files[SUMMARY] == OTHER else {}
         changes = tuple(changes_since({**before, "versions": record.get("versions")}, now))
         return Reproduction(original.path, target.path, outcome.state, outcome.reason, files, curves, changes)

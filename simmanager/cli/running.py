@@ -91,6 +91,7 @@ def _executed(arguments: argparse.Namespace, manager: SimulationManager, run: Ca
         metavar="GROUP.NAME=V1,V2",
         help="one simulation for each value, e.g. agent_params.lr_td=0.001,0.01; several: every combination",
     ),
+    argument("--cwd", choices=("run",), help="the working directory of each run is its own folder for files"),
     argument(
         "--extend",
         action="store_true",
@@ -151,7 +152,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{users_traceback(error)}simmanager: {arguments.file} could not be loaded.", file=sys.stderr)
         return EXIT_USAGE
     remember_target(arguments.file)
-    plan = plan.swept(arguments.sweep).with_fields(**given)
+    plan = plan.swept(arguments.sweep).in_directory(arguments.cwd).with_fields(**given)
     try:
         manager = plan.manager(arguments.dir, extend=arguments.extend)
     except UnsafeName as error:

@@ -7,6 +7,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -37,6 +38,9 @@ STATE_LOCK, RUN_LOG, ERROR_LOG, RECORD = "state.lock", "run.log", "error.log", "
 PROGRESS, CHECKPOINT, PARAMS, THEIR_PARAMS = "progress", "checkpoint.pkl", "param.dict", "params.dict"
 AGENT, ARENA, HISTORY, SUMMARY = "agent", "arena", "training_hist.dict", "summary.npz"
 
+#: The folder for the files that a model writes itself.
+ARTEFACTS = "artefacts"
+
 #: The files that are written under a scratch name first, beside agent and arena.
 _WRITTEN = (RECORD, PROGRESS, CHECKPOINT, PARAMS, HISTORY, SUMMARY)
 
@@ -44,7 +48,7 @@ _WRITTEN = (RECORD, PROGRESS, CHECKPOINT, PARAMS, HISTORY, SUMMARY)
 RESULTS = (HISTORY, SUMMARY, AGENT, ARENA)
 
 #: What an attempt leaves and a next one keeps in ``attempt_<n>/``.
-_KEPT_OF_ATTEMPT = (RUN_LOG, ERROR_LOG, RECORD, SUMMARY)
+_KEPT_OF_ATTEMPT = (RUN_LOG, ERROR_LOG, RECORD, SUMMARY, ARTEFACTS)
 
 
 def _is_written_by_us(name: str) -> bool:
@@ -132,6 +136,7 @@ class RunFolder:
     checkpoint = FileIn(CHECKPOINT, "Where a run that was interrupted goes on; gone when it is finished.")
     agent = FileIn(AGENT, "The trained agent.")
     arena = FileIn(ARENA, "The arena it was trained in.")
+    artefacts = FileIn(ARTEFACTS, "The files that the model wrote itself (`current_run`); not there if there are none.")
     history = FileIn(HISTORY, "The training history (pickle of a dict).")
     summary = FileIn(SUMMARY, "Downsampled scalar curves (npz, no pickle).")
 
@@ -139,6 +144,11 @@ class RunFolder:
     def lock_path(self) -> str:
         """`lock_file` as text."""
         return self._at + STATE_LOCK
+
+    @property
+    def artefacts_path(self) -> str:
+        """`artefacts` as text."""
+        return self._at + ARTEFACTS
 
     @property
     def log_paths(self) -> tuple[str, str]:
@@ -264,12 +274,14 @@ class RunFolder:
         self.write_bytes(RECORD, encoded)
         return record
 
-    def set_aside_attempt(self, number: int) -> None:
-        """Move logs, record and curves of an earlier attempt to ``attempt_<number>/``, remove what it left unfinished.
+    def set_aside_attempt(self, number: int, *, goes_on: bool = False) -> None:
+        """Move what an earlier attempt leaves to ``attempt_<number>/``, and remove what it left unfinished.
 
-        Where the run that this one replaced has left such a folder, the next number is taken.
+        That is its logs, record, curves and, unless the run ``goes_on`` from a checkpoint, its artefacts. Where the run
+        that this one replaced has left such a folder, the next number is taken.
         """
-        names = [name for name in _KEPT_OF_ATTEMPT if os.path.lexists(self.path / name)]
+        moved = [name for name in _KEPT_OF_ATTEMPT if name != ARTEFACTS or not goes_on]
+        names = [name for name in moved if os.path.lexists(self.path / name)]
         kept = self._attempt_folder(number, names)
         for name in names:
             kept.mkdir(exist_ok=True)
@@ -318,6 +330,20 @@ class RunFolder:
             if limit is not None:
                 file.seek(max(os.fstat(descriptor).st_size - limit, 0))
             return file.read().decode("utf-8", "replace")
+
+    def list_artefacts(self) -> dict[str, int]:
+        """Return the files that the model wrote itself: name within `artefacts` -> bytes; links are not followed."""
+        found, folders = {}, [""]
+        while folders:
+            within = folders.pop()
+            with suppress(OSError), os.scandir(f"{self._at}{ARTEFACTS}{os.sep}{within}") as entries:
+                for entry in entries:
+                    name = within + entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(f"{name}{os.sep}")
+                    else:
+                        found[name] = entry.stat(follow_symlinks=False).st_size
+        return dict(sorted(found.items()))
 
     def read_progress(self) -> float | None:
         """Return the fraction done of a running run, 0 to 1; None if it did not say."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.clock import duration
 from ..base.errors import BatchDamaged, BatchNotFound
 from ..base.tables import Cell, Column, Table
-from ..base.text import count, memory
+from ..base.text import count, files_in_words, memory
 from ..disk.batch_folder import BatchFolder
 from ..disk.state import RunState
 from ..disk.state_look import LOOKS, look_of
@@ -226,6 +226,9 @@ def run_table(results: Results) -> dict[str, Any]:
     columns.append((Column(f"started ({day}UTC)"), lambda run: Cell(moment(run.started).removeprefix(day))))
     if any(map(_reason, runs)):
         columns.append((Column("what went wrong", "text"), lambda run: Cell(value_text(_reason(run)))))
+    files = {run.path: run.artefacts for run in runs}
+    if any(files.values()):
+        columns.append((Column("files", "number"), lambda run: _files(files[run.path])))
     columns.append((Column("seed", "number"), lambda run: Cell("" if run.seed is None else str(run.seed))))
     return {
         "table": Table((column for column, _ in columns), ([cell_of(run) for _, cell_of in columns] for run in runs)),
@@ -241,6 +244,10 @@ def _state(run: RunResult, fraction: float | None) -> Cell:
     if run.state == RunState.RUNNING and fraction is not None:
         words = f"{words}, {fraction:.0%}"
     return Cell(words, str(list(LOOKS).index(RunState(run.state))))
+
+
+def _files(files: Mapping[str, int]) -> Cell:
+    return _number(files_in_words(files), sum(files.values()) or None)
 
 
 def _reason(run: RunResult) -> str:

@@ -22,6 +22,7 @@ from ..results.terminal import mixtures
 from .contents import partly_shared, provenance, run_table, shared, simulations, tiles
 from .problems import MAX_GROUPS, problems
 from .sections import draw_sections
+from .thumbnails import images
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -109,7 +110,7 @@ def _content(results: Results) -> dict[str, Any]:
     from ..version import __version__
 
     status, found = results.status, problems(results)
-    sections = draw_sections(results)
+    sections = [*draw_sections(results), *filter(None, [images(results)])]
     css, js = style_sheet(), _text("page.js")
     titles = {"summary": "Summary", "problems": "What went wrong", "simulations": "Simulations"}
     titles |= {section.name: section.title for section in sections}

@@ -24,7 +24,7 @@ class PageFigure:
 
     name: str  # its id
     title: str  # what stands above it
-    svg: str  # an ``<svg>`` element, or "" if it could not be drawn
+    svg: str  # an ``<svg>`` or ``<img>`` element, or "" if it could not be drawn
     caption: str = ""  # what stands below it
     wide: bool = False  # whether it takes the whole width
     tables: tuple[tuple[str, Table], ...] = ()  # title and content of each table with its numbers

@@ -54,6 +54,7 @@ def run_rows(
             "path": str(run.path),
             **{name: run.parameters.get(name) for name in names},
             **{f"metrics.{name}": run.metrics.get(name) for name in metrics},
+            "artefacts": run.artefacts,
             **{name: _reasons(getattr(run, name)) for name in ("metric_errors", "not_saved", "left_out")},
         }
         for run in runs

@@ -87,6 +87,11 @@ class RunResult:
     left_out: dict[str, str] = field(default_factory=dict)
     contents: dict[str, str] | None = None
 
+    @property
+    def artefacts(self) -> dict[str, int]:
+        """The files that the model wrote itself, as they are now: name within `artefacts` of the run -> bytes."""
+        return RunFolder(self.path).list_artefacts()
+
     def _repr_html_(self) -> str:
         from ..status.html import run_html
 

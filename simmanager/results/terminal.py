@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.clock import duration
 from ..base.tables import Cell, Table
-from ..base.text import count, plain
+from ..base.text import count, files_in_words, plain
 from ..disk.state import RunState
 from ..disk.state_look import look_of
 from ..status.tree import console
@@ -79,6 +79,8 @@ def _shown_parameters(results: Results) -> dict[str, dict[str, Any]]:
 def runs_table(results: Results) -> Table:
     """Return a row for each run: state, duration, memory, metrics, error."""
     metrics = results.metric_names
+    files = [files_in_words(run.artefacts) for run in results]
+    some = any(files)
     rows = [
         (
             run.simulation_id,
@@ -87,11 +89,13 @@ def runs_table(results: Results) -> Table:
             duration(run.duration_s),
             "" if run.peak_mb is None else f"{run.peak_mb:.0f}",
             *(_metric(run, name) for name in metrics),
+            *([written] if some else []),
             run.error,
         )
-        for run in results
+        for run, written in zip(results, files, strict=True)
     ]
-    return Table(("simulation", "run", "state", "duration", "peak MB", *metrics, "error"), rows)
+    titles = ("simulation", "run", "state", "duration", "peak MB", *metrics, *(["files"] if some else []), "error")
+    return Table(titles, rows)
 
 
 def mixtures(results: Results) -> list[str]:

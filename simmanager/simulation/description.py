@@ -74,6 +74,8 @@ def describe_simulation(sim: Any) -> dict[str, Any]:
         entry[name] = (readable(value) or {}) if name in PARAMS else None if value is None else name_of(value)
     if sim.metrics:
         entry["metrics"] = describe_metrics(sim.metrics)
+    if sim.cwd:
+        entry["cwd"] = sim.cwd
     return entry
 
 
@@ -86,5 +88,7 @@ def changed_names(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator
         else:
             names = [f"{part}.{name}" for name in {**one, **other} if one.get(name) != other.get(name)]
         yield from names
+    if before.get("cwd") != now.get("cwd"):
+        yield "cwd"
     old, new = (entry.get("metrics") or {} for entry in (before, now))
     yield from (f"metrics.{name}" for name in new if name in old and old[name] != new[name])

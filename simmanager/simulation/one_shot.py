@@ -45,6 +45,8 @@ class OneShot(SingleSim):
         Name of the simulation; it becomes the name of a folder. By default the name of the function.
     metrics : dict, optional
         Further metrics: name -> ``function(result, None, history)`` that returns a number.
+    cwd : {"run"}, optional
+        As of `SingleSim`.
 
     Raises
     ------
@@ -60,15 +62,16 @@ class OneShot(SingleSim):
         params: dict[str, Any] | None = None,
         simulation_id: str | None = None,
         metrics: dict[str, Any] | None = None,
+        cwd: str | None = None,
     ) -> None:
         if function is None:
-            super().__init__(training_loop_params=params, simulation_id=simulation_id, metrics=metrics)
+            super().__init__(training_loop_params=params, simulation_id=simulation_id, metrics=metrics, cwd=cwd)
             return
         call = FunctionCall(function)
         name = getattr(function, "__name__", "")
         if simulation_id is None and name.isidentifier():  # a lambda has no name
             simulation_id = name
-        super().__init__(nothing, None, nothing, None, call, params, simulation_id, metrics)
+        super().__init__(nothing, None, nothing, None, call, params, simulation_id, metrics, cwd)
 
     @property
     def function(self) -> Any:
@@ -188,7 +191,7 @@ class FunctionCall:
         """
         if SEED not in params and SEED in _named(self.function):
             run = current_run()
-            params[SEED] = draw_seed() if run is None else run.seed
+            params[SEED] = run.seed if run else draw_seed()
         returned = self.function(**params)
         history = as_history(returned)
         if history is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..base.checks import check_call
 from ..base.equality import same
-from ..base.errors import ParameterTypeError, RecipeError, SimManagerError, SimulationError, unknown
+from ..base.errors import ParameterError, ParameterTypeError, RecipeError, SimManagerError, SimulationError, unknown
 from ..base.metrics import check_metrics
 from ..base.public import public
 from ..base.text import name_of
@@ -24,8 +24,11 @@ from .troublesome_globals import dump_with_globals, words_about
 if TYPE_CHECKING:
     from ..disk.travelling import Classes
 
-#: What a recipe holds: ours have metrics, too.
-_ALL_FIELDS = (*FIELDS, "metrics")
+#: What a recipe holds: ours have metrics and a working directory, too.
+_ALL_FIELDS = (*FIELDS, "metrics", "cwd")
+
+#: The working directories that there are: the one that all runs share, or the run's own folder for files.
+CWD = (None, "run")
 
 #: Fields without which a simulation cannot run.
 _NEEDED = ("agent_class", "env_class", "training_loop")
@@ -58,6 +61,9 @@ class SingleSim:
         Name of the simulation; it becomes the name of a folder.
     metrics : dict, optional
         Name -> ``function(agent, env, history)`` that returns a number.
+    cwd : {"run"}, optional
+        The working directory of a run: with "run" its own folder for files (`current_run`), for models that write to
+        fixed names. By default the one in which the batch was started, which all runs share.
 
     Notes
     -----
@@ -84,6 +90,7 @@ class SingleSim:
         training_loop_params: dict[str, Any] | None = None,
         simulation_id: str | None = None,
         metrics: dict[str, Any] | None = None,
+        cwd: str | None = None,
     ) -> None:
         self.agent_class = agent_class
         self.agent_params = agent_params
@@ -93,6 +100,7 @@ class SingleSim:
         self.training_loop_params = training_loop_params
         self.simulation_id = simulation_id
         self.metrics = metrics
+        self.cwd = cwd
 
     @classmethod
     def from_object(cls, thing: Any) -> SingleSim:
@@ -111,7 +119,7 @@ class SingleSim:
             raise SimulationError(
                 f"{repr(thing)[:100]} ({type(thing).__name__}) is no simulation: it has no {lacks}. Give SingleSims."
             )
-        return cls(**{name: getattr(thing, name) for name in FIELDS}, metrics=getattr(thing, "metrics", None))
+        return cls(**{name: getattr(thing, name, None) for name in _ALL_FIELDS})
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -184,6 +192,8 @@ class SingleSim:
             if params is not None and not (isinstance(params, Mapping) and all(isinstance(key, str) for key in params)):
                 raise SimulationError(f"{field} must be a dict of parameter names and values, not {params!r}.")
         check_metrics(self.metrics, owner)
+        if self.cwd not in CWD:
+            raise ParameterError(f"cwd of {owner} must be None or 'run' (its own folder for files), not {self.cwd!r}.")
         self._check_calls()
 
     def _check_calls(self) -> None:
@@ -206,7 +216,10 @@ class SingleSim:
         from ..disk.recipe import UnusableRecipe, pickle_recipe
 
         try:
-            return dump_with_globals(pickle_recipe, self.fields)
+            fields = self.fields
+            if self.cwd is None:
+                del fields["cwd"]  # as in recipes of earlier versions
+            return dump_with_globals(pickle_recipe, fields)
         except UnusableRecipe as error:
             raise RecipeError(f"Simulation {self.simulation_id!r} {error}") from error
         except Exception as error:

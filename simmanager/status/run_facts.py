@@ -12,7 +12,7 @@ from ..base.errors import BatchNotFound, SimManagerError, UnknownName, unknown
 from ..base.moved_modules import described_now
 from ..base.paths import exists
 from ..base.provenance import commit_text, contents_in
-from ..base.text import count, memory, plain
+from ..base.text import count, memory, plain, size
 from ..disk.batch_folder import BatchFolder
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import number_of
@@ -76,6 +76,7 @@ def record_of(folder: RunFolder) -> dict[str, Any]:
         **{name: getattr(status, name) for name in _STATUS_FIELDS},
         **kept,
         "state": str(status.state),
+        "artefacts": folder.list_artefacts(),
         **described_now(simulation),
         "provenance": provenance,
     }
@@ -103,6 +104,7 @@ def run_lines(folder: RunFolder) -> Iterator[str]:
     parts = {name: record.get(name) for name in ("agent_class", "env_class", "training_loop", "function")}
     for title, content in (
         ("metrics", {**_dict(record, "metrics"), **_dict(record, "metric_errors")}),
+        ("artefacts", {name: size(number) for name, number in _dict(record, "artefacts").items()}),
         ("simulation", parts),
         *((name, _dict(record, name)) for name in ("agent_params", "env_params", "training_loop_params")),
         ("versions", _dict(record, "versions")),

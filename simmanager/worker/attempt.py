@@ -7,10 +7,11 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 from ..base.current_run import CurrentRun, executing
 from ..base.errors import InvalidTransition
@@ -24,6 +25,7 @@ from ..disk.sources import kept_sources
 from ..disk.starts import note_start
 from ..disk.state import REMARK, RunState, StateHistory
 from .capture import descriptors_to_logs
+from .checkpoint_store import has_checkpoint
 from .library_seeds import LibrariesSeeded
 from .memory import MemoryLimit, Meter
 from .no_terminal import advice, is_debuggers_end
@@ -147,7 +149,7 @@ def _attempt(
 ) -> tuple[Outcome, BaseException | None]:
     attempt = history.attempts + 1
     if attempt > 1:
-        folder.set_aside_attempt(attempt - 1)
+        folder.set_aside_attempt(attempt - 1, goes_on=has_checkpoint(folder, task.recipe))
     folder.remove_logs()
     error: BaseException | None = None
     reason = ""
@@ -159,8 +161,13 @@ def _attempt(
         history = folder.move(history, (RunState.RUNNING, f"attempt={attempt} pid={os.getpid()} host={host}"))
         meter = Meter()
         try:
-            run = CurrentRun(folder.text, task.seed, attempt, _ProgressFile(folder))
-            with executing(run), LibrariesSeeded(task.seed), MemoryLimit(task.memory_limit_mb):
+            run = _current(folder, task, attempt)
+            with (
+                _place_for_artefacts(folder),
+                executing(run),
+                LibrariesSeeded(task.seed),
+                MemoryLimit(task.memory_limit_mb),
+            ):
                 run_it(folder, task, run, kept)
             end_if_forked(process)
         except BaseException as raised:
@@ -171,6 +178,32 @@ def _attempt(
         finally:
             folder.remove(PROGRESS)
         return _verdict(folder, task, history, attempt, error, reason, kept, meter), error
+
+
+def _current(folder: RunFolder, task: Task, attempt: int) -> CurrentRun:
+    above = folder.text.rpartition(os.sep)[0].rpartition(os.sep)[0]
+    return CurrentRun(
+        task.seed,
+        folder.run_id or 0,
+        folder.simulation_id,
+        attempt,
+        None if folder.run_id is None else Path(above),
+        folder.artefacts_path,
+        folder.text,
+        _ProgressFile(folder),
+    )
+
+
+@contextmanager
+def _place_for_artefacts(folder: RunFolder) -> Iterator[None]:
+    """Make the folder for the files of the model, which any program may use; if it stays empty, it goes."""
+    with suppress(OSError):  # it is made when it is asked for, too
+        os.mkdir(folder.artefacts_path)  # noqa: PTH102 - a hot path
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.rmdir(folder.artefacts_path)  # noqa: PTH106
 
 
 def _verdict(

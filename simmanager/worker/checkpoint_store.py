@@ -14,6 +14,9 @@ from ..disk.run_folder import RunFolder
 from ..disk.travelling import Classes
 from .library_seeds import restore_libraries, states_of_libraries
 
+#: A checkpoint has the fingerprint of its recipe within so many bytes: it is the first entry of the pickled dict.
+_FINGERPRINT_WITHIN = 500
+
 
 class CheckpointStore:
     """The checkpoint of one run.
@@ -68,7 +71,21 @@ class CheckpointStore:
         return state
 
     def _fingerprint(self) -> str:
-        return hashlib.sha256(self._recipe).hexdigest()
+        return _fingerprint(self._recipe)
+
+
+def has_checkpoint(folder: RunFolder, recipe: str) -> bool:
+    """Return whether a run can go on from a checkpoint: there is one, made with this recipe (a file)."""
+    try:
+        with folder.checkpoint.open("rb") as file:
+            begin = file.read(_FINGERPRINT_WITHIN)
+        return _fingerprint(Path(recipe).read_bytes()).encode() in begin
+    except OSError:
+        return False
+
+
+def _fingerprint(recipe: bytes) -> str:
+    return hashlib.sha256(recipe).hexdigest()
 
 
 def _dump(content: dict[str, Any], scratch: str) -> None:

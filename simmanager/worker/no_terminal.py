@@ -31,9 +31,9 @@ def breakpoint_in_worker(*arguments: Any, **options: Any) -> Any:
         Says how to debug.
     """
     run = current_run()
-    if run is None or os.environ.get("PYTHONBREAKPOINT"):
+    if not run or os.environ.get("PYTHONBREAKPOINT"):
         return sys.__breakpointhook__(*arguments, **options)
-    refuse_breakpoint(run.folder)
+    refuse_breakpoint(run.run_folder)
 
 
 def refuse_breakpoint(folder: Path | str) -> NoReturn:

@@ -76,6 +76,5 @@ def advice(wrote: Sequence[str], path: str) -> str:
     shown = ", ".join(wrote[:5]) + (", ..." if len(wrote) > 5 else "")
     return (
         f"note: runs wrote {shown} into {path}, the directory that all runs share: one may overwrite or read what "
-        "another wrote. os.chdir(tempfile.mkdtemp()) as the first line of the training loop or function gives each run "
-        "its own; what is to be kept belongs into the history or into save_agent(path)."
+        'another wrote. SingleSim(..., cwd="run"), or --cwd run, gives each its own: simmanager.current_run().folder.'
     )

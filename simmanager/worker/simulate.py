@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from ..base.current_run import CurrentRun
 from ..base.errors import SimulationError
 from ..base.load_guard import loading
 from ..base.metrics import Measured, as_number, check_metrics
+from ..base.provenance import working_directory
 from ..base.text import describe
 from ..disk.files import read_regular
 from ..disk.history import HistoryRefused, as_history
@@ -27,6 +28,9 @@ from .process_group import end_if_forked
 from .saving import Kept, complain, save_results, save_what_was_refused, warnings_before
 from .seeding import seed_everything
 from .task import Task
+
+#: The working directory of a simulation whose runs have one of their own, as its recipe tells it.
+OWN_DIRECTORY = "run"
 
 
 def simulate(
@@ -60,7 +64,8 @@ def simulate(
         loaded(content)
     write_params(folder, content, Path(task.recipe))
     run.checkpoints = CheckpointStore(folder, task.checkpoint_every_s, content, classes)
-    with code_reaches_children():
+    own = recipe.get("cwd") == OWN_DIRECTORY
+    with code_reaches_children(), _working_in(run.folder) if own else nullcontext():
         _simulate(folder, task, recipe, content, kept)
 
 
@@ -88,6 +93,17 @@ def _simulate(folder: RunFolder, task: Task, recipe: dict[str, Any], content: by
     if kept.failure is not None:
         raise kept.failure
     _say("---> Simulation finished")
+
+
+@contextmanager
+def _working_in(folder: Path) -> Iterator[None]:
+    before = working_directory()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # it may be gone
+            os.chdir(before)
 
 
 def _say(text: str) -> None:

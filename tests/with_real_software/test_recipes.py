@@ -18,12 +18,17 @@ PARAMETERS = {
     "cell": {"amplitude": 20.0},
     "network": {"weight": 0.01},
     "fit_net": {"rate": 0.1},
+    "with_files": {"rate": 0.1},
     "regression": {"rate": 0.1},
     "walk": {"n_steps": 50},
     "compiled": {"n_steps": 50},
     "ppo": {"learning_rate": 1e-3},
     "wealth": {"n": 20},
 }
+
+
+#: Files that recipes write, at the end of their names.
+FILES = {"ppo": {"ppo.zip"}, "with_files": {"model.pt", "weights.csv", "weights.gif"}}
 
 
 def test_each_recipe_is_tested():
@@ -42,6 +47,9 @@ def test_a_recipe_runs_and_repeats(name, tmp_path, monkeypatch, capsys):
         assert status.all_finished, [folder.error_log.read_text() for folder in manager.runs]
         found.append([manager.load_results("sim", run)[2] for run in range(2)])
         assert manager.results().keys, "nothing to draw"
+        for run in manager.results():
+            assert FILES.get(name, set()) <= run.artefacts.keys()
+            assert name != "with_files" or any("tfevents" in file for file in run.artefacts)
     for one, other in zip(*found, strict=True):
         assert one.keys() == other.keys()
         for key in one:

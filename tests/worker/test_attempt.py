@@ -281,7 +281,7 @@ def test_progress_is_not_listened_to_after_the_run(tmp_path):
 
     folder, task = make(tmp_path, toy_sim(loop=loop_that_reports))
     assert execute(task)[0].state == "finished"
-    assert current_run() is None
+    assert not current_run()
     assert not folder.progress.exists()
 
 

@@ -28,7 +28,7 @@ def test_they_are_told_once_with_what_to_do(capsys):
     manager = run("ppo.zip", "output/")
     said = capsys.readouterr().out
     assert said.count("output, ppo.zip") == 1
-    assert "tempfile.mkdtemp()" in said
+    assert 'cwd="run"' in said and "--cwd run" in said
     first, *others = logs(manager)
     assert f"output, ppo.zip appeared in {Path.cwd()}" in first
     assert not any("appeared" in log for log in others)
