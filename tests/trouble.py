@@ -20,6 +20,7 @@ import numpy as np
 from toys import ToyAgent, ToyArena, toy_loop
 
 from simmanager import SingleSim
+from simmanager.base.current_run import RUN, RUN_FOLDER
 from simmanager.worker.process_group import TOKEN
 
 #: Where user code can misbehave.
@@ -238,7 +239,7 @@ def surroundings() -> dict[str, Any]:
     import logging
     import resource
 
-    environ = {name: value for name, value in os.environ.items() if name != TOKEN}
+    environ = {name: value for name, value in os.environ.items() if name not in (TOKEN, RUN, RUN_FOLDER)}
     umask = os.umask(0)
     os.umask(umask)
     return {

@@ -1,6 +1,5 @@
 """The loops: what is called when, and what is recorded."""
 
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,7 +102,7 @@ def test_numbers_of_steps_that_make_no_sense_are_refused(name):
 
 def test_progress_is_reported_up_to_the_end():
     reports = []
-    run = CurrentRun(Path(), seed=1, tell_progress=lambda done, total: reports.append((done, total)))
+    run = CurrentRun(seed=1, tell_progress=lambda done, total: reports.append((done, total)))
     with executing(run):
         both = Recorder()
         default_training_loop(both, both, 1000)

@@ -100,7 +100,7 @@ def test_in_an_arena_without_episodes_they_have_a_length():
 
 def test_progress_is_told_in_episodes():
     told = []
-    run = CurrentRun(Path(), seed=1, tell_progress=lambda done, total: told.append((done, total)))
+    run = CurrentRun(seed=1, tell_progress=lambda done, total: told.append((done, total)))
     with executing(run):
         reinforcement_learning_loop(Modest(), Script(), 2)
     assert told == [(0, 2), (1, 2), (1, 2), (1, 2), (2, 2), (2, 2)]

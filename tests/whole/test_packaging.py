@@ -103,7 +103,7 @@ def test_the_wheel_tells_what_it_needs(wheel):
         for line in metadata.splitlines()
         if line.startswith("Requires-Dist") and ";" not in line
     }
-    assert needed == {"cloudpickle", "filelock", "jinja2", "joblib", "matplotlib", "numpy", "rich", "scipy"}
+    assert needed == {"cloudpickle", "filelock", "jinja2", "joblib", "matplotlib", "numpy", "pillow", "rich", "scipy"}
     assert "Requires-Python: >=3.11" in metadata
     entry = archive.read(f"simmanager-{simmanager.__version__}.dist-info/entry_points.txt").decode()
     assert "simmanager = simmanager.cli.main:main" in entry

@@ -297,7 +297,8 @@ def test_sigkill_of_the_manager_workers_finish_their_run_and_are_gone():
     manager.kill()
     status = read_status("b")
     assert counts() == {"running": 2, "in_queue": 4} and not status.manager_alive
-    assert status.advice == "no manager is running; 4 runs are waiting: simmanager resume b"
+    left = "one that is gone has left process {}, {} with 2 runs; go on: simmanager resume b".format(*sorted(workers))
+    assert status.advice == f"no manager is running; {left}; or end what it left: simmanager stop b --now"
     open_gate()
     wait_for(lambda: not any(map(is_alive, workers)), "the orphans to end")
     assert counts() == {"finished": 2, "in_queue": 4}, "they wrote their results and started nothing else"
@@ -351,7 +352,8 @@ def test_sigkill_of_manager_and_worker_then_resume():
     status = read_status("b")
     assert counts() == {"running": 1, "interrupted": 1, "in_queue": 4}
     assert [run.reason for run in status.runs if run.state == "interrupted"] == ["its process is gone"]
-    assert status.advice == "no manager is running; 5 runs are waiting: simmanager resume b"
+    left = f"one that is gone has left process {victims[1]} with 1 run; go on: simmanager resume b"
+    assert status.advice == f"no manager is running; {left}; or end what it left: simmanager stop b --now"
     resume_and_check(6)
 
 
