@@ -6,10 +6,13 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from .harness import OURS, Record, Sample, Settings, at_most, fresh, in_turns, main, run_program, work_folder
+from .harness import OURS, Measured, Record, Sample, Settings, at_most, fresh, in_turns, main, run_program, work_folder
 
 #: A batch and one ten times as large, and the seconds that the runs are let go on.
 SIZES = {"full": (10_000, 100_000, 8.0), "quick": (500, 5_000, 3.0), "tiny": (20, 40, 60.0)}
+
+#: Runs of one simulation, and as many simulations with one run each.
+MANY = {"full": 20_000, "quick": 1_000, "tiny": 10}
 
 _METRICS = {
     "make_s": ("time to make the folders", "s"),
@@ -22,7 +25,8 @@ _METRICS = {
 _COMPARED = """\
 One simulation with very many empty runs. A process makes the folders; another opens the batch, calls `run_all` with
 two runs at a time, and is asked to stop after some seconds; a third resumes a batch of which 90% are finished, 5% have
-failed and 5% wait. No peer keeps a batch of this kind. Linear: ten times the runs take ten times as long."""
+failed and 5% wait. No peer keeps a batch of this kind. Linear: ten times the runs take ten times as long. Then empty
+runs to the end, all of one simulation, or each of a simulation of its own, which has a recipe, sources and a folder."""
 
 
 def measure(settings: Settings) -> Record:
@@ -33,6 +37,10 @@ def measure(settings: Settings) -> Record:
     with work_folder(record, needs_mb=2500) as folder:
         contenders = {name: partial(_once, folder, runs, seconds) for runs, name in names.items()}
         measured = in_turns(contenders, settings.turns(3), record)
+        shapes = {
+            f"{OURS}, {words}": partial(_shape, folder, kind, MANY[settings.size]) for kind, words in _KINDS.items()
+        }
+        shaped = in_turns(shapes, settings.turns(3), record)
     for who, metrics in measured.samples.items():
         for metric, (words, unit) in _METRICS.items():
             record.add(who, words, unit, metrics[metric])
@@ -42,7 +50,33 @@ def measure(settings: Settings) -> Record:
         times = measured.ratios(names[large], names[small], metric)
         words = f"{_METRICS[metric][0]}: {large:,} runs over {small:,}"
         record.judge(words, "x", times, at_most(large / small * 1.2), "linear, with 20% for noise")
+    _judge_shapes(record, shaped, MANY[settings.size])
     return record
+
+
+_KINDS = {"one": "runs of one simulation", "many": "simulations with one run each"}
+
+_SHAPE_METRICS = {
+    "make_s": ("to make them", "s"),
+    "run_s": ("`run_all`, to the end", "s"),
+    "ms": ("both, for each run", "ms"),
+    "looked_s": ("open the batch, and its table of results", "s"),
+    "mb": ("peak memory", "MB"),
+}
+
+
+def _judge_shapes(record: Record, shaped: Measured, runs: int) -> None:
+    for who, metrics in shaped.samples.items():
+        for metric, (words, unit) in _SHAPE_METRICS.items():
+            record.add(who, f"{runs:,}: {words}", unit, metrics[metric])
+    one, many = (f"{OURS}, {words}" for words in _KINDS.values())
+    words = f"{runs:,} simulations with one run each over as many runs of one"
+    record.judge(words, "x", shaped.ratios(many, one, "ms"), at_most(2))
+
+
+def _shape(folder: Path, kind: str, runs: int) -> Sample:
+    with fresh(folder, "shape") as work:
+        return run_program(sys.executable, "many_simulations", folder=work, kind=kind, runs=runs)
 
 
 def _once(folder: Path, runs: int, seconds: float) -> Sample:

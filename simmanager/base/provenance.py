@@ -280,10 +280,12 @@ def frozen_code(
         The provenance so far; what it says of other simulations stays, and what it says of files that are not known
         here (the code came out of a pickle), if the code is the same.
     """
-    together = frozen_code_of(before or {})
+    together, known = frozen_code_of(before or {}), dict[frozenset[str], dict[str, Any]]()
     for entry in entries:
-        name = entry["simulation_id"]
-        taken, earlier = code_taken_along(entry), together.get(name, {})
+        name, modules = entry["simulation_id"], frozenset(_modules_of(entry))
+        if modules not in known:
+            known[modules] = code_taken_along(entry)
+        taken, earlier = known[modules], together.get(name, {})
         if not taken and contents_in(earlier) == contents.get(name):
             taken = earlier
         together[name] = {**taken, CONTENTS: dict(contents.get(name, {}))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import sys
 from pathlib import Path
@@ -77,7 +78,12 @@ def _is_the_script_again(module: str) -> bool:
     files = [getattr(each, "__file__", None) for each in (main, other)]
     if "." in module or getattr(main, "__spec__", None) is not None or None in files:
         return False
-    return Path(str(files[0])).resolve() == Path(str(files[1])).resolve()
+    return _real_path(str(files[0])) == _real_path(str(files[1]))
+
+
+@functools.lru_cache(maxsize=1000)  # for each name in each recipe of a batch
+def _real_path(file: str) -> Path:
+    return Path(file).resolve()
 
 
 def _shown(module: str) -> str:

@@ -251,7 +251,8 @@ class _Supervision:
         self._total = len(queue)
         self._executor, self._stop = executor, executor.stop
         self._durations: list[float] = []
-        self._done, self._last_end = 0, time.monotonic()
+        self._done, self._begun = 0, time.monotonic()
+        self._last_end = self._begun
         self._announced_stop, self._told_of_files = "", False
         self._why_not_there = ""
 
@@ -327,9 +328,17 @@ class _Supervision:
             self._announced_stop = self._stop.mode
             self._say_stopping(self._stop.reason)
         left = self._total - self._done
-        mean = sum(self._durations) / len(self._durations) if self._durations else None
         since = time.monotonic() - self._last_end
-        self._progress.tick(self._running, max(mean * left / max(self._running, 1) - since, 0.0) if mean else None)
+        cost = self._cost_of_a_run()
+        self._progress.tick(self._running, max(cost * left / max(self._running, 1) - since, 0.0) if cost else None)
+
+    def _cost_of_a_run(self) -> float:
+        """Return the seconds of a slot that a run takes, with what passes between two; 0.0 if none has finished."""
+        if not self._durations:
+            return 0.0
+        mean = sum(self._durations) / len(self._durations)
+        slots = self._executor.n_jobs
+        return max(mean, (self._last_end - self._begun) * slots / (self._done + slots - 1))
 
     def _say_stopping(self, why: str) -> None:
         if self._stop.is_now():

@@ -50,6 +50,13 @@ class Slots:
             with self._lock:
                 worker.bound_to = self._imports_of(recipe)
 
+    def fits(self, worker: Worker, recipe: str) -> bool:
+        """Return whether a worker may take a recipe."""
+        if not worker.bound_to:
+            return True
+        with self._lock:
+            return worker.bound_to == self._imports_of(recipe)
+
     def _imports_of(self, recipe: str) -> str:
         if recipe not in self._imports:
             self._imports[recipe] = imports_of(recipe)

@@ -37,7 +37,7 @@ class Job:
 
 
 def supervise_together(tasks: Sequence[Task], slots: Slots, stop: Stop) -> dict[str, Outcome]:
-    """Execute short runs of one simulation on one slot, handed over in one message; never raises.
+    """Execute short runs on one slot, handed over in one message; never raises.
 
     Returns folder -> how it ended. Those that are missing have not been started or are executed elsewhere: they are to
     be supervised each for itself.
@@ -53,6 +53,7 @@ def _execute_together(tasks: Sequence[Task], slots: Slots, stop: Stop, ended: di
     worker, keep = slots.take(tasks[0].recipe), False
     result: Outcome | Death | None = None
     try:
+        tasks = [task for task in tasks if slots.fits(worker, task.recipe)]
         for task, result in zip(tasks, worker.execute(tasks, None, stop.ends_runs), strict=False):
             if isinstance(result, Outcome):
                 if result.bound:

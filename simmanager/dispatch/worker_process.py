@@ -181,7 +181,7 @@ class Worker:
     def execute(
         self, tasks: Sequence[Task], timeout_s: float | None, stop_now: Callable[[], str]
     ) -> Iterator[Outcome | Death]:
-        """Execute runs, which differ in folder and seed only, one after the other; yields how each ended.
+        """Execute runs one after the other; yields how each ended.
 
         The worker is killed ``timeout_s`` seconds after the start of a run, and when ``stop_now``, asked several times
         a second, gives a reason. A `Death` is the last that is yielded: the worker and all that it started are dead

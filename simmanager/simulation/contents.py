@@ -9,6 +9,7 @@ from typing import Any
 
 from ..base.content_hash import content_hash, is_plain, travels_with_recipe, users_part
 from .description import PARAMS
+from .one_shot import FunctionCall
 
 #: The parts of a simulation that are code, besides its metrics.
 _CODE = ("agent_class", "env_class", "training_loop")
@@ -23,17 +24,19 @@ def contents_of(simulations: Iterable[Any]) -> dict[str, Contents]:
     These are parameters that are no plain numbers and texts (``agent_params.policy``), and the classes, loops and
     metrics that travel with the recipe (``agent_class``, ``metrics.score``). What cannot be hashed is left out.
     """
-    simulations, known = list(simulations), dict[int, str]()
+    simulations, known = list(simulations), dict[tuple[bool, int], str]()
 
-    def of_code(part: Any) -> str:  # the simulations of a sweep have the same
-        if id(part) not in known:
-            known[id(part)] = content_hash(part)
-        return known[id(part)]
+    def hash_of(part: Any) -> str:  # many simulations share their code, and large parameters
+        is_call = type(part) is FunctionCall  # each `OneShot` has its own
+        key = is_call, id(part.function if is_call else part)
+        if key not in known:
+            known[key] = content_hash(part)
+        return known[key]
 
     found = {}
     for sim in simulations:
-        hashes = {name: content_hash(value) for name, value in _parameters(sim).items()}
-        hashes |= {name: of_code(part) for name, part in travelling_code(sim).items()}
+        parts = {**_parameters(sim), **travelling_code(sim)}
+        hashes = {name: hash_of(part) for name, part in parts.items()}
         found[str(sim.simulation_id)] = {name: content for name, content in hashes.items() if content}
     return found
 

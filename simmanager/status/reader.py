@@ -18,7 +18,7 @@ from ..disk.run_record import run_seed
 from ..disk.starts import StartsLog
 from ..disk.state import STATE_LOG, RunState, StateHistory, parse_file, read_content
 from .run_reader import GONE, WAITING, describe_now, failed_at_once, finished_at_once, peek
-from .status import BatchStatus, RunStatus, summarise_runs
+from .status import NO_FOLDER, BatchStatus, RunStatus, summarise_runs
 
 _SETTLED_NS = 2_000_000_000  # age from which the time of change of a folder is trusted: a later one must differ
 _FULL_LOOK_S = 30.0  # after which a refresh looks at every run that is not finished, whatever the list of starts says
@@ -105,24 +105,24 @@ class StatusReader:
     def _runs(
         self, manifest: Manifest | None, listed: _Listed, new_runs: Set[str], damage: list[str]
     ) -> Iterator[RunStatus]:
-        folder = self._folder
+        folder, in_queue = self._folder, RunState.IN_QUEUE
         if manifest is None:  # a damaged manifest, or NeuralPlayground's folder: what is there is all we know
             for simulation_id in _simulations_on_disk(folder):
                 for run_id, path in sorted(folder.run_folders(simulation_id).items()):
                     yield self._run(path, simulation_id, run_id, None, damage)
             return
         for simulation_id in manifest.simulation_ids:
-            paths = listed(simulation_id)
+            paths, parent = listed(simulation_id), str(folder.simulation(simulation_id))
             for run_id in range(manifest.runs_per_sim):
                 made = paths.get(run_id)
                 if made is not None and (known := self._finished.get(made)) is not None:
                     yield known
                     continue
+                if made is None:  # a manifest may promise a million: nothing is worked out for these
+                    yield RunStatus(simulation_id, run_id, in_queue, parent, NO_FOLDER, fraction=0.0)
+                    continue
                 seed = run_seed(manifest.seed, simulation_id, run_id)
-                if made is None:
-                    where, why = str(folder.simulation(simulation_id)), "it has no folder yet"
-                    yield RunStatus(simulation_id, run_id, RunState.IN_QUEUE, where, why, seed, fraction=0.0)
-                elif made in new_runs:
+                if made in new_runs:
                     yield RunStatus(simulation_id, run_id, RunState.IN_QUEUE, made, "", seed, fraction=0.0)
                 else:
                     yield self._run(made, simulation_id, run_id, seed, damage)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
+import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +18,12 @@ from ..disk.state import RunState
 
 #: Seconds (some ten thousand years) from which an estimate says nothing but that a run has hardly begun.
 _LONGEST_S = 1e12
+
+#: The reason of a run that is promised only.
+NO_FOLDER = "it has no folder yet"
+
+#: Runs that tell how much time passes between two of them: those that ended last.
+_LOOKED_AT = 500
 
 
 @public("simmanager")
@@ -222,8 +231,28 @@ def mean_durations(runs: Iterable[RunStatus]) -> dict[str, float]:
     return {simulation: mean for simulation, mean in means.items() if mean is not None}
 
 
+def _time_between(runs: Iterable[RunStatus]) -> float:
+    """Return the median of the seconds from the end of a run to the start of the next one in its worker, or 0.0."""
+    latest = heapq.nlargest(_LOOKED_AT, (run for run in runs if run.ended and run.started), key=lambda run: run.ended)
+    between, ends = [], dict[tuple[str | None, int | None], float]()
+    for run in sorted(latest, key=lambda run: (run.started, run.ended)):
+        try:
+            start, end = (datetime.fromisoformat(moment).timestamp() for moment in (run.started, run.ended))
+        except ValueError:  # of a damaged record
+            continue
+        worker = run.host, run.pid
+        if run.pid is not None and worker in ends:
+            between.append(start - ends[worker])
+        ends[worker] = end
+    return statistics.median(between) if between else 0.0
+
+
 def estimate_remaining(runs: Iterable[RunStatus]) -> float | None:
-    """Return the estimated seconds to the end from the durations known so far, simulation by simulation."""
+    """Return the estimated seconds to the end from what is known so far.
+
+    These are the durations, simulation by simulation, and the time that passes in a worker between two runs.
+    """
+    runs = list(runs)
     known: dict[str, list[float]] = {}
     waiting: list[RunStatus] = []
     running: list[RunStatus] = []
@@ -242,7 +271,7 @@ def estimate_remaining(runs: Iterable[RunStatus]) -> float | None:
         return None
     means = {simulation: sum(values) / len(values) for simulation, values in known.items()}
     overall = sum(means.values()) / len(means)
-    work = sum(means.get(run.simulation_id, overall) for run in waiting)
+    work = sum(means.get(run.simulation_id, overall) for run in waiting) + len(waiting) * _time_between(runs)
     work += sum(max(means.get(run.simulation_id, overall) - (run.duration_s or 0.0), 0.0) for run in running)
     estimate = work / max(len(running), 1)
     return round(estimate, 1) if estimate < _LONGEST_S else None

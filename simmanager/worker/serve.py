@@ -121,22 +121,24 @@ def main() -> None:
 
 
 def _serve(channel: Channel, tasks: list[Task], runs: CleanRuns) -> bool:
-    """Execute runs of one simulation; return False if this process must not take others."""
+    """Execute runs; return False if this process must not take others."""
     from .clean_runs import SHORT_S
     from .task import NOT_STARTED, as_plain
 
     if not runs.fits(tasks[0]):
         channel.send({**as_plain(NOT_STARTED), "leftovers": "what another session had set up"})
         return False
-    while tasks:
-        outcome = runs.execute(tasks.pop(0))
+    for number, task in enumerate(tasks, start=1):
+        outcome = runs.execute(task)
         manager_lives = channel.send(as_plain(outcome))
         if runs.alive:
             _end_leftovers()
         if not manager_lives or outcome.leftovers:
             return False  # the manager is gone, or this process is no longer clean: a new worker takes the next run
-        if (outcome.duration_s or 0) > SHORT_S:  # a slot that is free can take the others
-            for _ in tasks:
+        follows = tasks[number:]
+        unfit = any((outcome.bound and other.recipe != task.recipe) or not runs.fits(other) for other in follows[:1])
+        if unfit or (outcome.duration_s or 0) > SHORT_S:  # a slot that is free can take the others
+            for _ in follows:
                 channel.send(as_plain(NOT_STARTED))
             break
     return True

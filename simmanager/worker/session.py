@@ -86,7 +86,7 @@ def _kept(provenance: Mapping[str, Any]) -> dict[str, Any]:
     kept = provenance.get(KEY)
     known, of = (kept.get("known"), kept.get("of")) if isinstance(kept, Mapping) else (None, None)
     sound = isinstance(known, list) and isinstance(of, Mapping)
-    return {"known": list(known), "of": dict(of)} if sound and known and of else {"known": [], "of": {}}
+    return {"known": known, "of": of} if sound and known and of else {"known": [], "of": {}}
 
 
 def interpreter_flags() -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..disk.state import RunState
@@ -94,15 +94,16 @@ NOT_STARTED = Outcome("", "not started")
 
 
 def as_message(tasks: Sequence[Task]) -> dict[str, Any]:
-    """Return tasks that differ in folder and seed only as plain data for JSON."""
-    return {"task": as_plain(tasks[0]), "runs": [[task.folder, task.seed] for task in tasks]}
+    """Return tasks as plain data for JSON: the first one, and in which fields each further one differs from it."""
+    first, *others = map(as_plain, tasks)
+    changes = [{name: value for name, value in other.items() if value != first[name]} for other in others]
+    return {"task": first, "others": changes}
 
 
 def as_tasks(message: Mapping[str, Any]) -> list[Task]:
     """Return the tasks of such a message."""
-    content = message["task"]
-    first = Task(**{**content, "execute": tuple(content["execute"])})
-    return [replace(first, folder=folder, seed=seed) for folder, seed in message["runs"]]
+    every = [{**message["task"], **changes} for changes in ({}, *message["others"])]
+    return [Task(**{**content, "execute": tuple(content["execute"])}) for content in every]
 
 
 def as_plain(record: Task | Outcome) -> dict[str, Any]:

@@ -59,6 +59,21 @@ def test_a_worker_that_one_module_has_changed_takes_no_recipe_of_another(loud):
     assert {run.metrics["others"] for run in runs} == {0}
 
 
+def test_short_runs_of_many_simulations_share_workers_but_not_what_an_import_changes(loud):
+    quiet = [OneShot(tell_quietly, {}, f"quiet_{n:02}") for n in range(60)]
+    mixed = [*quiet[:40], *(OneShot(tell, {}, tell.__module__) for tell in loud), *quiet[40:]]
+    manager = SimulationManager(mixed, 1, "many", seed=1)
+    status = manager.run_all(n_jobs=1)
+    runs = {run.simulation_id: run for run in manager.results().runs}
+    assert status.all_finished and len(runs) == 62
+    assert {run.metrics["others"] for run in runs.values()} == {0}, "none met what the import for another one changed"
+    assert len({run.metrics["pid"] for run in runs.values()}) <= 4, "quiet, loud, louder, and quiet again"
+
+
+def tell_quietly():
+    return {"pid": os.getpid(), "others": len([name for name in os.environ if name.startswith("IMPORTED_")])}
+
+
 def test_recipes_that_differ_in_parameters_import_the_same(tmp_path):
     for name, gain in (("one", 1.0), ("other", np.float64(2.0))):
         (tmp_path / name).write_bytes(toy_sim(gain={"is": float(gain)}).recipe())

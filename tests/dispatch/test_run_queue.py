@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simmanager.dispatch.run_queue import AT_ONCE, SHORT_S, RunQueue
+from simmanager.dispatch.run_queue import AT_ONCE, SHORT_S, UNKNOWN_AT_ONCE, RunQueue
 from simmanager.worker.task import Outcome, Task
 
 
@@ -78,10 +78,26 @@ def test_short_runs_are_taken_several_at_a_time_but_none_is_kept_from_other_slot
     assert sum(sizes) == 103
 
 
-def test_only_runs_of_one_simulation_are_taken_together():
-    queue = RunQueue(tasks(a=40, b=40), {"a": SHORT_S / 2, "b": SHORT_S / 3})
-    for taken in taken_from(queue, takers=1):
-        assert len({task.folder.split("/")[2] for task in taken}) == 1
+def test_short_runs_of_several_simulations_are_taken_together_and_no_long_one_with_them():
+    queue = RunQueue(
+        tasks(**{f"s{n}": 1 for n in range(80)}, long=3), {"long": 1.0} | {f"s{n}": SHORT_S / 2 for n in range(80)}
+    )
+    taken = taken_from(queue, takers=2)
+    assert [[task.simulation_id for task in each] for each in taken[:3]] == [["long"]] * 3
+    assert max(map(len, taken)) == 80 // 4 and len(taken) < 30
+    assert [task.simulation_id for each in taken[3:] for task in each] == [f"s{n}" for n in range(80)]
+
+
+def test_unknown_simulations_are_taken_together_once_many_runs_in_a_row_were_short():
+    queue, sizes = RunQueue(tasks(**{f"s{n}": 1 for n in range(200)}), {}), []
+    while taken := queue.take(2):
+        sizes.append(len(taken))
+        for each in taken:
+            queue.learn(each, Outcome("finished", executed=True, duration_s=1.0 if len(sizes) == 20 else SHORT_S / 9))
+    assert sizes[:9] == [1] * 9, "that they are short has to be seen first"
+    assert set(sizes[9:20]) == {UNKNOWN_AT_ONCE + 1}
+    assert set(sizes[20:50]) == {1}, "after a long one each is taken alone"
+    assert sizes[-4:] == [1] * 4
 
 
 def test_after_a_long_run_they_are_taken_alone_until_many_short_ones_have_followed():

@@ -2,13 +2,15 @@
 
 import json
 import os
+import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from toys import BOOM, failing_loop, listing, python, toy_sim
 
-from simmanager import RunState, RunStatus, SimulationManager, read_status
+from simmanager import RunState, RunStatus, SimulationManager, read_results, read_status
 from simmanager.base.errors import BatchNotFound, UnknownName
 from simmanager.disk.locks import take_lock
 from simmanager.status import reader as status_reader
@@ -165,12 +167,29 @@ def test_a_batch_that_is_run_is_alive_and_has_an_eta(waiting):
 
 
 def test_a_missing_run_folder_is_a_run_that_waits(waiting):
-    import shutil
-
     shutil.rmtree(waiting.runs[2].path)
     status = waiting.status()
     assert status.headline == "3 in_queue"
     assert status.runs[2].reason == "it has no folder yet"
+
+
+def test_a_manifest_that_promises_a_million_runs_is_told_by_what_is_there(executed, tmp_path, monkeypatch):
+    executed = shutil.copytree(executed, tmp_path / "batch")
+    path = executed / "manager.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"runs_per_sim": 1_000_000 // len(content["simulations"])}))
+    read, seeds = [], []
+    monkeypatch.setattr(status_reader, "peek", lambda path, peek=status_reader.peek: read.append(path) or peek(path))
+    monkeypatch.setattr(
+        status_reader, "run_seed", lambda *of, seed=status_reader.run_seed: seeds.append(of) or seed(*of)
+    )
+    status = read_status(executed)
+    assert status.counts == {"in_queue": 999_996, "running": 0, "finished": 2, "error": 2, "interrupted": 0}
+    assert len(read) == len(seeds) == 4, "nothing is worked out for those that have no folder"
+    assert [run.state for run in read_results(executed)] == ["finished", "finished", "error", "error"]
+    path.write_text(json.dumps(content | {"runs_per_sim": 5_000_000}))
+    status = read_status(executed)
+    assert status.counts["finished"] == 2 and "runs_per_sim is 5000000" in status.damage[0]
 
 
 def test_a_damaged_manifest_is_named_and_the_runs_are_shown_all_the_same(waiting):
@@ -326,6 +345,33 @@ def test_failed_runs_count_as_done():
 )
 def test_the_remaining_time_is_estimated_simulation_by_simulation(runs, seconds):
     assert estimate_remaining(runs) == seconds
+
+
+def at(seconds):
+    return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+
+
+@pytest.mark.parametrize("slots", [1, 2, 5])
+@pytest.mark.parametrize(("duration", "between"), [(1.0, 0.5), (0.0, 0.25), (0.001, 0.002), (3.0, 0.0)])
+def test_the_time_between_two_runs_counts_too(slots, duration, between):
+    runs = [
+        run_status(
+            "finished", f"s{n}_{slot}", started=at(began), ended=at(began + duration), duration_s=duration, pid=slot + 7
+        )
+        for slot in range(slots)
+        for n in range(40)
+        for began in [n * (duration + between) + slot * duration / slots + (3600 if n >= 20 else 0)]  # it was frozen
+    ]
+    waiting = [run_status("in_queue", f"waits{n}") for n in range(1000)]
+    running = [run_status("running", f"runs{n}", duration_s=duration) for n in range(slots)]
+    assert estimate_remaining([*runs, *waiting, *running]) == pytest.approx(
+        round(1000 * (duration + between) / slots, 1), abs=0.11
+    )
+
+
+def test_damaged_times_of_runs_say_nothing_of_the_time_between_them():
+    runs = [run_status("finished", started="yesterday", ended="today", duration_s=2.0, pid=1) for _ in range(5)]
+    assert estimate_remaining([*runs, run_status("in_queue")]) == 2.0
 
 
 def test_looking_loads_nothing_heavy_and_unpickles_nothing(executed):

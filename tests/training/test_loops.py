@@ -1,6 +1,5 @@
 """The loops: what is called when, and what is recorded."""
 
-
 import numpy as np
 import pytest
 

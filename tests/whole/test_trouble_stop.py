@@ -297,7 +297,9 @@ def test_sigkill_of_the_manager_workers_finish_their_run_and_are_gone():
     manager.kill()
     status = read_status("b")
     assert counts() == {"running": 2, "in_queue": 4} and not status.manager_alive
-    left = "one that is gone has left process {}, {} with 2 runs; go on: simmanager resume b".format(*sorted(workers))
+    pids = [run.pid for run in status.runs if run.state == "running"]
+    assert sorted(pids) == sorted(workers)
+    left = "one that is gone has left process {}, {} with 2 runs; go on: simmanager resume b".format(*pids)
     assert status.advice == f"no manager is running; {left}; or end what it left: simmanager stop b --now"
     open_gate()
     wait_for(lambda: not any(map(is_alive, workers)), "the orphans to end")
