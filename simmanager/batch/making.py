@@ -23,7 +23,7 @@ from ..base.errors import (
 )
 from ..disk.batch_folder import OLD_SOURCES, REMOVED, RESERVED, SOURCES, BatchFolder, OpenBatch
 from ..disk.files import move_folder, remove_all, remove_entry
-from ..disk.manifest import Manifest, check_name
+from ..disk.manifest import MOST_RUNS, Manifest, check_name
 from ..disk.recipe import pickle_recipe
 from ..disk.run_folder import RECORD, RunFolder
 from ..disk.shared_params import SHARED
@@ -36,7 +36,7 @@ from .neuralplayground_folder import PARAMETERS
 
 def check_runs(runs_per_sim: Any) -> int:
     """Return the number of runs of each simulation if it is allowed, else raise `ParameterError`."""
-    return check_integer("runs_per_sim", runs_per_sim, minimum=1, maximum=10_000_000)
+    return check_integer("runs_per_sim", runs_per_sim, minimum=1, maximum=MOST_RUNS)
 
 
 def check_seed(seed: Any) -> int:

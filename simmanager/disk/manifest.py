@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.errors import UnsafeName
+from ..base.errors import ParameterError, UnsafeName
 from ..base.moved_modules import described_now
+from ..base.text import count
 from .run_record import FORMAT
 
 #: A name that can be that of a folder on every system.
@@ -17,7 +18,7 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9_=,+][A-Za-z0-9._\-=,+]*")
 MIXED = "mixed"
 
 #: Runs of a batch, at most.
-_MOST_RUNS = 10_000_000
+MOST_RUNS = 1_000_000
 
 
 def check_name(what: str, name: Any) -> str:
@@ -45,6 +46,14 @@ class Manifest:
     simulations: tuple[dict[str, Any], ...]  #: ``simulation_id`` and the readable parameters of each.
     created: str  #: UTC, ISO-8601.
     provenance: dict[str, Any]  #: Versions, host, git commit.
+
+    def __post_init__(self) -> None:
+        number = len(self.simulations)
+        if not 0 < self.runs_per_sim * max(number, 1) <= MOST_RUNS:
+            of_each = f"runs_per_sim is {self.runs_per_sim}, of {count(number, 'simulation')}"
+            raise ParameterError(
+                f"{of_each}; a batch has between 1 and {MOST_RUNS:,} runs: make several batches of them."
+            )
 
     @property
     def mixed(self) -> dict[str, str]:
@@ -88,7 +97,5 @@ class Manifest:
             check_name("A simulation_id", simulation.get("simulation_id"))
         if len({simulation["simulation_id"] for simulation in content["simulations"]}) < len(content["simulations"]):
             raise ValueError("two simulations have the same id")
-        if not 0 < content["runs_per_sim"] * max(len(content["simulations"]), 1) <= _MOST_RUNS:
-            raise ValueError(f"runs_per_sim is {content['runs_per_sim']}, of {len(content['simulations'])} simulations")
         values = {name: content[name] for name in (*kinds, "provenance")}
         return cls(**values, simulations=tuple(map(described_now, content["simulations"])))

@@ -12,6 +12,7 @@ from toys import BOOM, failing_loop, listing, python, toy_sim
 
 from simmanager import RunState, RunStatus, SimulationManager, read_results, read_status
 from simmanager.base.errors import BatchNotFound, UnknownName
+from simmanager.disk import manifest
 from simmanager.disk.locks import take_lock
 from simmanager.status import reader as status_reader
 from simmanager.status import run_reader
@@ -173,23 +174,24 @@ def test_a_missing_run_folder_is_a_run_that_waits(waiting):
     assert status.runs[2].reason == "it has no folder yet"
 
 
-def test_a_manifest_that_promises_a_million_runs_is_told_by_what_is_there(executed, tmp_path, monkeypatch):
+def test_a_manifest_that_promises_very_many_runs_is_told_by_what_is_there(executed, tmp_path, monkeypatch):
     executed = shutil.copytree(executed, tmp_path / "batch")
     path = executed / "manager.json"
     content = json.loads(path.read_text())
-    path.write_text(json.dumps(content | {"runs_per_sim": 1_000_000 // len(content["simulations"])}))
+    monkeypatch.setattr(manifest, "MOST_RUNS", 20_000)  # it is a million; that takes longer
+    path.write_text(json.dumps(content | {"runs_per_sim": 10_000}))
     read, seeds = [], []
     monkeypatch.setattr(status_reader, "peek", lambda path, peek=status_reader.peek: read.append(path) or peek(path))
     monkeypatch.setattr(
         status_reader, "run_seed", lambda *of, seed=status_reader.run_seed: seeds.append(of) or seed(*of)
     )
     status = read_status(executed)
-    assert status.counts == {"in_queue": 999_996, "running": 0, "finished": 2, "error": 2, "interrupted": 0}
+    assert status.counts == {"in_queue": 19_996, "running": 0, "finished": 2, "error": 2, "interrupted": 0}
     assert len(read) == len(seeds) == 4, "nothing is worked out for those that have no folder"
     assert [run.state for run in read_results(executed)] == ["finished", "finished", "error", "error"]
-    path.write_text(json.dumps(content | {"runs_per_sim": 5_000_000}))
+    path.write_text(json.dumps(content | {"runs_per_sim": 10_001}))
     status = read_status(executed)
-    assert status.counts["finished"] == 2 and "runs_per_sim is 5000000" in status.damage[0]
+    assert status.counts["finished"] == 2 and "runs_per_sim is 10001" in status.damage[0]
 
 
 def test_a_damaged_manifest_is_named_and_the_runs_are_shown_all_the_same(waiting):
