@@ -49,7 +49,8 @@ BLOWS = {
 #: Runs of a batch; a new one begins when all are finished.
 RUNS = {"quick": 40, "slow": 25, "bulky": 15}
 
-_MANAGER = "import sys; from simmanager.cli.main import main; sys.exit(main(sys.argv[1:]))"
+#: Program of one command of simmanager.
+MANAGER = "import sys; from simmanager.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
 
 # The simulation ------------------------------------------------------------------------------------------------
@@ -280,7 +281,7 @@ class Chaos:
         words = ["resume", str(batch), "--jobs", "2", "--retry-errors"]
         with Path(f"{batch}.log").open("ab") as log:
             self.manager = subprocess.Popen(
-                [sys.executable, "-c", _MANAGER, *words],
+                [sys.executable, "-c", MANAGER, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -59,8 +59,8 @@ class Table:
         """Return a table of dicts that all have the same keys."""
         return cls(rows[0] if rows else (), (list(row.values()) for row in rows))
 
-    def rich(self, *, rule: bool = False) -> rich.table.Table:
-        """Return what rich prints; ``rule`` draws a line below the titles."""
+    def rich(self, *, rule: bool = False, most: int | None = None) -> rich.table.Table:
+        """Return what rich prints, ``most`` rows of it; ``rule`` draws a line below the titles."""
         from rich import box
         from rich.table import Table as RichTable
         from rich.text import Text
@@ -69,7 +69,7 @@ class Table:
         for number, column in enumerate(self.columns):
             justify: Any = "right" if column.kind == "number" else "left"
             table.add_column(Text(plain(column.title)), justify=justify, overflow="fold", no_wrap=number == 0)
-        for row in self.rows:
+        for row in self.rows[:most]:
             table.add_row(*(Text(_line(value), getattr(value, "style", "")) for value in row))
         return table
 

@@ -14,7 +14,7 @@ from ..base.tables import Table
 from ..disk.run_folder import RECORD
 from ..disk.state import RunState
 from ..status.reader import read_status
-from ..status.status import NO_FOLDER, BatchStatus, summarise_runs
+from ..status.status import BatchStatus, summarise_runs
 from .described import declared_metrics, described_simulations, stride
 from .mixture import Others, count_others
 from .rows import as_json, run_rows, write_csv
@@ -366,7 +366,6 @@ def read_results(path: Path | str) -> Results:
     """Read the results of a batch, of a single run, or of a folder of NeuralPlayground results.
 
     Needs no lock and blocks nobody. Opens text, JSON and arrays without pickle only: safe on anybody's folder.
-    Runs that have no folder yet are left out.
 
     Parameters
     ----------
@@ -382,7 +381,7 @@ def read_results(path: Path | str) -> Results:
     entries, contents = described_simulations(Path(path))
     found = dict.fromkeys([*entries, *(run.simulation_id for run in status.runs)])
     parameters = {name: flatten(entries.get(name, {})) for name in found}
-    runs = [result_of(run, parameters[run.simulation_id]) for run in status.runs if run.reason != NO_FOLDER]
+    runs = [result_of(run, parameters[run.simulation_id]) for run in status.runs]
     damaged = [f"{run.path.name}: {RECORD}: {run.not_saved[RECORD]}" for run in runs if RECORD in run.not_saved]
     status = replace(status, damage=(*status.damage, *damaged))
     declared = (name for entry in entries.values() for name in declared_metrics(entry))

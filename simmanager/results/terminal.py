@@ -15,11 +15,16 @@ from ..disk.state_look import look_of
 from ..status.tree import console
 
 if TYPE_CHECKING:
+    import rich.console
+
     from .results import Results
     from .run_result import RunResult
 
 #: Parameters that are shown; more would leave no room for their values.
 _MAX_PARAMETERS = 4
+
+#: Rows of a table that are shown; a terminal takes a minute for some ten thousand.
+_MOST_ROWS = 1000
 
 #: Characters of a parameter value that are shown.
 _MAX_VALUE = 40
@@ -28,13 +33,19 @@ _MAX_VALUE = 40
 def print_results(results: Results) -> None:
     """Print what the simulations are, how many of their runs are finished, and all runs with their metrics."""
     screen = console()
-    screen.print(simulations_table(results).rich())
+    _print(screen, simulations_table(results))
     if left := len(results.varying_parameters()) - len(_shown_parameters(results)):
         screen.print(f"({count(left, 'more parameter differs', 'more parameters differ')}: --csv shows all)")
     screen.print()
-    screen.print(runs_table(results).rich())
+    _print(screen, runs_table(results))
     for line in (*map(plain, mixtures(results)), *metric_failures(results), *not_kept(results)):
         screen.print(line)
+
+
+def _print(screen: rich.console.Console, table: Table) -> None:
+    screen.print(table.rich(most=_MOST_ROWS))
+    if (more := len(table.rows) - _MOST_ROWS) > 0:
+        screen.print(f"(and {more} more: --csv shows all)")
 
 
 def simulations_table(results: Results) -> Table:

@@ -18,7 +18,7 @@ from ..disk.run_record import run_seed
 from ..disk.starts import StartsLog
 from ..disk.state import STATE_LOG, RunState, StateHistory, parse_file, read_content
 from .run_reader import GONE, WAITING, describe_now, failed_at_once, finished_at_once, peek
-from .status import NO_FOLDER, BatchStatus, RunStatus, summarise_runs
+from .status import BatchStatus, RunStatus, summarise_runs
 
 _SETTLED_NS = 2_000_000_000  # age from which the time of change of a folder is trusted: a later one must differ
 _FULL_LOOK_S = 30.0  # after which a refresh looks at every run that is not finished, whatever the list of starts says
@@ -119,7 +119,7 @@ class StatusReader:
                     yield known
                     continue
                 if made is None:  # a manifest may promise a million: nothing is worked out for these
-                    yield RunStatus(simulation_id, run_id, in_queue, parent, NO_FOLDER, fraction=0.0)
+                    yield RunStatus(simulation_id, run_id, in_queue, parent, "it has no folder yet", fraction=0.0)
                     continue
                 seed = run_seed(manifest.seed, simulation_id, run_id)
                 if made in new_runs:

@@ -13,6 +13,7 @@ from toys import failing_loop, listing, toy_loop, toy_sim
 
 from simmanager import SimulationManager, read_results
 from simmanager.base.errors import BatchNotFound, PackageMissing, UnknownName
+from simmanager.results import terminal
 from simmanager.results.terminal import print_results
 
 STATES = ("finished", "finished", "error", "interrupted", "in_queue")
@@ -408,6 +409,16 @@ def test_a_hostile_description_makes_odd_names_but_no_crash(entry, tmp_path, cap
     json.loads(results.to_json())
     print_results(results)
     assert "\x1b" not in capsys.readouterr().out + (tmp_path / "x.csv").read_text()
+
+
+def test_a_table_of_very_many_runs_is_cut_on_a_terminal_and_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "_MOST_ROWS", 3)
+    results = read_results(fake_batch(tmp_path / "b", {"a": [{"state": "finished"}] * 5, "other": [{}]}))
+    print_results(results)
+    output = capsys.readouterr().out
+    assert output.splitlines()[-1] == "(and 7 more: --csv shows all)"
+    assert len(output.splitlines()) == 1 + 2 + 1 + 1 + 3 + 1
+    assert len(results.rows()) == 10
 
 
 def test_a_very_deep_parameter_is_not_followed_to_its_end(tmp_path):

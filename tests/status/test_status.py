@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from toys import BOOM, failing_loop, listing, python, toy_sim
 
-from simmanager import RunState, RunStatus, SimulationManager, read_results, read_status
+from simmanager import RunState, RunStatus, SimulationManager, read_status
 from simmanager.base.errors import BatchNotFound, UnknownName
 from simmanager.disk import manifest
 from simmanager.disk.locks import take_lock
@@ -188,7 +188,6 @@ def test_a_manifest_that_promises_very_many_runs_is_told_by_what_is_there(execut
     status = read_status(executed)
     assert status.counts == {"in_queue": 19_996, "running": 0, "finished": 2, "error": 2, "interrupted": 0}
     assert len(read) == len(seeds) == 4, "nothing is worked out for those that have no folder"
-    assert [run.state for run in read_results(executed)] == ["finished", "finished", "error", "error"]
     path.write_text(json.dumps(content | {"runs_per_sim": 10_001}))
     status = read_status(executed)
     assert status.counts["finished"] == 2 and "runs_per_sim is 10001" in status.damage[0]
