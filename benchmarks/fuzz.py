@@ -49,6 +49,8 @@ _SHOWS_TRACEBACKS = ("logs", "show", "debug", "reproduce")
 #: Exit codes that are documented, and those of the signals that are sent here.
 _CODES = {0, 1, 2, 130, -signal.SIGKILL, -signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP, 128 + signal.SIGTERM}
 
+_MAKE = ["run", "model.py", "--id", "b", "--seed", "1", "--jobs", "2"]
+
 _OPTIONS = (
     ["--jobs", "1"],
     ["--jobs", "3"],
@@ -143,6 +145,12 @@ class Command:
         return self.output.read_text(errors="replace")
 
 
+def _is_ours(text: str) -> bool:
+    """Return whether a text has a traceback of simmanager; a signal while Python itself starts leaves one, too."""
+    importing = "importlib._bootstrap" in text and "KeyboardInterrupt" in text
+    return "Traceback" in text and f"simmanager{os.sep}" in text and not importing
+
+
 class Episode:
     """One batch and the commands on it.
 
@@ -171,14 +179,16 @@ class Episode:
 
     def bad(self, what: str, text: str) -> None:
         """Note a violation, with the commands before it."""
-        self.report.bad[what].append(f"{self.name}: {text} [{'; '.join(self.history[-8:])}] in {self.folder}")
+        found = f"{self.name}: {text} [{'; '.join(self.history[-8:])}] in {self.folder}"
+        self.report.bad[what].append(found)
+        print(f"{what}: {found}", file=sys.stderr, flush=True)
 
     def run(self) -> None:
         """Do all the steps, then finish the batch and look at what is left."""
         for name in ("traces", "tmp", "out"):
             (self.folder / name).mkdir(parents=True)
         shutil.copy(Path(__file__).parent / "programs" / "fuzz_model.py", self.folder / "model.py")
-        self._begin(["run", "model.py", "--id", "b", "--seed", "1", "--jobs", "2"])
+        self._begin(_MAKE)
         for _ in range(_STEPS):
             choice = self.random.random()
             if choice < 0.2:
@@ -273,7 +283,7 @@ class Episode:
             code, words = command.process.returncode, " ".join(command.words)
             if code not in _CODES:
                 self.bad("unknown exit code", f"{code} of {words}: {command.text[-300:]}")
-            if "Traceback" in command.text and command.words[0] not in _SHOWS_TRACEBACKS:
+            if command.words[0] not in _SHOWS_TRACEBACKS and _is_ours(command.text):
                 self.bad("traceback", f"{words}: {command.text[-1500:]}")
 
     # Looking ---------------------------------------------------------------------------------------------------
@@ -318,7 +328,8 @@ class Episode:
 
     def _end(self) -> None:
         self._wait()
-        for words in (["resume", "b", "--retry-errors"], ["rerun", "b", "--retries", "1"]):
+        made = (self.folder / "b" / "manager.json").exists()  # or what was to make it was killed
+        for words in (*([] if made else [_MAKE]), ["resume", "b", "--retry-errors"], ["rerun", "b", "--retries", "1"]):
             self._begin(words)
             self._wait()
         self._look()

@@ -19,6 +19,19 @@ NOT_IN_ALL = {"all", "check", "docs", "neuralplayground", "test"}
 SCRIPTS = [path for path in sorted((ROOT / "scripts").iterdir()) if path.is_file() and not path.suffix]
 
 
+#: What stands at the top besides files whose name begins with a dot.
+TOP = {
+    *("benchmarks", "scripts", "simmanager", "tests"),
+    *("CHANGELOG.md", "CITATION.cff", "LICENSE", "README.md", "pyproject.toml"),
+}
+
+
+def test_the_top_of_the_repository_holds_what_it_should_and_no_more():
+    ignored = set((ROOT / ".gitignore").read_text(encoding="utf-8").replace("/", "").split())
+    names = {path.name for path in ROOT.iterdir() if path.name[0] != "." and path.suffix != ".egg-info"}
+    assert names - ignored == TOP
+
+
 def test_all_has_every_extra_that_users_may_want():
     (whole,) = EXTRAS["all"]
     assert re.findall(r"\w+", whole) == ["simmanager", *sorted(EXTRAS.keys() - NOT_IN_ALL)]
