@@ -146,8 +146,8 @@ class Command:
 
 
 def _is_ours(text: str) -> bool:
-    """Return whether a text has a traceback of simmanager; a signal while Python itself starts leaves one, too."""
-    importing = "importlib._bootstrap" in text and "KeyboardInterrupt" in text
+    """Return whether a text has a traceback of simmanager; a signal while Python starts and imports leaves one, too."""
+    importing = "KeyboardInterrupt" in text and "in main\n" not in text
     return "Traceback" in text and f"simmanager{os.sep}" in text and not importing
 
 
