@@ -76,8 +76,15 @@ def take_over_changes(batch: OpenBatch, simulations: Sequence[SingleSim]) -> Non
     _commit(batch, batch.manifest, _changed(batch, simulations))
 
 
-def take_over(batch: OpenBatch, simulation: SingleSim, *, finished_stay: bool) -> None:
+def take_over(batch: OpenBatch, simulation: SingleSim, replaced: Iterable[RunFolder]) -> None:
     """Make the parameters of a simulation those of its coming runs; if finished ones stay, this is said, and noted.
+
+    Parameters
+    ----------
+    batch, simulation : OpenBatch, SingleSim
+        Which.
+    replaced : iterable of RunFolder
+        Runs that are about to be replaced; all other finished ones stay.
 
     Raises
     ------
@@ -90,7 +97,7 @@ def take_over(batch: OpenBatch, simulation: SingleSim, *, finished_stay: bool) -
     refuse_contradiction(simulation, before)
     what = _what_changes(batch, simulation)
     mixed = manifest.mixed
-    if what and finished_stay and _has_finished(batch, name):
+    if what and finished_stay(batch, name, replaced):
         mixed[name] = what
         warnings.warn(
             f"Finished runs of simulation {name!r} stay, and {what} was changed: it will hold runs of two kinds. "
@@ -110,8 +117,12 @@ def forget_mixture(batch: OpenBatch, simulation_id: str) -> None:
         batch.write_manifest(replace(manifest, provenance={**manifest.provenance, MIXED: mixed}))
 
 
-def _has_finished(batch: OpenBatch, simulation_id: str) -> bool:
-    return any(run.read_history().state is RunState.FINISHED for run in batch.runs(simulation_id))
+def finished_stay(batch: OpenBatch, simulation_id: str, replaced: Iterable[RunFolder] = ()) -> bool:
+    """Return whether a simulation has finished runs besides those that are about to be replaced."""
+    gone = {run.path for run in replaced}
+    return any(
+        run.read_history().state is RunState.FINISHED for run in batch.runs(simulation_id) if run.path not in gone
+    )
 
 
 def _what_changes(batch: OpenBatch, simulation: SingleSim) -> str:
@@ -212,7 +223,7 @@ def _changed(batch: OpenBatch, simulations: Sequence[SingleSim], *, repair: bool
                 _say_old_code(folder, name, code)
             continue
         mixable = not parts and differ_only_in_new_metrics(entries[name], entry)
-        if not mixable and _has_finished(batch, name):
+        if not mixable and finished_stay(batch, name):
             raise SimulationError(_refusal(folder, name, parts))
         refuse_contradiction(simulation, entries[name])
         changed.append(simulation)

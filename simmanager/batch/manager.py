@@ -28,6 +28,7 @@ from .changes import (
     STAGED,
     check_that_it_loads,
     finish_changes,
+    finished_stay,
     forget_mixture,
     grow_batch,
     merge_simulations,
@@ -387,14 +388,15 @@ class SimulationManager(BatchView):
                 self._simulation_list = merge_simulations(self._simulation_list, given)
             for each in map(SingleSim.from_object, given):
                 if each.simulation_id in names:
-                    take_over(batch, each, finished_stay=not include_finished)
+                    take_over(batch, each, replaced)
             for name in sorted(names):
                 check_that_it_loads(self._folder, name)
+            of_one_kind = [name for name in names if not finished_stay(batch, name, replaced)]
             for folder in replaced:
                 replace_run(batch, folder)
+            for name in of_one_kind:
+                forget_mixture(batch, name)
             for name in sorted(names):
-                if include_finished and run_index is None:
-                    forget_mixture(batch, name)
                 make_missing_runs(batch, name)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
             return run_batch(batch, states, jobs, checked, only=only, in_process=in_process, show=progress)

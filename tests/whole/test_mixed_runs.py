@@ -75,6 +75,19 @@ def test_a_rerun_of_all_runs_says_nothing():
     assert manager.status().mixed == ()
 
 
+def test_one_finished_run_that_is_replaced_with_other_code_or_parameters_mixes_too():
+    manager = SimulationManager([toy_sim("one"), toy_sim("other")], 3, "batch")
+    manager.run_all(1, progress=False)
+    manager.simulation_list[0].agent_params["gain"] = 5.0
+    with pytest.warns(BatchWarning, match="Finished runs of simulation 'one' stay, and agent_params.gain was changed"):
+        manager.rerun_simulation("one", 1, include_finished=True, in_process=True, progress=False)
+    assert [line.partition(":")[0] for line in manager.status().mixed] == ["one"]
+    manager.rerun_simulation("one", 0, include_finished=True, in_process=True, progress=False)
+    assert manager.status().mixed, "one of the old kind is left"
+    manager.rerun_simulation("one", include_finished=True, in_process=True, progress=False)
+    assert manager.status().mixed == ()
+
+
 def test_the_id_of_a_sweep_never_contradicts_the_parameters():
     manager = SimulationManager(sweep(toy_sim("t"), {"agent_params.gain": [1.0, 2.0]}), 1, "batch")
     manager.run_all(1, progress=False)
