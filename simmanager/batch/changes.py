@@ -224,7 +224,7 @@ def _changed(batch: OpenBatch, simulations: Sequence[SingleSim], *, repair: bool
             continue
         mixable = not parts and differ_only_in_new_metrics(entries[name], entry)
         if not mixable and finished_stay(batch, name):
-            raise SimulationError(_refusal(folder, name, parts))
+            raise SimulationError(_refusal(folder, name, list(changed_names(entries[name], entry)), parts))
         refuse_contradiction(simulation, entries[name])
         changed.append(simulation)
     return changed
@@ -255,14 +255,11 @@ def _stored(folder: BatchFolder, simulation_id: str) -> SingleSim | None:
         return None
 
 
-def _refusal(folder: BatchFolder, simulation_id: str, parts: Sequence[str]) -> str:
-    what = f"The content of {', '.join(parts)}, a parameter" if len(parts) == 1 else f"{', '.join(parts)}, parameters"
-    if not parts:
-        what = "The parameters"
+def _refusal(folder: BatchFolder, simulation_id: str, described: Sequence[str], parts: Sequence[str]) -> str:
+    names = [*described, *(f"the content of {part}" for part in parts if part not in described)]
     return (
-        f"{what} of simulation {simulation_id!r}{',' if parts else ''} {'was' if len(parts) == 1 else 'were'} changed, "
-        f"but it has finished runs. Rerun it with {_rerun_all(folder, simulation_id)}, or give "
-        "the changed one another simulation_id."
+        f"Simulation {simulation_id!r} has finished runs, but {', '.join(names)} {'was' if len(names) == 1 else 'were'} "
+        f"changed. Rerun it with {_rerun_all(folder, simulation_id)}, or give the changed one another simulation_id."
     )
 
 

@@ -171,7 +171,9 @@ def test_an_unchanged_script_that_is_run_again_is_unchanged(scripted):
 
 def test_a_function_that_is_a_parameter_of_a_script_was_changed(scripted):
     done = script(2, add=2)
-    assert "The content of training_loop_params.transform, a parameter of simulation 's', was changed" in done.stderr
+    assert (
+        "Simulation 's' has finished runs, but the content of training_loop_params.transform was changed" in done.stderr
+    )
 
 
 def test_code_of_a_script_that_was_changed_is_said_and_runs_as_it_was(scripted):

@@ -161,7 +161,7 @@ def test_parameters_that_were_changed_since(shell, name):
     assert shell(run).returncode == 0
     put(5.0)
     done = shell(f"{run} --extend")
-    assert (done.returncode, "but it has finished runs. Rerun it with simmanager rerun" in done.stderr) == (2, True)
+    assert (done.returncode, "changed. Rerun it with simmanager rerun" in done.stderr) == (2, True)
     (command,) = advised(done)
     assert shell(command).returncode == 0, command
     assert shell(f"{run} --extend").returncode == 0, "the batch has what the file says"
