@@ -257,9 +257,10 @@ def _stored(folder: BatchFolder, simulation_id: str) -> SingleSim | None:
 
 def _refusal(folder: BatchFolder, simulation_id: str, described: Sequence[str], parts: Sequence[str]) -> str:
     names = [*described, *(f"the content of {part}" for part in parts if part not in described)]
+    changed = f"{', '.join(names)} {'was' if len(names) == 1 else 'were'} changed"
     return (
-        f"Simulation {simulation_id!r} has finished runs, but {', '.join(names)} {'was' if len(names) == 1 else 'were'} "
-        f"changed. Rerun it with {_rerun_all(folder, simulation_id)}, or give the changed one another simulation_id."
+        f"Simulation {simulation_id!r} has finished runs, but {changed}. "
+        f"Rerun it with {_rerun_all(folder, simulation_id)}, or give the changed one another simulation_id."
     )
 
 

@@ -365,7 +365,7 @@ def test_another_function_of_the_same_name_is_not_mixed_with_finished_runs(tmp_p
     manager = SimulationManager([toy_sim("toy").copy(metrics={"m": Scorer()})], 1, "batch", seed=1)
     manager.run_all(in_process=True, progress=False)
     manager.simulation_list[0] = toy_sim("toy").copy(metrics={"m": last_position})
-    with pytest.raises(SimulationError, match="has finished runs, but metrics.*changed"):
+    with pytest.raises(SimulationError, match=r"has finished runs, but metrics.*changed"):
         manager.run_all(in_process=True, progress=False)
     manager.rerun_simulation("toy", include_finished=True, in_process=True, progress=False)
     assert manager.results().metric("m")["toy"].values.tolist() != [7.0]

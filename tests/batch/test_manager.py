@@ -431,7 +431,7 @@ def test_changed_parameters_are_refused_when_runs_have_finished(tmp_path):
     before = hashes(tmp_path / "batch")
     manager.simulation_list[0].training_loop_params["n_steps"] = 5
     with pytest.raises(
-        SimulationError, match="'toy' has finished runs, but training_loop_params.n_steps was changed"
+        SimulationError, match=r"'toy' has finished runs, but training_loop_params\.n_steps was changed"
     ) as caught:
         manager.run_all(1, progress=False)
     assert "include_finished=True" in str(caught.value)
