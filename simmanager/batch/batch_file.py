@@ -24,12 +24,20 @@ from ..simulation.parameter_path import GROUPS, ParameterPath, named_parameters,
 from ..simulation.single_sim import SingleSim
 from ..simulation.sweep import sweep
 from .document import Document, Where, read_document
-from .making import check_all, check_runs, check_seed
+from .making import check_all, check_runs, check_seed, check_seeds
 from .named_object import named_object
 from .plan import BatchPlan
 
 #: Fields of a batch file, with the type of each.
-_FIELDS = {"manager_id": str, "runs_per_sim": int, "seed": int, "setup": str, "options": dict, "simulations": list}
+_FIELDS = {
+    "manager_id": str,
+    "runs_per_sim": int,
+    "seed": int,
+    "seeds": str,
+    "setup": str,
+    "options": dict,
+    "simulations": list,
+}
 
 #: Fields of one of its simulations.
 _SIMULATION = {
@@ -74,12 +82,12 @@ def read_batch_file(path: Path | str) -> BatchPlan:
 
     Notes
     -----
-    A file has the fields ``manager_id``, ``runs_per_sim``, ``seed``, ``setup`` (``"module:function"``, called once in
-    each worker), ``options`` (the keywords of ``run_all``) and ``simulations``, a list of tables. Each of these has
-    the fields of `SingleSim`, classes, loop and metrics as ``"module:name"``; ``default = "stachenfeld_in_2d"`` takes
-    what it does not say from ``default_simulation``, and ``sweep`` holds what `sweep` takes: parameters with their
-    values, and ``mode``, ``n`` and ``seed``. Drawn values are written as ``{distribution = "loguniform", a = 1e-4, b
-    = 1e-1}``, by their names in ``scipy.stats``.
+    A file has the fields ``manager_id``, ``runs_per_sim``, ``seed``, ``seeds``, ``setup`` (``"module:function"``,
+    called once in each worker), ``options`` (the keywords of ``run_all``) and ``simulations``, a list of tables. Each
+    of these has the fields of `SingleSim`, classes, loop and metrics as ``"module:name"``; ``default =
+    "stachenfeld_in_2d"`` takes what it does not say from ``default_simulation``, and ``sweep`` holds what `sweep`
+    takes: parameters with their values, and ``mode``, ``n`` and ``seed``. Drawn values are written as ``{distribution =
+    "loguniform", a = 1e-4, b = 1e-1}``, by their names in ``scipy.stats``.
     """
     path = Path(path)
     document = read_document(path)
@@ -104,7 +112,10 @@ class _BatchFile:
         options = self._options(content.get("options", {}))
         with self._at("setup"):
             setup = named_object(content["setup"], self._folder) if "setup" in content else None
-        return BatchPlan(manager_id, self._simulations(content.get("simulations")), runs_per_sim, seed, options, setup)
+        with self._at("seeds"):
+            seeds = check_seeds(content["seeds"]) if "seeds" in content else None
+        simulations = self._simulations(content.get("simulations"))
+        return BatchPlan(manager_id, simulations, runs_per_sim, seed, options, setup, seeds)
 
     @contextmanager
     def _at(self, *where: Any) -> Iterator[None]:

@@ -22,12 +22,10 @@ from ..disk.manifest import MIXED, Manifest
 from ..disk.run_folder import RunFolder
 from ..disk.sources import keep_sources
 from ..disk.state import RunState
-from ..dispatch.run_batch import Chosen
 from ..simulation.contents import contents_of, sources_of
 from ..simulation.contradiction import refuse_contradiction
 from ..simulation.description import changed_names, describe_simulation
 from ..simulation.single_sim import SingleSim
-from ..status.reader import StatusReader
 from ..worker.session import recorded
 from .making import as_stored, check_all, check_runs, make_missing_runs, pickled
 
@@ -109,14 +107,6 @@ def take_over(batch: OpenBatch, simulation: SingleSim, replaced: Iterable[RunFol
     _commit(batch, replace(manifest, provenance={**manifest.provenance, MIXED: mixed}), [simulation])
 
 
-def forget_mixture(batch: OpenBatch, simulation_id: str) -> None:
-    """Note that a simulation has runs of one kind only: all of them were replaced."""
-    manifest = batch.manifest
-    if simulation_id in manifest.mixed:
-        mixed = {name: text for name, text in manifest.mixed.items() if name != simulation_id}
-        batch.write_manifest(replace(manifest, provenance={**manifest.provenance, MIXED: mixed}))
-
-
 def finished_stay(batch: OpenBatch, simulation_id: str, replaced: Iterable[RunFolder] = ()) -> bool:
     """Return whether a simulation has finished runs besides those that are about to be replaced."""
     gone = {run.path for run in replaced}
@@ -173,18 +163,6 @@ def grow_batch(batch: OpenBatch, simulations: Sequence[SingleSim], runs_per_sim:
     for simulation_id in batch.simulation_ids:
         make_missing_runs(batch, simulation_id)
     return [str(simulation.simulation_id) for simulation in added]
-
-
-def runs_to_replace(batch: OpenBatch, only: Chosen, *, include_finished: bool) -> list[RunFolder]:
-    """Return those of the chosen runs that failed or were interrupted, and those that finished if that is wanted."""
-    gone = {RunState.ERROR, RunState.INTERRUPTED} | ({RunState.FINISHED} if include_finished else set())
-    found = []
-    for run in StatusReader(batch.folder.path).read_open(batch).runs:
-        folder = RunFolder(run.path)
-        if run.state in gone and only.has(run.simulation_id, run.run_id) and folder.run_id is not None:
-            if include_finished or folder.read_history().state is not RunState.FINISHED:
-                found.append(folder)
-    return found
 
 
 def _check_together(manifest: Manifest, simulations: Sequence[SingleSim]) -> None:

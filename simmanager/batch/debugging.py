@@ -14,7 +14,6 @@ from ..base.errors import BatchDamaged, ResultsMissing
 from ..base.user_frames import lines_known, users_frame
 from ..disk.batch_folder import BatchFolder
 from ..disk.run_folder import RunFolder
-from ..disk.run_record import run_seed
 from ..disk.sources import kept_sources
 from ..worker.attempt import execute_run
 from ..worker.capture import errors_to_log
@@ -80,7 +79,7 @@ def _task_of(run: RunFolder) -> tuple[Task, dict[str, object]]:
         name = run.path.absolute().parent.name
         import_path.extend_sys_path(manifest.provenance)
         session = session_of(batch, manifest.provenance, name)
-        seed = run_seed(manifest.seed, name, run.run_id or 0) if not isinstance(seed, int) else seed
+        seed = manifest.seed_of(name, run.run_id or 0) if not isinstance(seed, int) else seed
         recipe = recipe if recipe.is_file() else batch.recipe(name)
     if not isinstance(seed, int) or not recipe.is_file():
         raise ResultsMissing(f"{run.path} lacks its seed or its parameters: it cannot be run again.")

@@ -16,6 +16,7 @@ from ..base.errors import (
     BatchExists,
     BatchNotFound,
     BatchNotWritable,
+    ParameterError,
     ParameterTypeError,
     RecipeError,
     SimManagerError,
@@ -23,7 +24,7 @@ from ..base.errors import (
 )
 from ..disk.batch_folder import OLD_SOURCES, REMOVED, RESERVED, SOURCES, BatchFolder, OpenBatch
 from ..disk.files import move_folder, remove_all, remove_entry
-from ..disk.manifest import MOST_RUNS, Manifest, check_name
+from ..disk.manifest import MOST_RUNS, SEEDS, Manifest, check_name
 from ..disk.recipe import pickle_recipe
 from ..disk.run_folder import RECORD, RunFolder
 from ..disk.shared_params import SHARED
@@ -37,6 +38,13 @@ from .neuralplayground_folder import PARAMETERS
 def check_runs(runs_per_sim: Any) -> int:
     """Return the number of runs of each simulation if it is allowed, else raise `ParameterError`."""
     return check_integer("runs_per_sim", runs_per_sim, minimum=1, maximum=MOST_RUNS)
+
+
+def check_seeds(seeds: Any) -> str:
+    """Return which seeds runs have if it is allowed, else raise `ParameterError`."""
+    if seeds not in SEEDS:
+        raise ParameterError(f"seeds must be one of {', '.join(map(repr, SEEDS))}, not {seeds!r}.")
+    return str(seeds)
 
 
 def check_seed(seed: Any) -> int:

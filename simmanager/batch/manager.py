@@ -14,7 +14,7 @@ from ..base.load_guard import refuse_while_loading
 from ..base.provenance import frozen_code, provenance_of, uncommitted
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder, OpenBatch
-from ..disk.manifest import Manifest, check_name
+from ..disk.manifest import SEPARATE, Manifest, check_name
 from ..disk.run_record import draw_seed
 from ..disk.state import RunState
 from ..dispatch.run_batch import Chosen, run_batch
@@ -28,12 +28,9 @@ from .changes import (
     STAGED,
     check_that_it_loads,
     finish_changes,
-    finished_stay,
-    forget_mixture,
     grow_batch,
     merge_simulations,
     more_runs,
-    runs_to_replace,
     take_over,
     take_over_changes,
 )
@@ -41,6 +38,7 @@ from .making import (
     check_all,
     check_runs,
     check_seed,
+    check_seeds,
     check_setup,
     checked_list,
     claim_folder,
@@ -48,9 +46,9 @@ from .making import (
     make_missing_runs,
     pickled,
     pickled_setup,
-    replace_run,
 )
 from .neuralplayground_folder import open_batch
+from .replacing import replace_runs, runs_to_replace
 from .view import BatchView
 
 
@@ -74,6 +72,9 @@ class SimulationManager(BatchView):
         made is unpickled at once (only for your own folders), and can be looked at, not continued.
     seed : int, optional
         Seed of the batch, 0 <= seed < 2**63; drawn if not given, and kept in manager.json.
+    seeds : {"separate", "shared"}, default "separate"
+        Whether each run has a seed of its own, or run r has the same seed in every simulation (common random numbers):
+        `compare` pairs the runs of two simulations then.
     results_dir : path-like, default "."
         Where the folder of the batch is made.
     setup : callable, optional
@@ -87,7 +88,7 @@ class SimulationManager(BatchView):
     UnsafeName
         An id cannot be a folder name.
     ParameterError
-        ``runs_per_sim`` or ``seed`` is not allowed.
+        ``runs_per_sim``, ``seed`` or ``seeds`` is not allowed.
     BatchNotFound
         ``existing_simulation`` holds no batch.
 
@@ -110,6 +111,7 @@ class SimulationManager(BatchView):
         existing_simulation: str | Path | None = None,
         *,
         seed: int | None = None,
+        seeds: str = SEPARATE,
         results_dir: str | Path = ".",
         setup: Callable[[], object] | None = None,
     ) -> None:
@@ -120,14 +122,15 @@ class SimulationManager(BatchView):
             self._folder, self._simulation_list = open_batch(Path(existing_simulation).absolute())
             manifest = self._folder.read_manifest()
             import_path.extend_sys_path(manifest.provenance)
-            self.manager_id, self.runs_per_sim, self.seed = manifest.manager_id, manifest.runs_per_sim, manifest.seed
+            self.manager_id, self.runs_per_sim = manifest.manager_id, manifest.runs_per_sim
+            self.seed, self.seeds = manifest.seed, manifest.seeds
             self._batch_id: str = manifest.batch_id
             self._made = True
             return
         self._simulation_list = checked_list(simulation_list)
         self.runs_per_sim = check_runs(runs_per_sim)
         self.manager_id = check_name("manager_id", manager_id)
-        self.seed = draw_seed() if seed is None else check_seed(seed)
+        self.seed, self.seeds = draw_seed() if seed is None else check_seed(seed), check_seeds(seeds)
         self._folder = BatchFolder(Path(results_dir).absolute() / manager_id)
         self._batch_id = uuid.uuid4().hex
         self._made = False
@@ -187,6 +190,7 @@ class SimulationManager(BatchView):
             manager_id=self.manager_id,
             batch_id=self._batch_id,
             seed=self.seed,
+            seeds=self.seeds,
             runs_per_sim=self.runs_per_sim,
             simulations=entries,
             created=utc_now(),
@@ -391,12 +395,6 @@ class SimulationManager(BatchView):
                     take_over(batch, each, replaced)
             for name in sorted(names):
                 check_that_it_loads(self._folder, name)
-            of_one_kind = [name for name in names if not finished_stay(batch, name, replaced)]
-            for folder in replaced:
-                replace_run(batch, folder)
-            for name in of_one_kind:
-                forget_mixture(batch, name)
-            for name in sorted(names):
-                make_missing_runs(batch, name)
+            replace_runs(batch, sorted(names), replaced)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
             return run_batch(batch, states, jobs, checked, only=only, in_process=in_process, show=progress)

@@ -33,6 +33,8 @@ class BatchPlan:
         Keywords of ``run_all``, if the file has any.
     setup : callable, optional
         Called once in each worker.
+    seeds : str, optional
+        Which seeds runs have, if the file says so; see `SimulationManager`.
     """
 
     manager_id: str
@@ -41,6 +43,7 @@ class BatchPlan:
     seed: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
     setup: Callable[[], object] | None = None
+    seeds: str | None = None
 
     def swept(self, assignments: Iterable[str]) -> BatchPlan:
         """Return the plan with its simulations swept over a grid.
@@ -92,25 +95,33 @@ class BatchPlan:
         Raises
         ------
         ParameterError
-            The batch to extend has another seed, or more runs already.
+            The batch to extend has another seed, other seeds, or more runs already.
         SimulationError
             A simulation of it that has finished runs has other parameters.
         """
         from ..disk.batch_folder import BatchFolder
-        from ..disk.manifest import check_name
+        from ..disk.manifest import SEPARATE, check_name
         from .manager import SimulationManager
 
         folder = BatchFolder(Path(results_dir) / check_name("manager_id", self.manager_id))
         if not (extend and folder.manifest_file.exists()):
             runs = DEFAULT_RUNS if self.runs_per_sim is None else self.runs_per_sim
             return SimulationManager(
-                self.simulations, runs, self.manager_id, seed=self.seed, results_dir=results_dir, setup=self.setup
+                self.simulations,
+                runs,
+                self.manager_id,
+                seed=self.seed,
+                seeds=self.seeds or SEPARATE,
+                results_dir=results_dir,
+                setup=self.setup,
             )
         manager = SimulationManager(existing_simulation=folder.path)
-        if self.seed not in (None, manager.seed):
-            raise ParameterError(
-                f"The batch at {folder.path} has the seed {manager.seed}, and its finished runs with it; "
-                f"it cannot become {self.seed}. Leave the seed away, or give the batch another id."
-            )
+        for name in ("seed", "seeds"):
+            kept, given = getattr(manager, name), getattr(self, name)
+            if given not in (None, kept):
+                raise ParameterError(
+                    f"The batch at {folder.path} has the {name} {kept}, and its finished runs with it; "
+                    f"it cannot become {given}. Leave the {name} away, or give the batch another id."
+                )
         manager.add(self.simulations, self.runs_per_sim)
         return manager

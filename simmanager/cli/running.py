@@ -84,6 +84,7 @@ def _executed(arguments: argparse.Namespace, manager: SimulationManager, run: Ca
     argument("--runs", type=int, metavar="N", help="runs of each simulation (default: what the file says, or 5)"),
     argument("--id", metavar="ID", help="name of the batch and its folder (default: what the file says, or its name)"),
     argument("--seed", type=int, metavar="S", help="seed of the batch (default: drawn, and kept)"),
+    argument("--seeds", choices=("separate", "shared"), help="shared: run R has the same seed in every simulation"),
     argument(
         "--sweep",
         action="append",
@@ -143,7 +144,12 @@ def run(arguments: argparse.Namespace) -> int:
     from ..batch.python_file import load_plan, users_traceback
 
     options = options_of(arguments)
-    given = {"manager_id": arguments.id, "runs_per_sim": arguments.runs, "seed": arguments.seed}
+    given = {
+        "manager_id": arguments.id,
+        "runs_per_sim": arguments.runs,
+        "seed": arguments.seed,
+        "seeds": arguments.seeds,
+    }
     try:
         plan = load_plan(arguments.file)
     except SimManagerError:

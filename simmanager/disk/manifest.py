@@ -9,13 +9,16 @@ from typing import Any
 from ..base.errors import ParameterError, UnsafeName
 from ..base.moved_modules import described_now
 from ..base.text import count
-from .run_record import FORMAT
+from .run_record import FORMAT, run_seed
 
 #: A name that can be that of a folder on every system.
 SAFE_NAME = re.compile(r"[A-Za-z0-9_=,+][A-Za-z0-9._\-=,+]*")
 
 #: In the provenance: simulation_id -> what was changed while finished runs of it stayed.
 MIXED = "mixed"
+
+#: Which seeds runs have: each its own; or runs with the same run_id, of all simulations, the same.
+SEEDS = (SEPARATE, SHARED_SEEDS) = ("separate", "shared")
 
 #: Runs of a batch, at most.
 MOST_RUNS = 1_000_000
@@ -46,6 +49,7 @@ class Manifest:
     simulations: tuple[dict[str, Any], ...]  #: ``simulation_id`` and the readable parameters of each.
     created: str  #: UTC, ISO-8601.
     provenance: dict[str, Any]  #: Versions, host, git commit.
+    seeds: str = SEPARATE  #: One of `SEEDS`.
 
     def __post_init__(self) -> None:
         number = len(self.simulations)
@@ -54,6 +58,10 @@ class Manifest:
             raise ParameterError(
                 f"{of_each}; a batch has between 1 and {MOST_RUNS:,} runs: make several batches of them."
             )
+
+    def seed_of(self, simulation_id: str, run_id: int) -> int:
+        """Return the seed of a run."""
+        return run_seed(self.seed, simulation_id if self.seeds == SEPARATE else "", run_id)
 
     @property
     def mixed(self) -> dict[str, str]:
@@ -76,7 +84,7 @@ class Manifest:
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of manager.json."""
-        fields = ("manager_id", "batch_id", "seed", "runs_per_sim", "created", "provenance")
+        fields = ("manager_id", "batch_id", "seed", "seeds", "runs_per_sim", "created", "provenance")
         content = {"format": FORMAT, **{name: getattr(self, name) for name in fields}}
         return {**content, "simulations": list(self.simulations)}
 
@@ -97,5 +105,7 @@ class Manifest:
             check_name("A simulation_id", simulation.get("simulation_id"))
         if len({simulation["simulation_id"] for simulation in content["simulations"]}) < len(content["simulations"]):
             raise ValueError("two simulations have the same id")
+        if (seeds := content.get("seeds", SEPARATE)) not in SEEDS:
+            raise ValueError(f"seeds is {seeds!r}, not one of {', '.join(SEEDS)}")
         values = {name: content[name] for name in (*kinds, "provenance")}
-        return cls(**values, simulations=tuple(map(described_now, content["simulations"])))
+        return cls(**values, seeds=seeds, simulations=tuple(map(described_now, content["simulations"])))

@@ -64,7 +64,10 @@ class RunRecord:
 
 
 def run_seed(batch_seed: int, simulation_id: str, run_id: int) -> int:
-    """Return the seed of a run, 0 <= seed < 2**32: it depends on nothing but these three."""
+    """Return the seed of a run, 0 <= seed < 2**32: it depends on nothing but these three.
+
+    Without a simulation_id ("") it is that of all runs with this run_id.
+    """
     digest = hashlib.sha256(f"{batch_seed}/{simulation_id}/{run_id}".encode()).digest()
     return int.from_bytes(digest[:4], "big")
 

@@ -14,7 +14,6 @@ from ..base.public import public
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.manifest import Manifest
 from ..disk.run_folder import RunFolder
-from ..disk.run_record import run_seed
 from ..disk.starts import StartsLog
 from ..disk.state import STATE_LOG, RunState, StateHistory, parse_file, read_content
 from .run_reader import GONE, WAITING, describe_now, failed_at_once, finished_at_once, peek
@@ -121,7 +120,7 @@ class StatusReader:
                 if made is None:  # a manifest may promise a million: nothing is worked out for these
                     yield RunStatus(simulation_id, run_id, in_queue, parent, "it has no folder yet", fraction=0.0)
                     continue
-                seed = run_seed(manifest.seed, simulation_id, run_id)
+                seed = manifest.seed_of(simulation_id, run_id)
                 if made in new_runs:
                     yield RunStatus(simulation_id, run_id, RunState.IN_QUEUE, made, "", seed, fraction=0.0)
                 else:

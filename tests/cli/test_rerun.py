@@ -141,7 +141,7 @@ def test_run_extend_replaces_lost_recipes_but_mixes_no_code(with_lost_recipes, c
     Path("mine.py").write_text(SOURCE.replace("2 * x", "3 * x"))
     words = ["run", "mine.py", "--id", "batch", "--extend", "--jobs", "1"]
     assert as_a_new_process(*words) == 2
-    assert "parameter of simulation 'x1'" in capfd.readouterr().err
+    assert "Simulation 'x1' has finished runs, but the content of training_loop was changed" in capfd.readouterr().err
     Path("mine.py").write_text(SOURCE)
     assert as_a_new_process(*words) == 0
     assert states("batch") == dict.fromkeys(states("batch"), "finished")

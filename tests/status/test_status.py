@@ -14,6 +14,7 @@ from simmanager import RunState, RunStatus, SimulationManager, read_status
 from simmanager.base.errors import BatchNotFound, UnknownName
 from simmanager.disk import manifest
 from simmanager.disk.locks import take_lock
+from simmanager.disk.manifest import Manifest
 from simmanager.status import reader as status_reader
 from simmanager.status import run_reader
 from simmanager.status.status import estimate_remaining, summarise_runs
@@ -182,9 +183,8 @@ def test_a_manifest_that_promises_very_many_runs_is_told_by_what_is_there(execut
     path.write_text(json.dumps(content | {"runs_per_sim": 10_000}))
     read, seeds = [], []
     monkeypatch.setattr(status_reader, "peek", lambda path, peek=status_reader.peek: read.append(path) or peek(path))
-    monkeypatch.setattr(
-        status_reader, "run_seed", lambda *of, seed=status_reader.run_seed: seeds.append(of) or seed(*of)
-    )
+    seed_of = Manifest.seed_of
+    monkeypatch.setattr(Manifest, "seed_of", lambda *of: seeds.append(of) or seed_of(*of))
     status = read_status(executed)
     assert status.counts == {"in_queue": 19_996, "running": 0, "finished": 2, "error": 2, "interrupted": 0}
     assert len(read) == len(seeds) == 4, "nothing is worked out for those that have no folder"
