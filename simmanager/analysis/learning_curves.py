@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+import math
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,8 @@ DIRECTIONS = ("below", "above")
 
 
 @public("simmanager.analysis")
-def final_value(values: npt.ArrayLike, n_points: npt.ArrayLike | None = None) -> FloatArray:
-    """Return the last value of each curve.
+def final_value(values: npt.ArrayLike, n_points: npt.ArrayLike | None = None, last: float = 1) -> FloatArray:
+    """Return the last value of each curve, or the mean of its last values.
 
     Parameters
     ----------
@@ -29,17 +30,21 @@ def final_value(values: npt.ArrayLike, n_points: npt.ArrayLike | None = None) ->
     n_points : array of int, (n_runs,), optional
         Points of each run, so that a run that itself ended with NaN keeps it. By default NaN at the end of a curve
         are taken for its end: the last value that is not NaN.
+    last : int or float, default 1
+        The mean of so many points is taken, or, between 0 and 1, of such a part of the points of the curve, rounded up.
+        Points before the last one that are NaN are left out.
 
     Returns
     -------
     ndarray, (n_runs,)
-        NaN for a run without points.
+        NaN for a run without points, or that itself ended with NaN.
 
     Raises
     ------
     ParameterError
-        The shape is another one.
+        The shape is another one, or ``last`` is out of range.
     """
+    check_last(last)
     curves = _curves(values)
     if n_points is None:
         known = ~np.isnan(curves)
@@ -49,10 +54,23 @@ def final_value(values: npt.ArrayLike, n_points: npt.ArrayLike | None = None) ->
         ends = np.asarray(n_points)
         if ends.shape != curves.shape[:1] or (ends < 0).any() or (ends > curves.shape[1]).any():
             raise ParameterError(f"n_points must hold a number from 0 to {curves.shape[1]} for each of the runs.")
-    last = np.full(len(curves), np.nan)
-    some = ends > 0
-    last[some] = curves[some, ends[some] - 1]
-    return last
+    final = np.full(len(curves), np.nan)
+    for i, (curve, end) in enumerate(zip(curves, ends.tolist(), strict=True)):
+        if end and not np.isnan(curve[end - 1]):
+            known = curve[:end][~np.isnan(curve[:end])]
+            n = last if isinstance(last, int) else max(math.ceil(last * len(known) - 1e-9), 1)
+            with np.errstate(invalid="ignore"):  # inf - inf is NaN, as it should be
+                final[i] = known[-n:].mean()
+    return final
+
+
+def check_last(last: Any) -> float:
+    """Return a number of points (int), or a part of them (float), if it is allowed, else raise `ParameterError`."""
+    if isinstance(last, int) and not isinstance(last, bool) and last >= 1:
+        return last
+    if isinstance(last, float) and 0 < last < 1:
+        return last
+    raise ParameterError(f"last must be a number of points from 1, or a part of them between 0 and 1, not {last!r}.")
 
 
 @public("simmanager.analysis")

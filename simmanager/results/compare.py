@@ -16,7 +16,7 @@ from ..analysis.intervals import Method, confidence_interval, used_method
 from ..base.errors import ParameterError, ParameterTypeError, UnknownName, hint, unknown
 from ..base.metrics import RECORD_METRICS
 from ..base.public import public
-from .compared_runs import RunValues, Value, pair, values_of
+from .compared_runs import LAST, RunValues, Value, pair, values_of
 from .comparison import Comparison, Difference, SimulationSummary
 from .source import Source, results_of
 
@@ -40,6 +40,7 @@ def compare(
     *,
     direction: Direction = "below",
     value: Value = "final",
+    last: float | None = None,
     baseline: str | None = None,
     method: Method = "t",
     n_resamples: int = N_RESAMPLES,
@@ -74,8 +75,11 @@ def compare(
     direction : {"below", "above"}
         From which side: "below" (default) for errors, "above" for rewards.
     value : {"final", "auc", "iterations_to_threshold"}
-        Which number of a curve is compared: its last value (default), the area under it, or the iterations to the
+        Which number of a curve is compared: its final value (default), the area under it, or the iterations to the
         threshold (runs that never reach it have none).
+    last : int or float, optional
+        Of how many of the last recorded points the final value is the mean; between 0 and 1, of which part of them.
+        Default 0.1: the last 10%. 1 is the last point alone.
     baseline : str, optional
         Compare all simulations with this one only. By default all pairs, unless they are more than 500.
     method : {"t", "bootstrap"}
@@ -108,7 +112,7 @@ def compare(
             f"Give either key or metric. Keys: {', '.join(results.keys) or 'none yet'}. "
             f"Metrics: {', '.join((*results.metric_names, *RECORD_METRICS))}."
         )
-    found = values_of(results, key, metric, value, threshold, direction)
+    found = values_of(results, key, metric, value, threshold, direction, last)
     used_method(statistic, method)  # raises for one that does not exist
     how: dict[str, Any] = {"statistic": statistic, "method": method, "n_resamples": n_resamples, "seed": seed}
     pairs, notes = _pairs(found, baseline)
@@ -117,6 +121,7 @@ def compare(
         key=key,
         metric=metric,
         value=value if key is not None else "",
+        last=None if key is None else LAST if last is None else last,
         reduction=next((runs.reduction for runs in found if runs.reduction), ""),
         statistic=statistic,
         level=level,

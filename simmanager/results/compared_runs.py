@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..analysis.learning_curves import Direction, area_under_curve, final_value, iterations_to_threshold
+from ..analysis.learning_curves import Direction, area_under_curve, check_last, final_value, iterations_to_threshold
 from ..base.errors import ParameterError, unknown
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ FloatArray = npt.NDArray[np.float64]
 
 #: Which number of a learning curve is compared.
 Value: TypeAlias = Literal["final", "auc", "iterations_to_threshold"]
+
+#: Which part of the points of a curve its final value is the mean of: one alone is as noisy as the curve.
+LAST = 0.1
 
 VALUES = ("final", "auc", "iterations_to_threshold")
 
@@ -78,6 +81,7 @@ def values_of(
     value: Value = "final",
     threshold: float | None = None,
     direction: Direction = "below",
+    last: float | None = None,
 ) -> list[RunValues]:
     """Return the values of all simulations in results, by a history key or by a metric.
 
@@ -87,7 +91,7 @@ def values_of(
         The runs.
     key, metric : str or None
         One of them.
-    value, threshold, direction
+    value, threshold, direction, last
         As in `compare`; only for a key.
 
     Raises
@@ -97,15 +101,17 @@ def values_of(
     UnknownName
         There is no such key or metric.
     """
+    points = LAST if last is None else check_last(last)
     if value not in VALUES:
         raise ParameterError(unknown("No value", value, VALUES))
-    if metric is not None and (threshold is not None or value != "final"):
-        raise ParameterError("A metric is one number: value and threshold are for a key only.")
+    if metric is not None and (threshold is not None or last is not None or value != "final"):
+        raise ParameterError("A metric is one number: value, threshold and last are for a key only.")
     if value == "iterations_to_threshold" and threshold is None:
         raise ParameterError("value='iterations_to_threshold' needs a threshold.")
     if key is None:
         return [_of_metric(results, values) for values in results.metric(str(metric)).values()]
-    return [_of_curves(results, curves, value, threshold, direction) for curves in results.curves(key).values()]
+    every = results.curves(key).values()
+    return [_of_curves(results, curves, value, threshold, direction, points) for curves in every]
 
 
 def _of_metric(results: Results, found: MetricValues) -> RunValues:
@@ -123,11 +129,11 @@ def _of_metric(results: Results, found: MetricValues) -> RunValues:
 
 
 def _of_curves(
-    results: Results, curves: Curves, value: Value, threshold: float | None, direction: Direction
+    results: Results, curves: Curves, value: Value, threshold: float | None, direction: Direction, last: float
 ) -> RunValues:
     n_points = np.searchsorted(curves.iterations, curves.ends, side="right")
     numbers = {
-        "final": final_value(curves.values, n_points),
+        "final": final_value(curves.values, n_points, last),
         "auc": area_under_curve(curves.iterations, curves.values),
     }
     if threshold is not None:

@@ -168,6 +168,8 @@ class Comparison:
         The history key or the metric that was compared.
     value : str
         Which number of a curve: "final", "auc" or "iterations_to_threshold"; "" for a metric.
+    last : int, float or None
+        Of how many of the last points, or of which part of them, a final value is the mean; None for a metric.
     reduction : str
         How a value that is an array became one number; "" if it was one.
     statistic : str
@@ -192,6 +194,7 @@ class Comparison:
     key: str | None
     metric: str | None
     value: str
+    last: float | None
     reduction: str
     statistic: str
     level: float
@@ -275,7 +278,9 @@ def heading(comparison: Comparison) -> str:
         quantity = str(comparison.metric)
     else:
         quantity = _VALUES[comparison.value].format(comparison.key)
-    reduced = f" ({comparison.reduction})" if comparison.reduction else ""
+    is_mean = comparison.value == "final" and comparison.last not in (None, 1)
+    details = [comparison.reduction, f"mean of the last {_points(comparison.last or 1)}" if is_mean else ""]
+    reduced = f" ({'; '.join(filter(None, details))})" if any(details) else ""
     by = "Student's t"
     if comparison.method == "bootstrap":
         by = f"percentiles of a bootstrap: {comparison.n_resamples} resamples, seed {comparison.seed}"
@@ -283,6 +288,10 @@ def heading(comparison: Comparison) -> str:
         f"{comparison.name}: {quantity}{reduced}. {_NAMES[comparison.statistic].capitalize()} over runs, "
         f"{100 * comparison.level:.4g}% confidence interval ({by})"
     )
+
+
+def _points(last: float) -> str:
+    return f"{last} points" if isinstance(last, int) else f"{100 * last:.4g}% of the points"
 
 
 def simulations_table(comparison: Comparison) -> Table:

@@ -22,6 +22,22 @@ def test_a_run_that_itself_ended_with_nan_keeps_it():
     assert final_value(CURVES, n_points=[1, 2, 0])[:2].tolist() == [3, 1]
 
 
+def test_the_mean_of_the_last_points_leaves_gaps_out_but_not_an_end_that_is_nan():
+    curve = [9.0, 1.0, NAN, 3.0, 8.0]
+    assert final_value([curve], last=2)[0] == (3 + 8) / 2
+    assert final_value([curve], last=3)[0] == final_value([curve], last=0.75)[0] == (1 + 3 + 8) / 3
+    assert final_value([curve], last=0.1)[0] == final_value([curve])[0] == 8
+    assert final_value([curve], last=100)[0] == (9 + 1 + 3 + 8) / 4
+    assert np.isnan(final_value([[1.0, NAN]], n_points=[2], last=2)).all()
+    assert final_value([[1.0, INF]], last=2)[0] == INF and np.isnan(final_value([[-INF, INF]], last=2)).all()
+
+
+@pytest.mark.parametrize("last", [0, -1, 1.0, 1.5, 0.0, NAN, True, "2", None])
+def test_a_number_of_points_that_is_none_is_refused(last):
+    with pytest.raises(ParameterError, match="last must be"):
+        final_value(CURVES, last=last)
+
+
 def test_the_area_is_that_of_trapezoids_over_iterations():
     assert area_under_curve(ITERATIONS, CURVES)[:2].tolist() == [25 + 30, 20]
     assert area_under_curve([0, 1, 2], [[1.0, INF, 1.0]])[0] == INF

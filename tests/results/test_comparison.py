@@ -125,12 +125,28 @@ def test_fields_of_the_record_can_be_compared(by_metric):
 
 def test_a_curve_gives_final_value_area_and_iterations_to_a_threshold(tmp_path):
     runs = {"a": [{"history": curve(end)} for end in (1.0, 2.0, 6.0)]}
-    found = compare(fake_batch(tmp_path / "b", runs), "error", threshold=1.5, statistic="mean")["a"]
+    found = compare(fake_batch(tmp_path / "b", runs), "error", threshold=1.5, statistic="mean", last=1)["a"]
     assert found.values == (1, 2, 6)
     assert found.final == found.mean == 3
     area = sum(range(1, 11)) - (10 + 1) / 2  # of the first ten points
     assert found.auc == pytest.approx(area + (1 + 3) / 2)
     assert found.iterations_to_threshold == 9 and found.n_reached == 3
+
+
+def test_the_final_value_is_the_mean_of_the_last_points_and_that_is_said(tmp_path):
+    walk = np.random.default_rng(3).normal(size=(4, 40)).cumsum(axis=1)
+    batch = fake_batch(tmp_path / "b", {"a": [{"history": {"y": list(values)}} for values in walk]})
+    expected = {
+        None: (walk[:, -4:].mean(axis=1), "final value of y (mean of the last 10% of the points)."),
+        0.25: (walk[:, -10:].mean(axis=1), "(mean of the last 25% of the points)"),
+        7: (walk[:, -7:].mean(axis=1), "(mean of the last 7 points)"),
+        1: (walk[:, -1], "final value of y."),
+    }
+    for last, (values, words) in expected.items():
+        found = compare(batch, "y", last=last)
+        assert found["a"].values == pytest.approx(values.tolist()) and words in str(found)
+    with pytest.raises(ParameterError, match="last are for a key only"):
+        compare(batch, metric="duration_s", last=3)
 
 
 def test_runs_that_never_reach_a_threshold_are_counted_and_do_not_blur_the_others(tmp_path):
@@ -189,7 +205,7 @@ def test_how_arrays_became_numbers_is_named(tmp_path):
     batch = fake_batch(tmp_path / "b", {"a": [{"history": {"weights": -np.ones((3, 4))}}] * 2})
     found = compare(batch, "weights")
     assert found.reduction == "mean absolute value" and found["a"].mean == 1
-    assert "final value of weights (mean absolute value)" in str(found)
+    assert "final value of weights (mean absolute value; mean of the last 10% of the points)" in str(found)
 
 
 # Differences ---------------------------------------------------------------------------------------------------
