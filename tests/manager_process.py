@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
+import termios
 import uuid
 from pathlib import Path
 from typing import Any
@@ -101,3 +105,39 @@ def start_batch(
     """Start a process that makes and runs a batch in the current folder."""
     then = then or f"manager.run_all({jobs})"
     return start_script(MAKE.format(simulations=simulations, runs=runs, name=name, then=then), **options)
+
+
+class Terminal:
+    """A manager on a pseudo-terminal of its own, as its session leader."""
+
+    def __init__(self, text: str) -> None:
+        self.master, slave = pty.openpty()
+        self.said = ""
+
+        def own_terminal() -> None:
+            os.setsid()
+            import fcntl
+
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", text],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=ENVIRONMENT,
+            preexec_fn=own_terminal,
+        )
+        os.close(slave)
+
+    def read(self) -> str:
+        with contextlib.suppress(OSError):
+            while select.select([self.master], [], [], 0)[0]:
+                self.said += os.read(self.master, 1 << 16).decode("utf-8", "replace")
+        return self.said
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.master, keys)
+
+    def hang_up(self) -> None:
+        os.close(self.master)

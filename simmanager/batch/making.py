@@ -238,6 +238,7 @@ def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
             (folder.path / name).unlink(missing_ok=True)
         folder.setup_file.unlink(missing_ok=True)
         StartsLog(folder.path).path.unlink(missing_ok=True)
+        folder.log.unlink(missing_ok=True)
         folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import sys
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         arguments = parse(words)
         with on_command_line(words):
-            code = VERBS[arguments.verb].function(arguments)
+            code = _executed(arguments)
         sys.stdout.flush()  # here, so that a pipe that is closed is seen here
         return code
     except SimManagerError as error:
@@ -55,6 +56,17 @@ def main(argv: list[str] | None = None) -> int:
             raise
         say(why)
         return EXIT_USAGE
+
+
+def _executed(arguments: argparse.Namespace) -> int:
+    """Do what a verb does, in a new process if that is wanted; return the exit code."""
+    if getattr(arguments, "detach", False):
+        from .detached import detach
+
+        ended, arguments.on_event = detach()
+        if ended is not None:
+            return ended
+    return VERBS[arguments.verb].function(arguments)
 
 
 def _hear_of_children() -> None:

@@ -44,6 +44,8 @@ def _execution(parser: argparse.ArgumentParser) -> None:
         option_argument(name)(group)
     words = "shell command at the end; it finds $SIMMANAGER_SUMMARY and its like"
     group.add_argument("--notify", metavar="COMMAND", help=words)
+    words = "give the terminal back when the first run has begun; what is said then goes to batch.log in the batch"
+    group.add_argument("--detach", action="store_true", help=words)
 
 
 def options_of(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from ..base.advice import command
 from ..base.clock import utc_now
@@ -23,7 +23,7 @@ from .shared_params import SHARED
 from .starts import STARTS
 
 #: The files in the folder of a batch.
-MANIFEST, LOCK, STOP_REQUEST = "manager.json", "batch.lock", "stop.request"
+MANIFEST, LOCK, STOP_REQUEST, LOG = "manager.json", "batch.lock", "stop.request", "batch.log"
 REPORT, SETUP = "report.html", "setup.pkl"
 
 #: The file in the folder of a simulation.
@@ -36,7 +36,7 @@ NEXT_RECIPE = "next-simulation.pkl"
 SOURCES, OLD_SOURCES = "sources.json", "code.json"
 
 #: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
-RESERVED = (MANIFEST, LOCK, STOP_REQUEST, STARTS, REPORT, SETUP, SOURCES, OLD_SOURCES, "figures")
+RESERVED = (MANIFEST, LOCK, LOG, STOP_REQUEST, STARTS, REPORT, SETUP, SOURCES, OLD_SOURCES, "figures")
 
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 28
@@ -149,6 +149,15 @@ class BatchFolder:
             self.setup_file.unlink(missing_ok=True)
         else:
             write_file(self.setup_file, content)
+
+    @property
+    def log(self) -> Path:
+        """What managers said that had no terminal."""
+        return self.path / LOG
+
+    def open_log(self) -> BinaryIO:
+        """Open that, to write behind what it holds; a link in its place is an OSError."""
+        return os.fdopen(os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666), "ab")
 
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pty
-import select
 import signal
 import subprocess
 import sys
-import termios
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from manager_process import ENVIRONMENT, MAKE, Started, start_batch, start_cli, start_script, workers_of
+from manager_process import ENVIRONMENT, MAKE, Started, Terminal, start_batch, start_cli, start_script, workers_of
 from toys import failing_loop, hashes, toy_sim
 from trouble import counted_loop, executions, is_alive, wait_for
 
@@ -202,42 +199,6 @@ def test_ctrl_c_while_a_line_is_being_printed():
 
 
 # On a terminal -------------------------------------------------------------------------------------------------
-
-
-class Terminal:
-    """A manager on a pseudo-terminal of its own, as its session leader."""
-
-    def __init__(self, text: str) -> None:
-        self.master, slave = pty.openpty()
-        self.said = ""
-
-        def own_terminal() -> None:
-            os.setsid()
-            import fcntl
-
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", text],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=ENVIRONMENT,
-            preexec_fn=own_terminal,
-        )
-        os.close(slave)
-
-    def read(self) -> str:
-        with contextlib.suppress(OSError):
-            while select.select([self.master], [], [], 0)[0]:
-                self.said += os.read(self.master, 1 << 16).decode("utf-8", "replace")
-        return self.said
-
-    def type(self, keys: bytes) -> None:
-        os.write(self.master, keys)
-
-    def hang_up(self) -> None:
-        os.close(self.master)
 
 
 def start_on_terminal(simulations: str = WAITING) -> Terminal:
