@@ -109,17 +109,6 @@ def test_ids_that_are_files_of_the_batch_are_refused(name, tmp_path):
     assert listing(tmp_path) == {}
 
 
-def test_a_batch_of_more_runs_than_can_be_read_again_is_refused_and_nothing_is_written(tmp_path):
-    with pytest.raises(ParameterError, match="runs_per_sim is 600000, of 2 simulations; a batch has between 1 and"):
-        SimulationManager([toy_sim("a"), toy_sim("b")], 600_000, "b", results_dir=tmp_path).generate_sim_paths()
-    assert not (tmp_path / "b").exists()
-    manager = SimulationManager([toy_sim("a"), toy_sim("b")], 1, "b", results_dir=tmp_path)
-    manager.generate_sim_paths()
-    with pytest.raises(ParameterError, match="make several batches"):
-        manager.extend(600_000)
-    assert manager.status().total == 2
-
-
 @pytest.mark.parametrize("runs", [0, -1, 1.5, "5", None, True, 10**9])
 def test_runs_per_sim_must_be_a_whole_number_from_one(runs, tmp_path):
     with pytest.raises(ParameterError, match="runs_per_sim"):
