@@ -32,6 +32,11 @@ def test_the_top_of_the_repository_holds_what_it_should_and_no_more():
     assert names - ignored == TOP
 
 
+def test_no_two_modules_of_tests_have_one_name():
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name not in ("conftest.py", "__init__.py")]
+    assert sorted(names) == sorted(set(names)), "workers import them by their names"
+
+
 def test_all_has_every_extra_that_users_may_want():
     (whole,) = EXTRAS["all"]
     assert re.findall(r"\w+", whole) == ["simmanager", *sorted(EXTRAS.keys() - NOT_IN_ALL)]
