@@ -33,7 +33,7 @@ def test_the_top_of_the_repository_holds_what_it_should_and_no_more():
 
 
 def test_no_two_modules_of_tests_have_one_name():
-    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name not in ("conftest.py", "__init__.py")]
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
     assert sorted(names) == sorted(set(names)), "workers import them by their names"
 
 
