@@ -1,6 +1,7 @@
 """The name of each file is written in the module that owns it, and nowhere else."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ OWNED = {
 }
 
 
+@functools.cache
 def paths_written_in(file):
     """Return the texts of a module that are used as a name or as the end of a path: no docstrings, no messages."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
