@@ -34,6 +34,7 @@ from .version import __version__
 _PUBLIC = {
     "SingleSim": "simulation.single_sim",
     "SimulationManager": "batch.manager",
+    "BatchHandle": "batch.background",
     "RunState": "disk.state",
     "BatchStatus": "status.status",
     "RunStatus": "status.status",
@@ -114,6 +115,7 @@ if TYPE_CHECKING:
     from .base.errors import SimulationError as SimulationError
     from .base.errors import UnknownName as UnknownName
     from .base.errors import UnsafeName as UnsafeName
+    from .batch.background import BatchHandle as BatchHandle
     from .batch.manager import SimulationManager as SimulationManager
     from .batch.reproduction import Reproduction as Reproduction
     from .batch.reproduction import reproduce as reproduce

@@ -27,10 +27,7 @@ from ..simulation.contradiction import refuse_contradiction
 from ..simulation.description import changed_names, describe_simulation
 from ..simulation.single_sim import SingleSim
 from ..worker.session import recorded
-from .making import as_stored, check_all, check_runs, make_missing_runs, pickled
-
-#: In the provenance of manager.json: SHA-256 of the recipes that the last change has put, or was to put, in place.
-STAGED = "staged"
+from .making import STAGED, as_stored, check_all, check_runs, make_missing_runs, pickled
 
 
 def more_runs(now: int, wanted: Any) -> int:

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..base import import_path
 from ..base.advice import command, either, same_command
 from ..base.checks import check_integer
+from ..base.clock import utc_now
 from ..base.errors import (
     BatchDamaged,
     BatchExists,
@@ -22,6 +24,7 @@ from ..base.errors import (
     SimManagerError,
     SimulationError,
 )
+from ..base.provenance import frozen_code, provenance_of
 from ..disk.batch_folder import OLD_SOURCES, REMOVED, RESERVED, SOURCES, BatchFolder, OpenBatch
 from ..disk.files import move_folder, remove_all, remove_entry
 from ..disk.manifest import MOST_RUNS, SEEDS, Manifest, check_name
@@ -31,8 +34,13 @@ from ..disk.shared_params import SHARED
 from ..disk.sources import keep_sources
 from ..disk.starts import StartsLog
 from ..disk.state import STATE_LOG, RunState
+from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
+from ..worker.session import recorded
 from .neuralplayground_folder import PARAMETERS
+
+#: In the provenance of manager.json: SHA-256 of the recipes that the last change has put, or was to put, in place.
+STAGED = "staged"
 
 
 def check_runs(runs_per_sim: Any) -> int:
@@ -114,6 +122,21 @@ def pickled_setup(setup: Any) -> bytes | None:
         return pickle_recipe(setup)
     except Exception as error:
         raise RecipeError(f"The setup function cannot be given to the workers: {error}") from error
+
+
+def new_manifest(
+    simulations: Sequence[SingleSim], contents: Mapping[str, Mapping[str, str]], **fields: Any
+) -> Manifest:
+    """Return what manager.json will say of a new batch; ``fields`` are those of `Manifest` that the user decides on."""
+    entries = tuple(describe_simulation(simulation) for simulation in simulations)
+    provenance = {
+        **provenance_of(entries),
+        import_path.KEY: import_path.own_import_path(),
+        **frozen_code(entries, contents),
+        **recorded(str(simulation.simulation_id) for simulation in simulations),
+        STAGED: {},
+    }
+    return Manifest(**fields, simulations=entries, created=utc_now(), provenance=provenance)
 
 
 def make_batch(

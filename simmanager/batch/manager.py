@@ -1,59 +1,43 @@
-"""SimulationManager: makes a batch, runs it, lets it grow, repairs it."""
+"""SimulationManager: runs a batch, and repairs it."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..base import import_path
-from ..base.clock import utc_now
 from ..base.load_guard import refuse_while_loading
-from ..base.provenance import frozen_code, provenance_of, uncommitted
 from ..base.public import public
-from ..disk.batch_folder import BatchFolder, OpenBatch
-from ..disk.manifest import SEPARATE, Manifest, check_name
+from ..disk.batch_folder import BatchFolder
+from ..disk.manifest import SEPARATE, check_name
 from ..disk.run_record import draw_seed
 from ..disk.state import RunState
 from ..dispatch.run_batch import Chosen, run_batch
 from ..dispatch.run_options import check_options, count_jobs, lists_options
-from ..simulation.contents import contents_of, sources_of
-from ..simulation.description import describe_simulation
 from ..simulation.single_sim import SingleSim
 from ..status.status import BatchStatus
-from ..worker.session import recorded
+from .background import BatchHandle, start_in_background
 from .changes import (
-    STAGED,
     check_that_it_loads,
-    finish_changes,
-    grow_batch,
     merge_simulations,
-    more_runs,
     take_over,
-    take_over_changes,
 )
+from .growing_batch import GrowingBatch
 from .making import (
-    check_all,
     check_runs,
     check_seed,
     check_seeds,
     check_setup,
     checked_list,
-    claim_folder,
-    make_batch,
-    make_missing_runs,
-    pickled,
-    pickled_setup,
 )
 from .neuralplayground_folder import open_batch
 from .replacing import replace_runs, runs_to_replace
-from .view import BatchView
 
 
 @public("simmanager")
-class SimulationManager(BatchView):
+class SimulationManager(GrowingBatch):
     """A batch of simulations, each run several times.
 
     Parameters
@@ -137,147 +121,6 @@ class SimulationManager(BatchView):
         if verbose:
             print(self)
 
-    # Making it -------------------------------------------------------------------------------------------------
-
-    def generate_sim_paths(self, overwrite: bool = False) -> None:
-        """Make the folders of the batch, with every run in the queue. Safe to call twice.
-
-        Parameters
-        ----------
-        overwrite : bool, default False
-            Replace a batch that is there already; its results are lost.
-
-        Raises
-        ------
-        BatchExists
-            The folder holds another batch, or something else.
-        BatchBusy
-            The batch to overwrite is being run.
-        RecipeError
-            A simulation cannot be pickled; names the part.
-        BatchNotWritable
-            The folder cannot be made.
-        """
-        if not self._made or overwrite:
-            with self._new_batch(overwrite=overwrite):
-                pass
-        if self.verbose:
-            from ..status.tree import print_status
-
-            print_status(self.status())
-
-    @contextmanager
-    def _open_batch(self) -> Iterator[OpenBatch]:
-        """Hold the batch, with what has been added to it since; it is made first if that is still to be done."""
-        if not self._made:
-            with self._new_batch() as batch:
-                yield batch
-            return
-        with self._folder.held() as batch:
-            self._take_note(batch)
-            yield batch
-
-    @contextmanager
-    def _new_batch(self, *, overwrite: bool = False) -> Iterator[OpenBatch]:
-        """Make the batch, with every run in the queue, and hold it."""
-        refuse_while_loading()
-        simulations = [SingleSim.from_object(simulation) for simulation in self.simulation_list]
-        recipes, setup = pickled(simulations), pickled_setup(self._setup)
-        self._batch_id = uuid.uuid4().hex
-        entries = tuple(describe_simulation(simulation) for simulation in simulations)
-        contents = contents_of(simulations)
-        manifest = Manifest(
-            manager_id=self.manager_id,
-            batch_id=self._batch_id,
-            seed=self.seed,
-            seeds=self.seeds,
-            runs_per_sim=self.runs_per_sim,
-            simulations=entries,
-            created=utc_now(),
-            provenance={
-                **provenance_of(entries),
-                import_path.KEY: import_path.own_import_path(),
-                **frozen_code(entries, contents),
-                **recorded(recipes),
-                STAGED: {},
-            },
-        )
-        claim_folder(self._folder, overwrite=overwrite)
-        with self._folder.held() as batch:
-            code = {**sources_of(simulations, contents), **uncommitted(manifest.provenance)}
-            make_batch(batch, recipes, manifest, setup, code)
-            self._made = True
-            for simulation_id in recipes:
-                make_missing_runs(batch, simulation_id)
-            yield batch
-
-    def add(self, simulations: Sequence[Any], runs_per_sim: int | None = None) -> list[str]:
-        """Add simulations to the batch; what it has stays, finished runs above all. Call `run_all` to run them.
-
-        Parameters
-        ----------
-        simulations : list of SingleSim
-            A simulation that the batch has with the same parameters is left alone, with the code that it was made
-            with. One that it has with other parameters takes their place, as long as no run of it has finished.
-        runs_per_sim : int, optional
-            As for `extend`; as many as now by default.
-
-        Returns
-        -------
-        list of str
-            The ids of those that are new.
-
-        Raises
-        ------
-        SimulationError
-            One is incomplete, or has the id of a simulation with other parameters that has finished runs: rerun that.
-        RecipeError
-            One cannot be pickled; names the part.
-        BatchBusy
-            A manager is running this batch.
-        """
-        return self._grow(checked_list(simulations), runs_per_sim)
-
-    def extend(self, runs_per_sim: int) -> None:
-        """Give every simulation more runs; those that are there stay. Call `run_all` to run the new ones.
-
-        Parameters
-        ----------
-        runs_per_sim : int
-            How many runs each simulation will have in all.
-
-        Raises
-        ------
-        ParameterError
-            There are more already: no run is removed.
-        BatchBusy
-            A manager is running this batch.
-        """
-        self._grow([], check_runs(runs_per_sim))
-
-    def _grow(self, simulations: list[Any], runs_per_sim: int | None) -> list[str]:
-        if not self._made:
-            merged = merge_simulations(self.simulation_list, simulations)
-            check_all(list(map(SingleSim.from_object, merged)))
-            added = [simulation.simulation_id for simulation in merged[len(self.simulation_list) :]]
-            self.runs_per_sim = more_runs(self.runs_per_sim, runs_per_sim)
-            self._simulation_list = merged
-            return added
-        with self._open_batch() as batch:
-            added = grow_batch(batch, list(map(SingleSim.from_object, simulations)), runs_per_sim)
-            if self._simulation_list is not None:
-                self._simulation_list = merge_simulations(self._simulation_list, simulations)
-            self._take_note(batch)
-        return added
-
-    def _take_note(self, batch: OpenBatch) -> None:
-        """Take note of what has been added to the batch since."""
-        finish_changes(batch)
-        self.runs_per_sim = batch.manifest.runs_per_sim
-        if self._simulation_list is not None:
-            known = {SingleSim.from_object(simulation).simulation_id for simulation in self._simulation_list}
-            self._simulation_list += self._load_all([name for name in batch.simulation_ids if name not in known])
-
     # Running it ------------------------------------------------------------------------------------------------
 
     @lists_options
@@ -316,15 +159,9 @@ class SimulationManager(BatchView):
         KeyboardInterrupt
             After Ctrl-C, when all is in order.
         """
-        refuse_while_loading()
         checked = check_options(options)
         jobs = count_jobs(n_jobs, checked)
-        is_new = not self._made
-        with self._open_batch() as batch:
-            if self._simulation_list is not None and not is_new:
-                take_over_changes(batch, list(map(SingleSim.from_object, self._simulation_list)))
-            for simulation_id in batch.simulation_ids:
-                make_missing_runs(batch, simulation_id)
+        with self._ready_batch() as batch:
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
             if checked.retry_errors:
                 states.add(RunState.ERROR)
@@ -332,6 +169,35 @@ class SimulationManager(BatchView):
 
     #: Goes on with what is not finished; the same as `run_all`.
     resume = run_all
+
+    @lists_options
+    def start(self, n_jobs: int = -1, **options: Any) -> BatchHandle:
+        """Run all that is not finished in a process of its own, and return at once: for notebooks, and over ssh.
+
+        It ends neither with this process nor with its terminal. What it says is in ``batch.log`` in the batch's folder.
+
+        Parameters
+        ----------
+        n_jobs : int, default -1
+            As for `run_all`.
+        **options
+            See `RunOptions`, ``on_event`` excepted: {options}.
+
+        Returns
+        -------
+        BatchHandle
+            To look, wait and stop.
+
+        Raises
+        ------
+        SimManagerError
+            As `run_all`, before anything runs; or the process could not be started.
+        """
+        checked = check_options(options)
+        count_jobs(n_jobs, checked)
+        with self._ready_batch():
+            pass
+        return start_in_background(self._folder, n_jobs, {name: getattr(checked, name) for name in options})
 
     def rerun_simulation(
         self,

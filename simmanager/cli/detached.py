@@ -6,7 +6,6 @@ import os
 import select
 import shlex
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.advice import command
-from ..base.clock import utc_now
 from ..base.command_line import command_line, recorded
-from ..disk.batch_folder import BatchFolder
+from ..disk.batch_folder import BatchFolder, log_line
 from .streams import say
 
 if TYPE_CHECKING:
@@ -80,7 +78,7 @@ class _Teller:
             say(f"{batch.log} cannot be written ({error.strerror}): what the batch says from now on is lost.")
             log = Path(os.devnull).open("ab")
         with log:
-            log.write(f"{utc_now()} process {os.getpid()} on {socket.gethostname()}: {words}\n".encode())
+            log.write(f"{log_line(words)}\n".encode())
             log.flush()
             sys.stdout.flush()
             sys.stderr.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -66,6 +67,11 @@ class Listing(NamedTuple):
     runs: dict[int, str]
     #: Names of what a killed process left half written or half removed.
     remains: list[str]
+
+
+def log_line(words: str) -> str:
+    """Return how what a process says in the log of a batch begins: when, who, and what it was asked."""
+    return f"{utc_now()} process {os.getpid()} on {socket.gethostname()}: {words}"
 
 
 class BatchFolder:
@@ -156,7 +162,7 @@ class BatchFolder:
         return self.path / LOG
 
     def open_log(self) -> BinaryIO:
-        """Open that, to write behind what it holds; a link in its place is an OSError."""
+        """Open that, to write behind what it holds. A link in its place is an OSError."""
         return os.fdopen(os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666), "ab")
 
     def holds_only_remains(self) -> bool:

@@ -100,7 +100,7 @@ class WorkerSettings:
         return {**defaults, **os.environ, **slot, **ours}
 
 
-def _python() -> str:
+def python_program() -> str:
     """Return by what a worker is started; `WorkerLost` if that is not Python."""
     here = "or execute the runs one after the other in this process: run_all(in_process=True)"
     if getattr(sys, "frozen", False):
@@ -123,7 +123,7 @@ class Worker:
         self.slot = slot
         self._token = uuid.uuid4().hex
         self._buffer = bytearray()
-        command = [_python(), *settings.flags, "-P", "-m", "simmanager.worker"]
+        command = [python_program(), *settings.flags, "-P", "-m", "simmanager.worker"]
         self._stderr = tempfile.TemporaryFile()
         try:
             self._process = subprocess.Popen(

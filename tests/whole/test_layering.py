@@ -166,7 +166,7 @@ def test_only_models_loops_and_statistics_load_numpy_when_they_are_imported():
 def test_processes_are_known_to_those_who_run_them():
     starting = {name for name in SOURCES if "subprocess" in imports(name)}
     asks_git, notifies = "base.provenance", "dispatch.events"
-    assert starting == {"dispatch.worker_process", "dispatch.deadlines", asks_git, notifies}
+    assert starting == {"batch.background", "dispatch.worker_process", "dispatch.deadlines", asks_git, notifies}
     pools = {"multiprocessing", "concurrent"}
     found = {n for n in SOURCES if pools & {package_of(i) for i in imports(n)}}
     assert found == {"dispatch.dask_executor", "worker.child_pickling"}  # what a run starts gets code by value
