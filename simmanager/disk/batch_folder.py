@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.advice import command
 from ..base.clock import utc_now
-from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, ParameterError, UnsafeName, suggest
+from ..base.errors import (
+    BatchBusy,
+    BatchDamaged,
+    BatchNotFound,
+    BatchNotWritable,
+    BatchWarning,
+    ParameterError,
+    UnsafeName,
+    suggest,
+)
 from ..base.paths import is_file
 from .files import FileIn, is_scratch, read_regular, remove_scratch, write_file
 from .json_file import json_bytes, read_json
@@ -21,6 +31,9 @@ from .manifest import SAFE_NAME, Manifest
 from .run_folder import RunFolder
 from .shared_params import SHARED
 from .starts import STARTS
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 #: The files in the folder of a batch.
 MANIFEST, LOCK, STOP_REQUEST = "manager.json", "batch.lock", "stop.request"
@@ -204,7 +217,7 @@ class BatchFolder:
         if not self.path.is_dir():  # filelock would make it
             raise BatchNotFound(f"There is no batch at {self.path}: the folder does not exist.{self.nearby()}")
         try:
-            lock = take_batch_lock(self.lock_file, timeout=0.5)
+            lock = self._take_lock()
         except LockHeld:
             raise BatchBusy(self._why_busy()) from None
         except OSError as error:
@@ -214,6 +227,17 @@ class BatchFolder:
             yield OpenBatch(self)
         finally:
             lock.release()
+
+    def _take_lock(self) -> FileLock:
+        """Take the lock; if it takes long because of those who look at it, that is said."""
+        try:
+            return take_batch_lock(self.lock_file, timeout=0.5, lookers_s=0.5)
+        except LockHeld:
+            if is_held(self.lock_file):
+                raise
+        who = who_holds(self.lock_file)
+        warnings.warn(f"Waiting for {self.lock_file}, held by {who}.", BatchWarning, stacklevel=4)
+        return take_batch_lock(self.lock_file, timeout=0.0)
 
     def _sign(self) -> None:
         import socket
@@ -228,8 +252,7 @@ class BatchFolder:
                 os.close(descriptor)
 
     def _why_busy(self) -> str:
-        known = [holder.pid for holder in holders(self.lock_file)]
-        if is_held(self.lock_file) and (not known or read_json(self.lock_file).get("pid") in known):
+        if is_held(self.lock_file) and self._is_held_by_its_signer():
             return (
                 f"Another manager is running this batch: {self.owner()}. Wait for it, look with "
                 f"{command('status', self.path)} or end it with {command('stop', self.path)}"
@@ -238,11 +261,18 @@ class BatchFolder:
         return f"The lock of this batch, {self.lock_file}, is held by {who}. End that process, or wait; then try again."
 
     def owner(self) -> str:
-        """Return who took the lock of the batch last, in words."""
+        """Return in words who holds the lock of the batch, or, if nobody does, who was the last."""
+        if is_held(self.lock_file) and not self._is_held_by_its_signer():
+            return who_holds(self.lock_file)
         content = read_json(self.lock_file)
         if not content:
             return "an unknown process"
         return f"process {content.get('pid')} on {content.get('host')}, since {content.get('since')}"
+
+    def _is_held_by_its_signer(self) -> bool:
+        """Return False if the system says that another process holds the lock than the one that signed it."""
+        known = [holder.pid for holder in holders(self.lock_file)]
+        return not known or read_json(self.lock_file).get("pid") in known
 
     def is_held(self) -> bool | None:
         """Return whether a manager is running this batch; None if its lock may not be opened, so nobody can tell."""

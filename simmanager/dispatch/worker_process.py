@@ -121,7 +121,8 @@ class Worker:
     def __init__(self, settings: WorkerSettings, slot: int = 0, environ: Mapping[str, str] | None = None) -> None:
         #: Number of the slot that it works on.
         self.slot = slot
-        self._token = uuid.uuid4().hex
+        #: Marks it and all that it starts (`process_group`).
+        self.token = uuid.uuid4().hex
         self._buffer = bytearray()
         command = [_python(), *settings.flags, "-P", "-m", "simmanager.worker"]
         self._stderr = tempfile.TemporaryFile()
@@ -131,7 +132,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                env=settings.environment(self._token, environ or {}),
+                env=settings.environment(self.token, environ or {}),
                 start_new_session=True,
                 bufsize=0,
             )
@@ -315,7 +316,7 @@ class Worker:
 
     def kill(self, grace_s: float) -> None:
         """End the worker and all that it started: SIGTERM, a grace, SIGKILL; then reap it."""
-        end_worker(self.pid, self._token, grace_s, self.has_ended)
+        end_worker(self.pid, self.token, grace_s, self.has_ended)
         self._close()
 
     def retire(self, patience_s: float = 2.0) -> None:

@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 from places import python_path
+from trouble import wait_for
+
+from simmanager import read_status
 
 ANNE, BOB, GROUP = 40001, 40002, 40000  # ids without names: no system has them
 
@@ -60,7 +63,9 @@ class Machine:
         path.chmod(mode)
         return path
 
-    def run(self, user: int, program: str, *words: str, cwd: Path | None = None, python: str = "") -> Any:
+    def start(
+        self, user: int, program: str, *words: str, cwd: Path | None = None, python: str = ""
+    ) -> subprocess.Popen[str]:
         environ = {
             **os.environ,
             "PYTHONPATH": python_path(sysconfig.get_path("purelib")),
@@ -68,7 +73,7 @@ class Machine:
             "HOME": str(self.place),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        return subprocess.run(
+        return subprocess.Popen(
             [python or self.python, "-c", program, *words],
             cwd=cwd or self.place,
             user=user,
@@ -76,11 +81,20 @@ class Machine:
             extra_groups=[],
             umask=0o002,
             env=environ,
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
-            check=False,
         )
+
+    def run(self, user: int, program: str, *words: str, cwd: Path | None = None, python: str = "") -> Any:
+        with self.start(user, program, *words, cwd=cwd, python=python) as process:
+            try:
+                out, err = process.communicate(timeout=60)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +118,30 @@ def test_a_colleague_goes_on_with_the_batch_in_the_folder_of_the_group(machine):
     assert [oct(lock.stat().st_mode & 0o777) for lock in locks] == ["0o664"] * 2
     found = machine.run(BOB, COMMANDS, "resume ours --retry-errors --jobs 1", cwd=folder)
     assert "1 run: 1 finished" in found.stdout, found.stdout + found.stderr
+
+
+#: A run that hangs.
+HANGING = """
+import time
+from simmanager import OneShot, SimulationManager
+SimulationManager([OneShot(lambda: time.sleep(600), simulation_id="hangs")], 1, "left").run_all(1, progress=False)
+"""
+
+
+def test_the_orphan_of_a_colleague_is_left_alone_and_that_is_said(machine):
+    folder = machine.folder("orphan", ANNE, 0o2775)
+    manager = machine.start(ANNE, HANGING, cwd=folder)
+    try:
+        wait_for(lambda: any("running" in log.read_text() for log in folder.glob("left/hangs/run_*/state.log")))
+        manager.kill()
+        manager.communicate()
+        (run,) = read_status(folder / "left").runs
+        found = machine.run(BOB, COMMANDS, "stop left --now", cwd=folder).stdout
+        assert f"hangs run 0 is left alone: process {run.pid}" in found and "belongs to another user" in found, found
+        assert read_status(folder / "left").counts["running"] == 1
+    finally:
+        found = machine.run(ANNE, COMMANDS, "stop left --now", cwd=folder).stdout
+    assert f"ended process {run.pid}" in found and read_status(folder / "left").counts["interrupted"] == 1, found
 
 
 def test_what_may_not_be_opened_is_said_in_a_line(machine):
