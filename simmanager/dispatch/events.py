@@ -116,6 +116,9 @@ def notify(command: str, status: BatchStatus) -> None:
     environ = {**os.environ, **{f"SIMMANAGER_{name}": str(value) for name, value in facts.items()}}
     try:
         code = _run_shell(command, environ)
+    except subprocess.TimeoutExpired:  # its text has the command, in which there may be a secret
+        print(f"simmanager: --notify: the command did not end within {_PATIENCE_S:g} s.", file=sys.stderr)
+        return
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         print(f"simmanager: --notify: {error}", file=sys.stderr)
         return

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..base.errors import BatchDamaged, BatchNotFound
+from ..base.paths import why_not_listed
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.manifest import Manifest
@@ -113,6 +114,8 @@ class StatusReader:
             return
         for simulation_id in manifest.simulation_ids:
             paths, parent = listed(simulation_id), str(folder.simulation(simulation_id))
+            if not paths and (why := why_not_listed(parent)):
+                damage.append(f"{simulation_id}: its folder {why}, so the states of its runs are not known")
             for run_id in range(manifest.runs_per_sim):
                 made = paths.get(run_id)
                 if made is not None and (known := self._finished.get(made)) is not None:

@@ -170,6 +170,44 @@ def test_what_may_not_be_opened_is_said_in_a_line(machine):
     assert said["stop ours"].split("\n")[0] == "simmanager: ours cannot be written (Permission denied)."
 
 
+def test_what_may_not_be_read_of_a_batch_is_named_and_the_rest_is_shown(machine):
+    folder = machine.folder("half open", ANNE, 0o755)
+    program = """
+from simmanager import OneShot, SimulationManager
+sims = [OneShot(print, simulation_id=name) for name in ("closed", "half", "open")]
+SimulationManager(sims, 2, "ours").run_all(1, progress=False)
+"""
+    made = machine.run(ANNE, program, cwd=folder)
+    assert made.returncode == 0, made.stderr
+    (folder / "ours" / "closed").chmod(0o700)
+    first, second = sorted((folder / "ours" / "half").glob("run_*"))
+    (first / "state.log").chmod(0o600)
+    (second / "run.json").chmod(0o600)
+    (second / "run.log").chmod(0o600)
+    lines = [
+        "status ours",
+        "results ours",
+        "logs ours --type run",
+        "logs ours half 1 --type run",
+        "report ours -o x.html",
+    ]
+    found = machine.run(BOB, COMMANDS, *lines, "show ours/half/0", "show ours", cwd=folder)
+    assert "Traceback" not in found.stdout and not found.stderr, found.stdout
+    answers = (answer.partition("\n") for answer in found.stdout.removeprefix("$ ").split("\n$ "))
+    said = {line: text for line, _, text in answers}
+    for line in lines[:2]:
+        assert "damaged: closed: its folder cannot be read (Permission denied)" in said[line], said[line]
+        assert "damaged: half run 0: state.log cannot be read (Permission denied)" in said[line]
+    assert "run.json not saved in 1 run: it cannot be read (Permission denied)" in said["results ours"]
+    assert said["logs ours --type run"].count("==> open run") == 2
+    assert "(run.log cannot be read: Permission denied)" in said["logs ours half 1 --type run"]
+    assert "state.log cannot be read (Permission denied)" in said["show ours/half/0"]
+    assert "x.html cannot be written" in said["report ours -o x.html"]
+    page = machine.run(BOB, COMMANDS, f"report ours -o {machine.place}/x.html", cwd=folder)
+    assert page.stdout.endswith("\n0\n"), page
+    assert "closed: its folder cannot be read" in (machine.place / "x.html").read_text()
+
+
 def test_a_batch_is_made_only_in_a_folder_that_is_ones_own(machine):
     folder = machine.folder("sticky", ANNE, 0o1777)  # as /tmp is
     waits, link = folder / "waits", folder / "link"
