@@ -39,7 +39,8 @@ def test_what_may_be_a_secret_is_masked(words, kept):
 def test_all_else_is_kept():
     words = (
         "run a.py:NAME --sweep agent_params.n_tokens=1,2 --author me --max-tokens=5 --n 5 git@host.org:me/x.git 12:30 "
-        "--sweep agent_params.token=1,2 --set=env_params.auth=3 agent_params.sig=2 --passes=3 --bypass --authors a --sigma 2 agent_params.sigma=0.1 env.path=a@b --tokenizer=x https://h:1/a?b=c"
+        "--sweep agent_params.token=1,2 --set=env_params.auth=3 agent_params.sig=2 "
+        "--passes=3 --bypass --authors a --sigma 2 agent_params.sigma=0.1 env.path=a@b --tokenizer=x https://h:1/a?b=c"
     )
     assert recorded(words.split()) == words.split()
 
