@@ -272,7 +272,11 @@ def replace_run(batch: OpenBatch, folder: RunFolder) -> None:
         if has_failed := history.state is not RunState.FINISHED:
             folder.set_aside_attempt(max(history.attempts, 1))
         aside = _take_out(folder)
-        new = batch.add_run(folder.simulation_id, folder.run_id or 0)
+        try:
+            new = batch.add_run(folder.simulation_id, folder.run_id or 0)
+        except OSError:  # the disk is full, say: what there is stays
+            move_folder(aside, folder.path, STATE_LOG)
+            raise
         for attempt in aside.glob("attempt_*") if has_failed else ():
             if attempt.is_dir() and not attempt.is_symlink():
                 move_folder(attempt, new.path / attempt.name, RECORD)

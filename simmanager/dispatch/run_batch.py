@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..base.advice import command, either, target_of
 from ..base.errors import SimManagerError
 from ..base.provenance import changed_files, changes_since, frozen_code_of, working_directory
+from ..base.tell import tell
 from ..base.text import count, plain
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.files import remove_all
@@ -87,7 +88,7 @@ def run_batch(
     folder.clear_stop_request()
     for text in remove_leftovers(batch):
         if show:
-            print(f"note: {plain(text)}; that is tried again at each start.")
+            tell(f"note: {plain(text)}; that is tried again at each start.")
     is_first = StartsLog(folder.path).begin()
     executor = _executor(batch, n_jobs, options) if is_first and not in_process else None
     try:
@@ -179,8 +180,7 @@ def _announce(
         if only.simulation_id is not None and before.counts[RunState.FINISHED]:
             again = either(command("rerun", folder.path, only.simulation_id, "--all"), "include_finished=True")
             hint += f"; to run those of {plain(only.simulation_id)} again: {again}"
-        with suppress(OSError, ValueError):
-            print(f"Nothing to do: {before.counts[RunState.FINISHED]} of {before.total} runs are finished{hint}.")
+        tell(f"Nothing to do: {before.counts[RunState.FINISHED]} of {before.total} runs are finished{hint}.")
         return
     skipped = before.total - len(tasks)
     rest = f" ({skipped} others stay as they are)" if skipped else ""

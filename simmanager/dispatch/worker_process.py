@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -98,6 +99,11 @@ class WorkerSettings:
         path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
         ours = {"PYTHONPATH": path, "MPLBACKEND": "Agg", TOKEN: token}
         return {**defaults, **os.environ, **slot, **ours}
+
+
+def is_named_python() -> bool:
+    """Return whether sys.executable has a name of Python, so that it is no other program, which embeds it."""
+    return re.match(r"(?i)\W*(python|pypy|graalpy)", Path(sys.executable or "").name) is not None
 
 
 def _python() -> str:
