@@ -187,8 +187,10 @@ def report(arguments: argparse.Namespace) -> int:
     import webbrowser
 
     from ..base.text import plain
+    from ..plots.style import load_from_elsewhere
     from ..report import watch_report, write_report
 
+    load_from_elsewhere()
     seen: list[Path] = []
 
     def tell(page: Path) -> None:
