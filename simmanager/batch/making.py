@@ -22,7 +22,7 @@ from ..base.errors import (
     SimulationError,
 )
 from ..disk.batch_folder import OLD_SOURCES, REMOVED, RESERVED, SOURCES, BatchFolder, OpenBatch
-from ..disk.files import move_folder, remove_all, remove_entry
+from ..disk.files import let_owner_write, move_folder, remove_all, remove_entry
 from ..disk.manifest import MOST_RUNS, Manifest, check_name
 from ..disk.recipe import pickle_recipe
 from ..disk.run_folder import RECORD, RunFolder
@@ -268,6 +268,7 @@ def replace_run(batch: OpenBatch, folder: RunFolder) -> None:
     """
     _check_is_a_run(folder)
     history = folder.read_history()
+    let_owner_write(folder.path)  # the run may have closed it
     try:
         if has_failed := history.state is not RunState.FINISHED:
             folder.set_aside_attempt(max(history.attempts, 1))

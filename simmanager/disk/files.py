@@ -156,10 +156,15 @@ def remove_tree(path: Path | str) -> None:
         shutil.rmtree(path)
 
 
-def _make_writable(folder: Path | str) -> None:
-    """Let its owner write in a folder, and in those within that are his; what others may stays."""
+def let_owner_write(folder: Path | str) -> None:
+    """Let its owner write in a folder, as far as that is possible; what others may stays."""
     with suppress(OSError):
         os.chmod(folder, stat.S_IMODE(os.stat(folder).st_mode) | stat.S_IRWXU)  # noqa: PTH101, PTH116
+
+
+def _make_writable(folder: Path | str) -> None:
+    """Let its owner write in a folder, and in those within."""
+    let_owner_write(folder)
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
@@ -172,7 +177,7 @@ def move_folder(source: Path, target: Path, first: str = "") -> None:
     ``first`` is what is removed first of the source, then, if anybody could take the rest for whole without it.
     """
     try:
-        source.rename(target)
+        _rename(source, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
@@ -189,6 +194,23 @@ def move_folder(source: Path, target: Path, first: str = "") -> None:
         if first:
             remove_entry(source / first)
         remove_tree(source)
+
+
+def _rename(source: Path, target: Path) -> None:
+    """Rename, also a folder that must not be written: the entry of the folder above is in it."""
+    try:
+        source.rename(target)
+    except PermissionError:
+        if source.is_symlink() or not source.is_dir():
+            raise
+        mode = stat.S_IMODE(source.stat().st_mode)
+        let_owner_write(source)
+        try:
+            source.rename(target)
+        except OSError:
+            source.chmod(mode)
+            raise
+        target.chmod(mode)
 
 
 #: Bytes read at a time.

@@ -95,8 +95,9 @@ def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
             outcome, crashed = ended, True
         else:
             outcome, crashed = _execute_on_some_worker(folder, task, options, slots, stop)
-        if not outcome.state:  # another process was quicker, or it looks at the lock and does not let go
-            stop.say(whom_it_waits_for(folder))
+        if not outcome.state:
+            if outcome.reason != NOT_STARTED.reason:  # another process was quicker, or looks at the lock all the time
+                stop.say(whom_it_waits_for(folder))
             continue
         failed = outcome.executed and outcome.state == RunState.ERROR.value
         if not failed or retries_left == 0 or stop.mode or not (crashed or options.retry_errors):

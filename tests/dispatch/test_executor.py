@@ -392,6 +392,16 @@ def test_who_looks_at_the_lock_of_a_run_and_does_not_let_go_is_named_once_and_so
     slots.close()
 
 
+def test_a_run_that_gets_another_worker_since_another_session_made_it_waits_for_nobody(tmp_path):
+    slots, stop = Slots(WorkerSettings()), Stop()
+    for number, module in enumerate(("json", "csv")):
+        _, task = make(tmp_path, toy_sim(), f"run_{number}_22-11-2026_14-15-33-591")
+        task = replace(task, session={"modules": [module]})
+        assert supervise(Job(task), slots, stop).state == "finished"
+    assert list(stop.said()) == []
+    slots.close()
+
+
 def test_a_run_before_which_every_worker_dies_is_not_tried_for_ever(tmp_path, monkeypatch):
     slots, sent = Slots(WorkerSettings()), []
     send = Worker._send

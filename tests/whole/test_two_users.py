@@ -144,6 +144,30 @@ def test_the_orphan_of_a_colleague_is_left_alone_and_that_is_said(machine):
     assert f"ended process {run.pid}" in found and read_status(folder / "left").counts["interrupted"] == 1, found
 
 
+def test_what_a_run_has_closed_for_writing_is_set_aside_and_replaced(machine):
+    folder = machine.folder("closed", ANNE, 0o755)
+    program = """
+from simmanager import OneShot, SimulationManager, current_run
+def closes(what="artefacts"):
+    place = current_run().folder
+    (place / "file").touch()
+    (place if what == "artefacts" else place.parent).chmod(0o555)
+    raise ValueError("not today")
+sims = [OneShot(closes, {"what": what}, simulation_id=what) for what in ("artefacts", "all")]
+SimulationManager(sims, 1, "ours").run_all(1, progress=False)
+"""
+    made = machine.run(ANNE, program, cwd=folder)
+    assert made.returncode == 0, made.stderr
+    for line in ("resume ours --retry-errors --jobs 1", "rerun ours --jobs 1"):
+        found = machine.run(ANNE, COMMANDS, line, cwd=folder).stdout
+        assert found.count("ValueError: not today") == (1 if "resume" in line else 2), found
+    kept = {
+        str(path.relative_to(folder / "ours")).split("/", 3)[3] for path in folder.rglob("attempt_*/artefacts/file")
+    }
+    assert kept == {"attempt_1/artefacts/file", "attempt_2/artefacts/file"}, kept
+    assert not list(folder.glob("ours/*/.removed-*"))
+
+
 def test_what_may_not_be_opened_is_said_in_a_line(machine):
     folder = machine.folder("of anne", ANNE, 0o755)
     private = folder / "private"
