@@ -162,7 +162,7 @@ SimulationManager(sims, 1, "ours").run_all(1, progress=False)
         found = machine.run(ANNE, COMMANDS, line, cwd=folder).stdout
         assert found.count("ValueError: not today") == (1 if "resume" in line else 2), found
     kept = {
-        str(path.relative_to(folder / "ours")).split("/", 3)[3] for path in folder.rglob("attempt_*/artefacts/file")
+        str(path.relative_to(folder / "ours")).split("/", 2)[2] for path in folder.rglob("attempt_*/artefacts/file")
     }
     assert kept == {"attempt_1/artefacts/file", "attempt_2/artefacts/file"}, kept
     assert not list(folder.glob("ours/*/.removed-*"))
