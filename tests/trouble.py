@@ -317,6 +317,26 @@ def family_loop(agent: Any, env: Any, folder: str = ".", **_: Any) -> Any:
         time.sleep(0.01)
 
 
+class Lingers:
+    """Never ends when it is dropped."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder, self.pid = folder, os.getpid()
+
+    def __call__(self, *_: Any) -> None:
+        """Be anything."""
+
+    def __del__(self) -> None:
+        if os.getpid() == self.pid:
+            spin_loop(None, None, self.folder)
+
+
+def lingering_loop(agent: Any, env: Any, folder: str = ".", **_: Any) -> Any:
+    """End well, but hang when what the run has changed is put back."""
+    sys.excepthook = Lingers(folder)
+    return toy_loop(agent, env, 3)
+
+
 def daemon_loop(agent: Any, env: Any, folder: str = ".", **_: Any) -> Any:
     """Leave a daemon, and never end."""
     _double_fork()

@@ -13,6 +13,7 @@ from typing import Any
 from ..base.errors import ParameterError, SimManagerError
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder
+from ..disk.batch_log import BATCH_LOG, open_log
 from ..dispatch.worker_process import python_program
 from ..status.reader import read_status
 from ..status.status import BatchStatus
@@ -40,7 +41,7 @@ class BatchHandle:
     @property
     def log(self) -> Path:
         """The file that has what the process says."""
-        return BatchFolder(self.path).log
+        return self.path / BATCH_LOG
 
     def status(self) -> BatchStatus:
         """Return how the batch stands now."""
@@ -100,7 +101,7 @@ def start_in_background(folder: BatchFolder, n_jobs: int, options: Mapping[str, 
     request = {"path": str(folder.path), "n_jobs": n_jobs, "options": dict(options)}
     package_parent = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
-    with folder.open_log() as log:
+    with open_log(folder.path) as log:
         process = subprocess.Popen(
             [python_program(), "-P", "-m", PROGRAM],
             stdin=subprocess.PIPE,
@@ -113,7 +114,7 @@ def start_in_background(folder: BatchFolder, n_jobs: int, options: Mapping[str, 
     try:
         error = json.loads(answer)["error"]
     except (ValueError, KeyError):
-        error = f"the process that was to execute it ended, see {folder.log}"
+        error = f"the process that was to execute it ended, see {folder.path / BATCH_LOG}"
     if error:
         raise SimManagerError(f"The batch was not started: {error}")
     return BatchHandle(folder.path)

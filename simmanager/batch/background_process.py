@@ -8,7 +8,7 @@ import sys
 import traceback
 
 from ..base.errors import SimManagerError
-from ..disk.batch_folder import log_line
+from ..disk.batch_log import log_line
 from ..dispatch.events import Event
 from .manager import SimulationManager
 

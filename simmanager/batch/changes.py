@@ -17,7 +17,7 @@ from ..base.metrics import differ_only_in_new_metrics
 from ..base.provenance import contents_in, frozen_code, frozen_code_of
 from ..base.text import describe
 from ..disk.batch_folder import NEXT_RECIPE, BatchFolder, OpenBatch
-from ..disk.files import OLD_SCRATCHES, SCRATCH, write_file
+from ..disk.files import OLD_SCRATCHES, SCRATCH, put_in_place, write_file
 from ..disk.manifest import MIXED, Manifest
 from ..disk.run_folder import RunFolder
 from ..disk.sources import keep_sources
@@ -301,7 +301,7 @@ def _commit(
         batch.write_manifest(replace(manifest, simulations=(*entries, *new.values()), provenance=provenance))
         for simulation in changed:
             name = str(simulation.simulation_id)
-            _staged(folder, name).replace(folder.recipe(name))
+            put_in_place(str(_staged(folder, name)), str(folder.recipe(name)))
     except OSError as error:
         if isinstance(error, SimManagerError):
             raise
@@ -323,7 +323,7 @@ def finish_changes(batch: OpenBatch) -> None:
         else:  # of an earlier version, which told by the description
             is_meant = as_stored(describe_simulation(load_simulation(staged, name))) == entry
         if is_meant:
-            staged.replace(folder.recipe(name))
+            put_in_place(str(staged), str(folder.recipe(name)))
         else:
             staged.unlink()
 

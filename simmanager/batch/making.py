@@ -26,7 +26,8 @@ from ..base.errors import (
 )
 from ..base.provenance import frozen_code, provenance_of
 from ..disk.batch_folder import OLD_SOURCES, REMOVED, RESERVED, SOURCES, BatchFolder, OpenBatch
-from ..disk.files import move_folder, remove_all, remove_entry
+from ..disk.batch_log import BATCH_LOG
+from ..disk.files import let_owner_write, move_folder, remove_all, remove_entry
 from ..disk.manifest import MOST_RUNS, SEEDS, Manifest, check_name
 from ..disk.recipe import pickle_recipe
 from ..disk.run_folder import RECORD, RunFolder
@@ -261,7 +262,7 @@ def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
             (folder.path / name).unlink(missing_ok=True)
         folder.setup_file.unlink(missing_ok=True)
         StartsLog(folder.path).path.unlink(missing_ok=True)
-        folder.log.unlink(missing_ok=True)
+        (folder.path / BATCH_LOG).unlink(missing_ok=True)
         folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again
 
 
@@ -300,11 +301,16 @@ def replace_run(batch: OpenBatch, folder: RunFolder) -> None:
     """
     _check_is_a_run(folder)
     history = folder.read_history()
+    let_owner_write(folder.path)  # the run may have closed it
     try:
         if has_failed := history.state is not RunState.FINISHED:
             folder.set_aside_attempt(max(history.attempts, 1))
         aside = _take_out(folder)
-        new = batch.add_run(folder.simulation_id, folder.run_id or 0)
+        try:
+            new = batch.add_run(folder.simulation_id, folder.run_id or 0)
+        except OSError:  # the disk is full, say: what there is stays
+            move_folder(aside, folder.path, STATE_LOG)
+            raise
         for attempt in aside.glob("attempt_*") if has_failed else ():
             if attempt.is_dir() and not attempt.is_symlink():
                 move_folder(attempt, new.path / attempt.name, RECORD)

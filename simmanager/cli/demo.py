@@ -41,6 +41,7 @@ def demo(arguments: argparse.Namespace) -> int:
     maps into its folder figures/. An earlier demo there is replaced.
     """
     from ..batch.manager import SimulationManager
+    from ..plots.style import load_from_elsewhere
 
     options = options_of(arguments)
     manager = SimulationManager(demo_simulations(), arguments.runs, DEMO_ID, seed=2018, results_dir=arguments.dir)
@@ -48,6 +49,7 @@ def demo(arguments: argparse.Namespace) -> int:
     status = manager.run_all(**options)
     manager.check_run_status()
     folder = Path(manager.results_path) / "figures"
+    load_from_elsewhere()
     n_figures = draw_figures(manager.results(), folder)
     print(f"{n_figures} figures in {folder}" if n_figures else "no figures: no run has finished")
     return exit_code(status)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from ..base.advice import command
 from ..base.command_line import command_line, recorded
-from ..disk.batch_folder import BatchFolder, log_line
-from .streams import say
+from ..base.tell import note
+from ..disk.batch_log import BATCH_LOG, log_line, open_log
 
 if TYPE_CHECKING:
     from ..dispatch.events import Event
@@ -70,12 +70,12 @@ class _Teller:
         if self._to_terminal < 0 or event.kind != "started":
             return
         to_terminal, self._to_terminal = self._to_terminal, -1
-        batch = BatchFolder(Path(event.path).parents[1])
+        batch = Path(event.path).parents[1]
         words = shlex.join(recorded(command_line()))
         try:
-            log = batch.open_log()
+            log = open_log(batch)
         except OSError as error:  # it is no reason to end the batch, nor to hold the terminal
-            say(f"{batch.log} cannot be written ({error.strerror}): what the batch says from now on is lost.")
+            note(f"{batch / BATCH_LOG} cannot be written ({error.strerror}): what the batch says from now on is lost.")
             log = Path(os.devnull).open("ab")
         with log:
             log.write(f"{log_line(words)}\n".encode())
@@ -84,7 +84,7 @@ class _Teller:
             sys.stderr.flush()
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
-        os.write(to_terminal, os.fsencode(batch.path))
+        os.write(to_terminal, os.fsencode(batch))
         os.close(to_terminal)
 
 
@@ -114,7 +114,7 @@ def _accompany(pid: int, stdout: int, stderr: int, told: int) -> int:
         return code if code >= 0 else 128 - code
     path = Path(os.fsdecode(batch))
     print(
-        f"The batch goes on without this terminal, as process {pid}; what it says is in {BatchFolder(path).log}.\n"
+        f"The batch goes on without this terminal, as process {pid}; what it says is in {path / BATCH_LOG}.\n"
         f"Look: {command('status', path, '--watch')}\nStop: {command('stop', path)}"
     )
     return 0

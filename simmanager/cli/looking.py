@@ -116,6 +116,7 @@ def logs(arguments: argparse.Namespace) -> int:
     shown together, with the log of one of them. SIM and RUN choose one simulation,
     or one run.
     """
+    from ..base.paths import size
     from ..base.text import plain
     from ..disk.run_folder import RunFolder
     from ..status.error_groups import error_groups
@@ -134,8 +135,7 @@ def logs(arguments: argparse.Namespace) -> int:
         runs = []
     for run in runs:
         folder = RunFolder(run.path)
-        log = folder.log(arguments.type)
-        if everything and not (log.is_file() and log.stat().st_size):
+        if everything and not size(folder.log(arguments.type)):
             continue
         print(f"==> {plain(run.simulation_id)} run {run.run_id}: {run.state.value} <==")
         print_log(folder, arguments.type)
@@ -187,8 +187,10 @@ def report(arguments: argparse.Namespace) -> int:
     import webbrowser
 
     from ..base.text import plain
+    from ..plots.style import load_from_elsewhere
     from ..report import watch_report, write_report
 
+    load_from_elsewhere()
     seen: list[Path] = []
 
     def tell(page: Path) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 from ..base.advice import on_command_line
 from ..base.command_line import command_line
 from ..base.errors import BatchWarning, SimManagerError, limit_met
+from ..base.tell import note
 from .parser import VERBS, build_parser, parse
-from .streams import give_up_stdout, prepare_streams, say, stdout_error, working_directory_is_gone
+from .streams import give_up_stdout, prepare_streams, stdout_error, working_directory_is_gone
 from .verb import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 
 
@@ -38,10 +39,10 @@ def main(argv: list[str] | None = None) -> int:
         from ..base.text import plain
 
         gone = isinstance(error, OSError) and working_directory_is_gone()
-        say(f"{plain(str(error))}{f' {_GONE}' if gone else ''}")
+        note(f"{plain(str(error))}{f' {_GONE}' if gone else ''}")
         return EXIT_USAGE
     except KeyboardInterrupt:
-        say("interrupted")
+        note("interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # "simmanager status | head"
         give_up_stdout()
@@ -54,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
             why = _GONE if working_directory_is_gone() else f"{error.strerror or error}{where}"
         elif not (why := limit_met(error)):
             raise
-        say(why)
+        note(why)
         return EXIT_USAGE
 
 

@@ -38,12 +38,6 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="simmanager")  # type: ignore[union-attr]
 
 
-def say(text: str) -> None:
-    """Write a line to stderr, if that can be."""
-    with suppress(OSError, ValueError, AttributeError):
-        print(f"simmanager: {text}", file=sys.stderr, flush=True)
-
-
 def give_up_stdout() -> None:
     """Send what is still to be written to nowhere: it could not be written, and that is said once."""
     with suppress(OSError, ValueError, AttributeError):

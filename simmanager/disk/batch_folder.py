@@ -5,16 +5,27 @@ from __future__ import annotations
 import json
 import os
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.advice import command
 from ..base.clock import utc_now
-from ..base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, ParameterError, UnsafeName, suggest
+from ..base.errors import (
+    BatchBusy,
+    BatchDamaged,
+    BatchNotFound,
+    BatchNotWritable,
+    BatchWarning,
+    ParameterError,
+    UnsafeName,
+    suggest,
+)
 from ..base.paths import is_file
+from .batch_log import BATCH_LOG
 from .files import FileIn, is_scratch, read_regular, remove_scratch, write_file
 from .json_file import json_bytes, read_json
 from .locks import LockHeld, holders, is_held, take_batch_lock, who_holds
@@ -23,8 +34,11 @@ from .run_folder import RunFolder
 from .shared_params import SHARED
 from .starts import STARTS
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
 #: The files in the folder of a batch.
-MANIFEST, LOCK, STOP_REQUEST, LOG = "manager.json", "batch.lock", "stop.request", "batch.log"
+MANIFEST, LOCK, STOP_REQUEST = "manager.json", "batch.lock", "stop.request"
 REPORT, SETUP = "report.html", "setup.pkl"
 
 #: The file in the folder of a simulation.
@@ -37,7 +51,7 @@ NEXT_RECIPE = "next-simulation.pkl"
 SOURCES, OLD_SOURCES = "sources.json", "code.json"
 
 #: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
-RESERVED = (MANIFEST, LOCK, LOG, STOP_REQUEST, STARTS, REPORT, SETUP, SOURCES, OLD_SOURCES, "figures")
+RESERVED = (MANIFEST, LOCK, BATCH_LOG, STOP_REQUEST, STARTS, REPORT, SETUP, SOURCES, OLD_SOURCES, "figures")
 
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 28
@@ -67,11 +81,6 @@ class Listing(NamedTuple):
     runs: dict[int, str]
     #: Names of what a killed process left half written or half removed.
     remains: list[str]
-
-
-def log_line(words: str) -> str:
-    """Return how what a process says in the log of a batch begins: when, who, and what it was asked."""
-    return f"{utc_now()} process {os.getpid()} on {socket.gethostname()}: {words}"
 
 
 class BatchFolder:
@@ -156,15 +165,6 @@ class BatchFolder:
         else:
             write_file(self.setup_file, content)
 
-    @property
-    def log(self) -> Path:
-        """What managers said that had no terminal."""
-        return self.path / LOG
-
-    def open_log(self) -> BinaryIO:
-        """Open that, to write behind what it holds. A link in its place is an OSError."""
-        return os.fdopen(os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666), "ab")
-
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
@@ -219,7 +219,7 @@ class BatchFolder:
         if not self.path.is_dir():  # filelock would make it
             raise BatchNotFound(f"There is no batch at {self.path}: the folder does not exist.{self.nearby()}")
         try:
-            lock = take_batch_lock(self.lock_file, timeout=0.5)
+            lock = self._take_lock()
         except LockHeld:
             raise BatchBusy(self._why_busy()) from None
         except OSError as error:
@@ -230,8 +230,18 @@ class BatchFolder:
         finally:
             lock.release()
 
+    def _take_lock(self) -> FileLock:
+        """Take the lock; if it takes long because of those who look at it, that is said."""
+        try:
+            return take_batch_lock(self.lock_file, timeout=0.5, lookers_s=0.5)
+        except LockHeld:
+            if is_held(self.lock_file):
+                raise
+        who = who_holds(self.lock_file)
+        warnings.warn(f"Waiting for {self.lock_file}, held by {who}.", BatchWarning, stacklevel=4)
+        return take_batch_lock(self.lock_file, timeout=0.0)
+
     def _sign(self) -> None:
-        import socket
 
         text = json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": utc_now()})
         with suppress(OSError):  # a full disk: the lock itself holds all the same
@@ -243,8 +253,7 @@ class BatchFolder:
                 os.close(descriptor)
 
     def _why_busy(self) -> str:
-        known = [holder.pid for holder in holders(self.lock_file)]
-        if is_held(self.lock_file) and (not known or read_json(self.lock_file).get("pid") in known):
+        if is_held(self.lock_file) and self._is_held_by_its_signer():
             return (
                 f"Another manager is running this batch: {self.owner()}. Wait for it, look with "
                 f"{command('status', self.path)} or end it with {command('stop', self.path)}"
@@ -253,11 +262,18 @@ class BatchFolder:
         return f"The lock of this batch, {self.lock_file}, is held by {who}. End that process, or wait; then try again."
 
     def owner(self) -> str:
-        """Return who took the lock of the batch last, in words."""
+        """Return in words who holds the lock of the batch, or, if nobody does, who was the last."""
+        if is_held(self.lock_file) and not self._is_held_by_its_signer():
+            return who_holds(self.lock_file)
         content = read_json(self.lock_file)
         if not content:
             return "an unknown process"
         return f"process {content.get('pid')} on {content.get('host')}, since {content.get('since')}"
+
+    def _is_held_by_its_signer(self) -> bool:
+        """Return False if the system says that another process holds the lock than the one that signed it."""
+        known = [holder.pid for holder in holders(self.lock_file)]
+        return not known or read_json(self.lock_file).get("pid") in known
 
     def is_held(self) -> bool | None:
         """Return whether a manager is running this batch; None if its lock may not be opened, so nobody can tell."""

@@ -97,7 +97,9 @@ def remove_all(paths: Iterable[Path | str]) -> list[str]:
         try:
             remove_entry(path)
         except OSError as error:
-            failed.append(f"{error.filename or path} cannot be removed ({error.strerror or error})")
+            inner = os.path.basename(str(error.filename or path))  # noqa: PTH119 - may be a name alone
+            where = "" if inner == os.path.basename(path) else f"{inner}: "  # noqa: PTH119
+            failed.append(f"{path} cannot be removed ({where}{error.strerror or error})")
     return failed
 
 
@@ -150,26 +152,32 @@ def remove_tree(path: Path | str) -> None:
     try:
         shutil.rmtree(path)
     except OSError:
-        with suppress(OSError):
-            _make_writable(path)
+        _make_writable(path)
         shutil.rmtree(path)
 
 
+def let_owner_write(folder: Path | str) -> None:
+    """Let its owner write in a folder, as far as that is possible; what others may stays."""
+    with suppress(OSError):
+        os.chmod(folder, stat.S_IMODE(os.stat(folder).st_mode) | stat.S_IRWXU)  # noqa: PTH101, PTH116
+
+
 def _make_writable(folder: Path | str) -> None:
-    os.chmod(folder, 0o700)  # noqa: PTH101
-    with os.scandir(folder) as entries:
+    """Let its owner write in a folder, and in those within."""
+    let_owner_write(folder)
+    with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 _make_writable(entry.path)
 
 
-def move_folder(source: Path, target: Path, first: str) -> None:
+def move_folder(source: Path, target: Path, first: str = "") -> None:
     """Rename a folder; where that is not possible (one of a container image, say), copy it, whole or not at all.
 
-    ``first`` is what is removed first of the source, then: without it nobody takes the rest for whole.
+    ``first`` is what is removed first of the source, then, if anybody could take the rest for whole without it.
     """
     try:
-        source.rename(target)
+        _rename(source, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
@@ -183,8 +191,26 @@ def move_folder(source: Path, target: Path, first: str) -> None:
         except BaseException:
             remove_entry(scratch)
             raise
-        remove_entry(source / first)
+        if first:
+            remove_entry(source / first)
         remove_tree(source)
+
+
+def _rename(source: Path, target: Path) -> None:
+    """Rename, also a folder that must not be written: the entry of the folder above is in it."""
+    try:
+        source.rename(target)
+    except PermissionError:
+        if source.is_symlink() or not source.is_dir():
+            raise
+        mode = stat.S_IMODE(source.stat().st_mode)
+        let_owner_write(source)
+        try:
+            source.rename(target)
+        except OSError:
+            source.chmod(mode)
+            raise
+        target.chmod(mode)
 
 
 #: Bytes read at a time.

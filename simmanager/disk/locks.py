@@ -63,14 +63,15 @@ class KernelLock:
             os.close(descriptor)
 
 
-def take_lock(path: Path | str, timeout: float) -> KernelLock:
+def take_lock(path: Path | str, timeout: float, lookers_s: float | None = None) -> KernelLock:
     """Take the lock of a run, exclusively; it is freed by ``release()``, or by the end of the process.
 
     The file is made if missing and never deleted. Whoever holds it is waited for, ``timeout`` seconds, before
-    `LockHeld` is raised; pollers, who hold it for microseconds, are waited for in any case.
+    `LockHeld` is raised; those who only look at it, for ``lookers_s`` more (there may be many pollers).
     """
     descriptor = _with_high_number(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666))
     deadline = time.monotonic() + timeout
+    last = deadline + (_LOOKERS_S if lookers_s is None else lookers_s)
     try:
         while True:
             try:
@@ -78,7 +79,7 @@ def take_lock(path: Path | str, timeout: float) -> KernelLock:
                 return KernelLock(descriptor)
             except (BlockingIOError, PermissionError):
                 now = time.monotonic()
-                if now >= deadline and (now >= deadline + _LOOKERS_S or is_held(path)):
+                if now >= deadline and (now >= last or is_held(path)):
                     raise LockHeld(f"{path} is held by another process.") from None
                 time.sleep(POLL_INTERVAL)
     except BaseException:
@@ -86,20 +87,20 @@ def take_lock(path: Path | str, timeout: float) -> KernelLock:
         raise
 
 
-def take_batch_lock(path: Path | str, timeout: float) -> FileLock:
+def take_batch_lock(path: Path | str, timeout: float, lookers_s: float | None = None) -> FileLock:
     """Take the lock of a batch, with filelock; the parameters and what is raised are those of `take_lock`."""
     from filelock import FileLock, Timeout  # by those who hold a batch only: its import takes 10 ms and more
 
     lock = FileLock(
         path, timeout=timeout, thread_local=False, fallback_to_soft=False, poll_interval=POLL_INTERVAL
     )  # of any thread; never another kind of lock, which would exclude nobody who takes this one
-    deadline = time.monotonic() + timeout + _LOOKERS_S
+    last = time.monotonic() + timeout + (_LOOKERS_S if lookers_s is None else lookers_s)
     while True:
         try:
             lock.acquire()
             return lock
         except Timeout:
-            if time.monotonic() >= deadline or is_held(path):
+            if time.monotonic() >= last or is_held(path):
                 raise LockHeld(f"{path} is held by another process.") from None
 
 

@@ -12,12 +12,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..base.errors import ResultsMissing, SimManagerError
+from ..base.errors import ParameterError, ResultsMissing, SimManagerError
 from ..base.paths import is_dir
 from ..base.public import public
 from .files import (
     SCRATCH,
     FileIn,
+    move_folder,
     open_regular,
     put_in_place,
     read_regular,
@@ -172,8 +173,6 @@ class RunFolder:
         """
         logs = {"error": self.error_log, "run": self.run_log, "state": self.state_log}
         if log_type not in logs:
-            from ..base.errors import ParameterError
-
             raise ParameterError(f"log_type must be 'error', 'run' or 'state', not {log_type!r}.")
         return logs[log_type]
 
@@ -285,7 +284,7 @@ class RunFolder:
         kept = self._attempt_folder(number, names)
         for name in names:
             kept.mkdir(exist_ok=True)
-            (self.path / name).replace(kept / name)
+            move_folder(self.path / name, kept / name)
         for name in (*RESULTS, PROGRESS):
             self.remove(name)
         self.remove_scratch()

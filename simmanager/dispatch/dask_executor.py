@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..base.command_line import command_line
+from ..base.command_line import command_line, recorded
 from ..base.errors import BatchDamaged, BatchNotFound, PackageMissing, SimManagerError
 from ..base.provenance import working_directory
 from ..disk.batch_folder import BatchFolder, OpenBatch
@@ -90,7 +90,7 @@ class DaskExecutor:
     @property
     def _address(self) -> str:
         scheduler = self._client.scheduler
-        return str(getattr(scheduler, "address", self.options.address or "?"))
+        return _shown(str(getattr(scheduler, "address", self.options.address or "?")))
 
     def _check_folder_is_shared(self) -> None:
         try:
@@ -228,6 +228,7 @@ class DaskExecutor:
 def _connect(address: str | None) -> Any:
     try:
         from distributed import Client, get_client
+        from distributed.comm import get_address_host
     except ImportError:
         raise PackageMissing("Running on Dask needs it: pip install simmanager[dask]") from None
     if address is None:
@@ -235,9 +236,15 @@ def _connect(address: str | None) -> Any:
             return get_client()
         raise SimManagerError('Give the address of the Dask scheduler, e.g. address="tcp://10.0.0.1:8786".')
     try:
+        get_address_host(address)  # a client that was made for an address that is none complains for 20 s
         return Client(address, timeout=_PATIENCE_S, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
-        raise SimManagerError(f"There is no Dask scheduler at {address} ({error}).") from None
+        raise SimManagerError(f"There is no Dask scheduler at {_shown(address)} ({_shown(str(error))}).") from None
+
+
+def _shown(text: str) -> str:
+    """Return an address, or a text with one, without the user and password in it."""
+    return recorded([text])[0]
 
 
 # On the workers of the cluster ---------------------------------------------------------------------------------

@@ -21,10 +21,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..disk.run_folder import RunFolder
-from ..worker.process_group import lives
+from ..worker.process_group import end_worker, lives, token_of
 from ..worker.task import Task, as_plain
 from .orphans import end_run, running_at
-from .worker_process import WorkerSettings, timed_out
+from .worker_process import GRACE_S, Worker, WorkerSettings, timed_out
 
 #: Seconds between two looks whether the manager, or the workers that it left, still live.
 _TICK_S = 0.5
@@ -44,12 +44,19 @@ class Deadlines:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def set(self, pid: int, task: Task, timeout_s: float) -> None:
-        """Let a worker (its process id) have so many seconds from now for a run; said again, it has a new deadline."""
-        plain_task = as_plain(replace(task, session={}))
-        message = {"pid": pid, "task": plain_task, "timeout_s": timeout_s, "at": time.monotonic() + timeout_s}
+    def set(self, worker: Worker, task: Task, timeout_s: float) -> None:
+        """Let a worker have so many seconds from now for a run; said again, it has a new deadline."""
+        message = {
+            "pid": worker.pid,
+            "token": worker.token,
+            "task": as_plain(replace(task, session={})),
+            "timeout_s": timeout_s,
+            "at": time.monotonic() + timeout_s,
+        }
         with self._lock, suppress(OSError):
-            self._process = self._process or self._start()
+            if self._process is None or self._process.poll() is not None:  # somebody may have killed it
+                self._end()
+                self._process = self._start()
             if not self._send(json.dumps(message).encode() + b"\n"):
                 self._end()
 
@@ -70,8 +77,10 @@ class Deadlines:
     def _send(self, line: bytes) -> bool:
         assert self._process and self._process.stdin
         deadline = time.monotonic() + _PATIENCE_S
+        poller = select.poll()  # `select` takes no descriptor from 1024 on
+        poller.register(self._process.stdin, select.POLLOUT)
         while line and time.monotonic() < deadline:
-            select.select([], [self._process.stdin], [], _PATIENCE_S)
+            poller.poll(_PATIENCE_S * 1000)
             line = line[self._process.stdin.write(line) or 0 :]
         return not line
 
@@ -93,16 +102,19 @@ class Deadlines:
 @dataclass(frozen=True, slots=True)
 class _Deadline:
     pid: int
+    token: str
     task: Task
     timeout_s: float
     at: float
 
-    def enforce(self) -> None:
-        """End the run, if it is still this worker that executes it."""
+    def enforce(self, manager: _Manager) -> None:
+        """End the run, if it is still this worker that executes it; or a worker that hangs before or after its run."""
         with suppress(Exception):  # one that cannot be ended is no reason to leave the others alone
             run = running_at(RunFolder(self.task.folder))
             if run is not None and run.pid == self.pid:
                 end_run(run, self.task, timed_out(self.timeout_s))
+            elif not manager.lives and token_of(self.pid) == self.token:
+                end_worker(self.pid, self.token, GRACE_S, lambda: not lives(self.pid))
 
 
 class _Manager:
@@ -136,10 +148,11 @@ def main() -> None:
         for message in manager.told(min(max(due, 0.0), _TICK_S) if not manager.lives else _TICK_S):
             content = message["task"]
             task = Task(**{**content, "execute": tuple(content["execute"])})
-            deadlines[message["pid"]] = _Deadline(message["pid"], task, message["timeout_s"], message["at"])
+            deadlines[message["pid"]] = _Deadline(**{**message, "task": task})
         for pid, deadline in list(deadlines.items()):
             if time.monotonic() >= deadline.at + (_LATE_S if manager.lives else 0.0):
-                threading.Thread(target=deadline.enforce).start()  # it takes a while, and others may be due
+                # In a thread: it takes a while, and others may be due.
+                threading.Thread(target=deadline.enforce, args=[manager]).start()
                 del deadlines[pid]
             elif not lives(pid):
                 del deadlines[pid]

@@ -6,13 +6,13 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..base.public import public
+from ..base.tell import note
 from ..status.status import BatchStatus
 from ..worker.process_group import signal_group
 
@@ -83,7 +83,7 @@ class Announcer:
         self._events.put(None)
         self._thread.join(_PATIENCE_S)
         if self._thread.is_alive():
-            print(f"simmanager: on_event still runs after {_PATIENCE_S:g} s; it is left behind.", file=sys.stderr)
+            note(f"on_event still runs after {_PATIENCE_S:g} s; it is left behind.")
         self._thread = None
 
     def _call(self) -> None:
@@ -94,8 +94,7 @@ class Announcer:
             except BaseException:
                 if not self._failed:
                     self._failed = True
-                    print("simmanager: on_event raised an error (told once; the batch goes on):", file=sys.stderr)
-                    traceback.print_exc()
+                    note(f"on_event raised an error (told once; the batch goes on):\n{traceback.format_exc()}")
 
 
 def notify(command: str, status: BatchStatus) -> None:
@@ -116,11 +115,14 @@ def notify(command: str, status: BatchStatus) -> None:
     environ = {**os.environ, **{f"SIMMANAGER_{name}": str(value) for name, value in facts.items()}}
     try:
         code = _run_shell(command, environ)
+    except subprocess.TimeoutExpired:  # its text has the command, in which there may be a secret
+        note(f"--notify: the command did not end within {_PATIENCE_S:g} s.")
+        return
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        print(f"simmanager: --notify: {error}", file=sys.stderr)
+        note(f"--notify: {error}")
         return
     if code:
-        print(f"simmanager: --notify: the command ended with exit code {code}.", file=sys.stderr)
+        note(f"--notify: the command ended with exit code {code}.")
 
 
 def _run_shell(command: str, environ: dict[str, str]) -> int:

@@ -16,7 +16,7 @@ from ..disk.state import RunState
 from ..status.reader import StatusReader, read_status
 from ..status.status import RunStatus
 from ..worker.memory import peak_memory_mb
-from ..worker.process_group import end_worker, lives, started_at, state_of, token_of
+from ..worker.process_group import end_worker, lives, may_signal, started_at, state_of, token_of
 from ..worker.task import EXECUTABLE, Outcome, Task
 from .run_options import RunOptions
 from .tasks import make_tasks
@@ -43,6 +43,8 @@ def whom_it_waits_for(folder: RunFolder) -> str:
     where = "" if here else f" on {plain(run.host)}"
     stopped = ", and which is stopped (SIGSTOP)" if here and run.pid and state_of(run.pid) == "T" else ""
     who = f"process {run.pid}{where}, which a manager that is gone started at {local_time(run.started)}{stopped}"
+    if here and run.pid and not may_signal(run.pid):
+        return f"{name} {who}; only its user can end it"
     return f"{name} {who}; to end it: {command('stop', folder.path.parent.parent, '--now')}"
 
 
@@ -54,14 +56,17 @@ def _is_held_by_another(run: RunStatus) -> bool:
 def end_orphan(task: Task, reason: str, *, stopped: bool = False) -> Outcome | None:
     """End a run that a manager which is gone has left, with its process; return how it ended.
 
-    None, and nothing is done, if there is no such run, or if it cannot be shown which process executes it: the kernel
-    must name the process of state.log as the holder of the lock, and it must be older than the run.
+    None, and nothing is done, if there is no such run, if it is a process of another user, or if it cannot be shown
+    which process executes it: the kernel must name the process of state.log as the holder of the lock, and it must be
+    older than the run.
     """
     run = running_at(RunFolder(task.folder))
     if run is None or run.pid is None or run.host != socket.gethostname():
         return None
     is_it = Holder(run.pid, looks=False) in holders(RunFolder(run.path).lock_path)
     if not is_it or started_at(run.pid) > datetime.fromisoformat(run.started).timestamp() + _TOLERANCE_S:
+        return None
+    if not may_signal(run.pid):
         return None
     return end_run(run, task, reason, stopped=stopped)
 
@@ -86,8 +91,10 @@ def stop_orphans(tasks: Iterable[Task], reason: str) -> Iterator[str]:
         if (run := running_at(RunFolder(task.folder))) is None:
             continue
         name = f"{plain(run.simulation_id)} run {run.run_id}"
+        who = f"process {run.pid} on {plain(run.host)}"
         if end_orphan(task, reason, stopped=True) is not None:
             yield f"ended process {run.pid}, which a manager that is gone had left with {name}"
+        elif run.pid and run.host == socket.gethostname() and not may_signal(run.pid):
+            yield f"{name} is left alone: {who}, which executes it, belongs to another user"
         else:
-            who = f"process {run.pid} on {plain(run.host)}"
             yield f"{name} is left alone: it cannot be shown from here that {who} executes it; end that process there"

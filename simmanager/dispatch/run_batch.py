@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..base.advice import command, either, target_of
 from ..base.errors import SimManagerError
 from ..base.provenance import changed_files, changes_since, frozen_code_of, working_directory
+from ..base.tell import tell
 from ..base.text import count, plain
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.files import remove_all
-from ..disk.locks import network_file_system
+from ..disk.locks import is_held, network_file_system
 from ..disk.run_folder import RunFolder
 from ..disk.starts import StartsLog
 from ..disk.state import RunState
@@ -34,14 +35,19 @@ from ..worker.task import EXECUTABLE, Outcome, Task
 from .copies import copies_in_words
 from .events import Announcer, Event
 from .executor import Executor
-from .orphans import stop_orphans
+from .orphans import stop_orphans, whom_it_waits_for
 from .run_options import RunOptions
 from .run_queue import RunQueue
 from .stop import said_of_signal, stop_on_signals
+from .supervision import TELL_AFTER_S
 from .tasks import make_tasks
 
 if TYPE_CHECKING:
     from .dask_executor import DaskExecutor
+
+
+#: Runs that wait for another process and are named one by one.
+_NAMED = 10
 
 
 class Chosen(NamedTuple):
@@ -82,7 +88,7 @@ def run_batch(
     folder.clear_stop_request()
     for text in remove_leftovers(batch):
         if show:
-            print(f"note: {plain(text)}; that is tried again at each start.")
+            tell(f"note: {plain(text)}; that is tried again at each start.")
     is_first = StartsLog(folder.path).begin()
     executor = _executor(batch, n_jobs, options) if is_first and not in_process else None
     try:
@@ -174,8 +180,7 @@ def _announce(
         if only.simulation_id is not None and before.counts[RunState.FINISHED]:
             again = either(command("rerun", folder.path, only.simulation_id, "--all"), "include_finished=True")
             hint += f"; to run those of {plain(only.simulation_id)} again: {again}"
-        with suppress(OSError, ValueError):
-            print(f"Nothing to do: {before.counts[RunState.FINISHED]} of {before.total} runs are finished{hint}.")
+        tell(f"Nothing to do: {before.counts[RunState.FINISHED]} of {before.total} runs are finished{hint}.")
         return
     skipped = before.total - len(tasks)
     rest = f" ({skipped} others stay as they are)" if skipped else ""
@@ -226,6 +231,8 @@ def _run_here(task: Task, progress: Progress, announcer: Announcer) -> None:
     announcer.send(_event("ended", task, outcome.state, None, outcome.reason))
     if outcome.state:
         progress.ended(task.folder, outcome.state, outcome.reason)
+    else:  # another process holds it, or looks at it
+        progress.say(f"left alone: {whom_it_waits_for(RunFolder(task.folder))}", "yellow")
     if error is not None:
         raise error
 
@@ -253,7 +260,7 @@ class _Supervision:
         self._durations: list[float] = []
         self._done, self._begun = 0, time.monotonic()
         self._last_end = self._begun
-        self._announced_stop, self._told_of_files = "", False
+        self._announced_stop, self._told_of_files, self._told_of_orphans = "", False, not orphans
         self._why_not_there = ""
 
     def run(self, reader: StatusReader) -> None:
@@ -313,6 +320,9 @@ class _Supervision:
 
     def _on_tick(self) -> None:
         self._tell_progress()
+        if not self._told_of_orphans and time.monotonic() >= self._begun + TELL_AFTER_S:
+            self._told_of_orphans = True
+            self._tell_of_orphans()
         for text in self._stop.said():
             self._progress.say(text, "yellow")
         if not self._why_not_there and (why := self._batch.why_not_there()):
@@ -331,6 +341,15 @@ class _Supervision:
         since = time.monotonic() - self._last_end
         cost = self._cost_of_a_run()
         self._progress.tick(self._running, max(cost * left / max(self._running, 1) - since, 0.0) if cost else None)
+
+    def _tell_of_orphans(self) -> None:
+        """Say for whom runs wait, also those whose turn has not come."""
+        folders = [RunFolder(task.folder) for task in self._orphans]
+        held = [folder for folder in folders if is_held(folder.lock_path)]
+        for folder in held[:_NAMED]:
+            self._stop.say(whom_it_waits_for(folder))
+        if len(held) > _NAMED:
+            self._stop.say(f"{count(len(held) - _NAMED, 'more run')} wait for such processes")
 
     def _cost_of_a_run(self) -> float:
         """Return the seconds of a slot that a run takes, with what passes between two; 0.0 if none has finished."""

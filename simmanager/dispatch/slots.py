@@ -10,7 +10,7 @@ from contextlib import suppress
 from ..base.errors import limit_met
 from .deadlines import Deadlines
 from .recipe_imports import imports_of
-from .worker_process import Worker, WorkerLost, WorkerSettings
+from .worker_process import Worker, WorkerLost, WorkerSettings, is_named_python
 
 
 class Slots:
@@ -103,7 +103,14 @@ class Slots:
             self._free(worker.slot)
 
     def prepare(self, number: int) -> None:
-        """Start what is missing to so many workers ahead of the first runs; each gets ready while the others do."""
+        """Start what is missing to so many workers ahead of the first runs; each gets ready while the others do.
+
+        If sys.executable may be a program that only embeds Python, the first must get ready before others are started.
+        """
+        if number > len(self._idle) == 0 and not is_named_python():
+            first = self._start()
+            self.give_back(first)
+            first.wait_until_ready()
         for _ in range(number - len(self._idle)):
             self.give_back(self._start())
 

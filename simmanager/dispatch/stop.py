@@ -39,13 +39,16 @@ class Stop:
         #: What makes it impossible to go on, if that is why.
         self.error: Exception | None = None
         self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._known: set[str] = set()
 
     def say(self, text: str) -> None:
-        """Let the manager tell the user something."""
-        self._said.put(text)
+        """Let the manager tell the user something, once."""
+        if text not in self._known:
+            self._known.add(text)
+            self._said.put(text)
 
     def said(self) -> Iterator[str]:
-        """Yield what is to be told, once."""
+        """Yield what is to be told and has not been."""
         while not self._said.empty():
             yield self._said.get()
 

@@ -22,7 +22,7 @@ from .worker_process import Death, WorkerLost, timed_out
 _HELD_TICK_S = 0.05
 
 #: Seconds after which it is said for whom a run waits.
-_TELL_AFTER_S = 1.0
+TELL_AFTER_S = 1.0
 
 #: How often a worker is started for a run before the batch is given up.
 _WORKER_STARTS = 3
@@ -87,7 +87,7 @@ def supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
 
 def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
     folder, task, options = RunFolder(job.task.folder, durable=job.task.durable), job.task, job.options
-    retries_left, told = options.retries, ""
+    retries_left = options.retries
     while not stop.mode:
         if is_held(folder.lock_path):
             if (ended := _wait_for_another(folder, task, options, stop)) is None:
@@ -95,10 +95,9 @@ def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
             outcome, crashed = ended, True
         else:
             outcome, crashed = _execute_on_some_worker(folder, task, options, slots, stop)
-        if not outcome.state:  # another process was quicker, or it looks at the lock and does not let go
-            if (why := whom_it_waits_for(folder)) != told:
-                stop.say(why)
-            told = why
+        if not outcome.state:
+            if outcome.reason != NOT_STARTED.reason:  # another process was quicker, or looks at the lock all the time
+                stop.say(whom_it_waits_for(folder))
             continue
         failed = outcome.executed and outcome.state == RunState.ERROR.value
         if not failed or retries_left == 0 or stop.mode or not (crashed or options.retry_errors):
@@ -110,12 +109,12 @@ def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
 
 def _wait_for_another(folder: RunFolder, task: Task, options: RunOptions, stop: Stop) -> Outcome | None:
     """Wait while another process executes a run; return how it ended if it was ended here, having had its time."""
-    tell_at, told = time.monotonic() + _TELL_AFTER_S, False
+    tell_at = time.monotonic() + TELL_AFTER_S
     deadline = _deadline_of(folder, options.timeout)
     while not stop.mode and is_held(folder.lock_path):
-        if not told and time.monotonic() >= tell_at:
+        if time.monotonic() >= tell_at:
             stop.say(whom_it_waits_for(folder))
-            told = True
+            tell_at = float("inf")
         if options.timeout is not None and time.monotonic() >= deadline:
             if (outcome := end_orphan(task, timed_out(options.timeout))) is not None:
                 return outcome
@@ -150,7 +149,7 @@ def _execute_once(
     try:
         if options.timeout is not None:
             worker.wait_until_ready()
-            slots.deadlines.set(worker.pid, task, options.timeout)
+            slots.deadlines.set(worker, task, options.timeout)
         (result,) = worker.execute([task], options.timeout, stop.ends_runs)
         keep = isinstance(result, Outcome) and not result.leftovers and not options.fresh_process
         if isinstance(result, Outcome) and result.bound:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -100,6 +101,11 @@ class WorkerSettings:
         return {**defaults, **os.environ, **slot, **ours}
 
 
+def is_named_python() -> bool:
+    """Return whether sys.executable has a name of Python, so that it is no other program, which embeds it."""
+    return re.match(r"(?i)\W*(python|pypy|graalpy)", Path(sys.executable or "").name) is not None
+
+
 def python_program() -> str:
     """Return by what a worker is started; `WorkerLost` if that is not Python."""
     here = "or execute the runs one after the other in this process: run_all(in_process=True)"
@@ -121,7 +127,8 @@ class Worker:
     def __init__(self, settings: WorkerSettings, slot: int = 0, environ: Mapping[str, str] | None = None) -> None:
         #: Number of the slot that it works on.
         self.slot = slot
-        self._token = uuid.uuid4().hex
+        #: Marks it and all that it starts (`process_group`).
+        self.token = uuid.uuid4().hex
         self._buffer = bytearray()
         command = [python_program(), *settings.flags, "-P", "-m", "simmanager.worker"]
         self._stderr = tempfile.TemporaryFile()
@@ -131,7 +138,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                env=settings.environment(self._token, environ or {}),
+                env=settings.environment(self.token, environ or {}),
                 start_new_session=True,
                 bufsize=0,
             )
@@ -315,7 +322,7 @@ class Worker:
 
     def kill(self, grace_s: float) -> None:
         """End the worker and all that it started: SIGTERM, a grace, SIGKILL; then reap it."""
-        end_worker(self.pid, self._token, grace_s, self.has_ended)
+        end_worker(self.pid, self.token, grace_s, self.has_ended)
         self._close()
 
     def retire(self, patience_s: float = 2.0) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..base.text import plain
@@ -69,6 +72,23 @@ def drawable(text: str, longest: int = MAX_NAME) -> str:
     if flat.startswith("_"):  # matplotlib leaves such labels out of legends
         flat = f" {flat}"
     return flat.replace("$", r"\$")
+
+
+def load_from_elsewhere() -> None:
+    """Import matplotlib from a folder of ours: it reads the ``matplotlibrc`` of the current one, whatever that is.
+
+    For the command line: in a program with threads, the working directory is not ours to change.
+    """
+    if "matplotlib" in sys.modules:
+        return
+    with suppress(OSError, ImportError):  # of a folder that was deleted, say; then it is imported where it is needed
+        here = os.open(os.curdir, os.O_RDONLY)
+        try:
+            os.chdir(Path(__file__).parent)
+            import matplotlib  # noqa: F401
+        finally:
+            os.fchdir(here)
+            os.close(here)
 
 
 @contextmanager

@@ -11,14 +11,13 @@ from ..base.errors import UnknownName, unknown
 from ..base.metrics import RECORD_METRICS
 from ..base.public import public
 from ..base.tables import Table
-from ..disk.run_folder import RECORD
 from ..disk.state import RunState
 from ..status.reader import read_status
 from ..status.status import BatchStatus, summarise_runs
 from .described import declared_metrics, described_simulations, stride
 from .mixture import Others, count_others
 from .rows import as_json, run_rows, write_csv
-from .run_result import RunResult, flatten, result_of
+from .run_result import RunResult, flatten, record_damage, result_of
 from .summary_reader import Summaries, curve_keys, curve_of, maps_of, trajectory_of
 from .values import Curves, Map, MetricValues, Trajectory, together
 
@@ -382,7 +381,6 @@ def read_results(path: Path | str) -> Results:
     found = dict.fromkeys([*entries, *(run.simulation_id for run in status.runs)])
     parameters = {name: flatten(entries.get(name, {})) for name in found}
     runs = [result_of(run, parameters[run.simulation_id]) for run in status.runs]
-    damaged = [f"{run.path.name}: {RECORD}: {run.not_saved[RECORD]}" for run in runs if RECORD in run.not_saved]
-    status = replace(status, damage=(*status.damage, *damaged))
+    status = replace(status, damage=(*status.damage, *filter(None, map(record_damage, runs))))
     declared = (name for entry in entries.values() for name in declared_metrics(entry))
     return Results(status, runs, parameters, dict.fromkeys(declared), _contents=contents)

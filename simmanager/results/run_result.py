@@ -112,7 +112,8 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
     record = RunFolder.read_json(f"{run.path}/{RECORD}") if finished or run.seed is None else {}
     not_saved = not_saved_of(record) if finished else {}
     if finished and not record and os.path.lexists(f"{run.path}/{RECORD}"):
-        not_saved = {RECORD: "it is damaged, so metrics and versions of this run are not known"}
+        what = "is damaged" if os.access(f"{run.path}/{RECORD}", os.R_OK) else "cannot be read (Permission denied)"
+        not_saved = {RECORD: f"it {what}, so metrics and versions of this run are not known"}
     seed = record.get("seed") if run.seed is None else run.seed
     return RunResult(
         simulation_id=run.simulation_id,
@@ -136,6 +137,11 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
         not_saved=not_saved,
         left_out=left_out_of(record) if finished else {},
     )
+
+
+def record_damage(run: RunResult) -> str:
+    """Return in words that the record of a finished run is damaged, and of which; "" if it is not."""
+    return f"{run.path.name}: {RECORD}: {run.not_saved[RECORD]}" if RECORD in run.not_saved else ""
 
 
 def _own_parameters(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ..base.text import count, files_in_words, plain
 from ..disk.state import RunState
 from ..disk.state_look import look_of
 from ..status.tree import console
+from .run_result import record_damage
 
 if TYPE_CHECKING:
     import rich.console
@@ -38,8 +39,14 @@ def print_results(results: Results) -> None:
         screen.print(f"({count(left, 'more parameter differs', 'more parameters differ')}: --csv shows all)")
     screen.print()
     _print(screen, runs_table(results))
-    for line in (*map(plain, mixtures(results)), *metric_failures(results), *not_kept(results)):
+    for line in (*_damage(results), *map(plain, mixtures(results)), *metric_failures(results), *not_kept(results)):
         screen.print(line)
+
+
+def _damage(results: Results) -> list[str]:
+    """Return what could not be read, but for the records of runs: `not_kept` counts those."""
+    records = set(map(record_damage, results))
+    return [f"damaged: {plain(text)}" for text in results.status.damage if text not in records]
 
 
 def _print(screen: rich.console.Console, table: Table) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..base.paths import size
 from ..base.text import count, error_kind, place_in, plain
 from ..disk.run_folder import RunFolder
 from .logs import print_log
-from .status import RunStatus
+from .status import NO_FOLDER, RunStatus
 
 #: Bytes of an error.log, from its end, by which runs without a reason are told apart.
 _COMPARED = 10_000
@@ -69,6 +70,8 @@ def error_groups(runs: Iterable[RunStatus], *, also_silent: bool = False) -> lis
     """
     groups: dict[tuple[str, str, str], list[RunStatus]] = {}
     for run in runs:
+        if run.reason == NO_FOLDER and not also_silent:
+            continue
         log = "" if run.reason else RunFolder(run.path).read_log("error", limit=_COMPARED)
         if run.reason or log or also_silent:
             groups.setdefault((run.state.value, error_kind(run.reason), log), []).append(run)
@@ -76,8 +79,7 @@ def error_groups(runs: Iterable[RunStatus], *, also_silent: bool = False) -> lis
 
 
 def _has_written(run: RunStatus) -> bool:
-    log = RunFolder(run.path).error_log
-    return log.is_file() and log.stat().st_size > 0
+    return size(RunFolder(run.path).error_log) > 0
 
 
 def _said_in_log(run: RunStatus) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..base.errors import BatchNotFound
+from ..base.paths import is_dir, size
 from ..base.text import MAX_LINE, as_last_seen, plain
 from ..disk.files import open_regular
 from ..disk.run_folder import RunFolder
@@ -24,15 +25,23 @@ _AT_ONCE = 1 << 20  # bytes of a log that are read at a time
 def print_log(folder: RunFolder, log_type: str) -> None:
     """Print a log of a run without its control characters, or that it is empty or missing."""
     path = folder.log(log_type)
-    if not folder.path.is_dir():
+    if not is_dir(folder.path):
         raise BatchNotFound(f"There is no run at {folder.path}.")
-    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+    try:
+        os.close(open_regular(path))
+    except FileNotFoundError:
+        print(f"(no {path.name} yet)")
+        return
+    except PermissionError as error:
+        print(f"({path.name} cannot be read: {error.strerror})")
+        return
+    except OSError:
         print(f"({path.name} is no regular file; it is not read)")
         return
-    if path.exists() and (rest := path.stat().st_size - _MAX_LOG) > 0:
+    if (rest := size(path) - _MAX_LOG) > 0:
         print(f"(the first {rest:,} bytes of {path} are not shown)")
     text = plain(as_last_seen(folder.read_log(log_type, limit=_MAX_LOG))).rstrip("\n")
-    print(text if text else f"({path.name} is empty)" if path.exists() else f"(no {path.name} yet)")
+    print(text or f"({path.name} is empty)")
 
 
 def follow_logs(batch: str, log_type: str, runs: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..base.errors import BatchDamaged, BatchNotFound
+from ..base.paths import why_not_listed
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.manifest import Manifest
@@ -17,7 +18,7 @@ from ..disk.run_folder import RunFolder
 from ..disk.starts import StartsLog
 from ..disk.state import STATE_LOG, RunState, StateHistory, parse_file, read_content
 from .run_reader import GONE, WAITING, describe_now, failed_at_once, finished_at_once, peek
-from .status import BatchStatus, RunStatus, summarise_runs
+from .status import NO_FOLDER, BatchStatus, RunStatus, summarise_runs
 
 _SETTLED_NS = 2_000_000_000  # age from which the time of change of a folder is trusted: a later one must differ
 _FULL_LOOK_S = 30.0  # after which a refresh looks at every run that is not finished, whatever the list of starts says
@@ -112,13 +113,15 @@ class StatusReader:
             return
         for simulation_id in manifest.simulation_ids:
             paths, parent = listed(simulation_id), str(folder.simulation(simulation_id))
+            if not paths and (why := why_not_listed(parent)):
+                damage.append(f"{simulation_id}: its folder {why}, so the states of its runs are not known")
             for run_id in range(manifest.runs_per_sim):
                 made = paths.get(run_id)
                 if made is not None and (known := self._finished.get(made)) is not None:
                     yield known
                     continue
                 if made is None:  # a manifest may promise a million: nothing is worked out for these
-                    yield RunStatus(simulation_id, run_id, in_queue, parent, "it has no folder yet", fraction=0.0)
+                    yield RunStatus(simulation_id, run_id, in_queue, parent, NO_FOLDER, fraction=0.0)
                     continue
                 seed = manifest.seed_of(simulation_id, run_id)
                 if made in new_runs:

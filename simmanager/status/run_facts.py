@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..base.clock import duration
-from ..base.errors import BatchNotFound, SimManagerError, UnknownName, unknown
+from ..base.errors import BatchDamaged, BatchNotFound, SimManagerError, UnknownName, unknown
 from ..base.moved_modules import described_now
 from ..base.paths import exists
 from ..base.provenance import commit_text, contents_in
@@ -58,6 +58,8 @@ def _runs_there(path: Path) -> str:
     """Return what can be named if a path is that of a batch, or ""."""
     try:
         simulations = BatchFolder(path).read_manifest().simulation_ids
+    except BatchDamaged as error:  # or not to be read by us
+        return f" {error}"
     except SimManagerError:
         return ""
     return f" Simulations of this batch: {_listed(simulations)}."
@@ -65,8 +67,11 @@ def _runs_there(path: Path) -> str:
 
 def record_of(folder: RunFolder) -> dict[str, Any]:
     """Return what is known of a run: run.json, with its state now and the parameters it was or will be made with."""
-    (status,) = read_status(folder.path).runs
+    found = read_status(folder.path)
+    (status,) = found.runs
     record = folder.read_json(folder.record)
+    if found.damage:  # then run.json is not asked how the run ended
+        record["reason"] = "; ".join(found.damage)
     provenance = _dict(record, "provenance")
     simulation = provenance.pop("simulation", None)
     if not isinstance(simulation, dict):

@@ -19,6 +19,9 @@ from ..disk.state import RunState
 #: Seconds (some ten thousand years) from which an estimate says nothing but that a run has hardly begun.
 _LONGEST_S = 1e12
 
+#: The reason of a run that is promised only.
+NO_FOLDER = "it has no folder yet"
+
 #: Runs that tell how much time passes between two of them: those that ended last.
 _LOOKED_AT = 500
 

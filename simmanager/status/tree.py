@@ -37,8 +37,8 @@ def console(file: Any = None) -> Console:
 
 
 def show_line(thing: RenderableType, screen: Console) -> None:
-    """Print something at once, if that can be: a stdout that is closed or full must not end a batch."""
-    with suppress(OSError, ValueError):
+    """Print something at once, if that can be: a stdout that is closed, full or somebody's own must not end a batch."""
+    with suppress(Exception):
         screen.print(thing)
         screen.file.flush()
 

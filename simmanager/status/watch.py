@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import BatchNotFound
+from ..base.paths import exists
 from ..base.text import plain
 from .reader import StatusReader
 from .status import BatchStatus
@@ -51,7 +52,7 @@ def _read_again(reader: StatusReader, status: BatchStatus) -> BatchStatus:
     try:
         return reader.read()
     except BatchNotFound:
-        if not Path(status.path).exists():
+        if not exists(status.path):
             raise
         return status
 

@@ -34,8 +34,8 @@ from .saving import Kept
 from .simulate import simulate
 from .task import Outcome, Task
 
-#: Seconds to wait for the lock of a run; pollers hold it for microseconds.
-LOCK_PATIENCE_S = 2.0
+#: Seconds to wait for the lock of a run, and further ones if somebody only looks at it; then the manager says so.
+LOCK_PATIENCE_S, LOOKERS_S = 0.5, 0.5
 
 #: Seconds between two notes of how far a run is.
 PROGRESS_INTERVAL_S = 1.0
@@ -72,7 +72,7 @@ def execute_run(
     """
     folder = RunFolder(task.folder, durable=task.durable)
     try:
-        lock = take_lock(folder.lock_path, LOCK_PATIENCE_S)
+        lock = take_lock(folder.lock_path, LOCK_PATIENCE_S, LOOKERS_S)
     except LockHeld:
         return Outcome("", "another process is executing this run"), None
     except FileNotFoundError:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..base.tell import note
 from ..disk.pickling import PickleWriter, Unpickler
 from ..disk.run_folder import RunFolder
 from ..disk.travelling import Classes
@@ -46,7 +47,7 @@ class CheckpointStore:
         try:
             self._folder.write(self._folder.checkpoint.name, lambda scratch: _dump(content, scratch))
         except Exception as error:
-            print(f"simmanager: the checkpoint could not be saved: {type(error).__name__}: {error}", file=sys.stderr)
+            note(f"the checkpoint could not be saved: {type(error).__name__}: {error}")
             if not isinstance(error, OSError):  # a disk may have room later; what cannot be pickled never can
                 self._every_s = None
         self._next = time.monotonic() + (self._every_s or 0.0)
@@ -66,7 +67,7 @@ class CheckpointStore:
         except Exception as error:
             _restore_generators(before)
             reason = f"{type(error).__name__}: {error}"
-            print(f"simmanager: the checkpoint cannot be used ({reason}); the run starts afresh", file=sys.stderr)
+            note(f"the checkpoint cannot be used ({reason}); the run starts afresh")
             return None
         return state
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..base.tell import note
 from ..disk.pickling import loads
 from .session_settings import use_settings
 
@@ -80,9 +81,9 @@ def prepare(session: Mapping[str, Any]) -> None:
         try:
             importlib.import_module(name)
         except Exception as error:
-            _warn(f"{name}, which the script imports, could not be imported ({type(error).__name__}: {error})")
+            note(f"{name}, which the script imports, could not be imported ({type(error).__name__}: {error})")
     for what in use_settings(session.get("settings", {})):
-        _warn(f"a setting of the session could not be made: {what}")
+        note(f"a setting of the session could not be made: {what}")
     if path := session.get("setup"):
         call_setup(Path(path))
 
@@ -97,7 +98,3 @@ def guard_scripts(scripts: Sequence[str]) -> None:
     _guard.scripts.update({Path(script).stem: script for script in scripts})
     if _guard.scripts and _guard not in sys.meta_path:
         sys.meta_path.insert(0, _guard)
-
-
-def _warn(text: str) -> None:
-    print(f"simmanager: {text}", file=sys.stderr)

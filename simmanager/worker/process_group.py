@@ -118,6 +118,17 @@ def lives(pid: int) -> bool:
     return _lives(pid)
 
 
+def may_signal(pid: int) -> bool:
+    """Return False if a process belongs to another user, so that nothing done here can end it."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return False
+    except (ProcessLookupError, OverflowError):  # a number that no process has
+        pass
+    return True
+
+
 def state_of(pid: int) -> str:
     """Return the state of a process as its letter ("T": stopped); "" if there is none, or the system does not tell."""
     return _read(f"/proc/{pid}/stat").rpartition(b")")[2][1:2].decode("ascii", "replace")

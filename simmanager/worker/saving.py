@@ -12,6 +12,7 @@ from typing import Any
 
 from ..base.errors import SimManagerError
 from ..base.metrics import Measured
+from ..base.tell import note
 from ..base.text import describe, one_line
 from ..disk.history import is_table
 from ..disk.pickling import dump
@@ -64,7 +65,7 @@ def save_results(folder: RunFolder, agent: Any, env: Any, history: Any, kept: Ke
         folder.write(HISTORY, lambda scratch: _save_history(history, scratch, kept))
     curves, kept.left_out = summarise(history)
     for name, why in kept.left_out.items():
-        _tell(f"simmanager: the summary has no curve {name!r}: {why}")
+        note(f"the summary has no curve {name!r}: {why}")
     with _own_fault(SUMMARY, kept):
         folder.write(SUMMARY, lambda scratch: write_arrays(scratch, curves))
     for name, thing, method in ((AGENT, agent, "save_agent"), (ARENA, env, "save_environment")):
@@ -221,13 +222,8 @@ def complain(what: str, error: BaseException, *, chain: bool = True) -> None:
 
 def _tell_not_saved(name: str, why: str, error: BaseException) -> None:
     """Write to error.log what was not saved; where it is pickle's own refusal, a traceback would say no more."""
-    text = f"simmanager: {name} not saved: {why}"
+    text = f"{name} not saved: {why}"
     if isinstance(error, SimManagerError) or _is_of_pickle(error):
-        _tell(text)
+        note(text)
     else:
-        complain(text, error, chain=False)  # what came before it are our own attempts
-
-
-def _tell(line: str) -> None:
-    with suppress(Exception):
-        print(line, file=sys.stderr)
+        complain(f"simmanager: {text}", error, chain=False)  # what came before it are our own attempts

@@ -15,6 +15,7 @@ from ..base.errors import SimulationError
 from ..base.load_guard import loading
 from ..base.metrics import Measured, as_number, check_metrics
 from ..base.provenance import working_directory
+from ..base.tell import tell
 from ..base.text import describe
 from ..disk.files import read_regular
 from ..disk.history import HistoryRefused, as_history
@@ -55,7 +56,7 @@ def simulate(
     prepare : callable, optional
         Called before that.
     """
-    _say("---> Loading the simulation")
+    tell("---> Loading the simulation")
     if prepare is not None:
         prepare()
     content, classes = read_recipe(task.recipe), Classes()
@@ -72,12 +73,12 @@ def simulate(
 def _simulate(folder: RunFolder, task: Task, recipe: dict[str, Any], content: bytes, kept: Kept) -> None:
     seed_everything(task.seed)
     process = os.getpid()
-    _say("---> Initializing models")
+    tell("---> Initializing models")
     agent = recipe["agent_class"](**(recipe.get("agent_params") or {}))
     env = recipe["env_class"](**(recipe.get("env_params") or {}))
     for warning in warnings_before(content, agent, env):
-        _say(warning)
-    _say("---> Training loop")
+        tell(warning)
+    tell("---> Training loop")
     try:
         returned = recipe["training_loop"](agent, env, **(recipe.get("training_loop_params") or {}))
         end_if_forked(process)  # before it saves into the same files as its parent
@@ -86,13 +87,13 @@ def _simulate(folder: RunFolder, task: Task, recipe: dict[str, Any], content: by
         if not save_what_was_refused(folder, agent, env, refused.returned):
             raise
         raise SimulationError(f"{refused} What it returned is kept: load_results gives it as the history.") from None
-    _say("---> Saving models")
+    tell("---> Saving models")
     save_results(folder, agent, env, history, kept)
     metrics = {**_summary_metrics(agent), **(recipe.get("metrics") or {})}
     kept.measured = measure(metrics, agent, env, history, task.seed)
     if kept.failure is not None:
         raise kept.failure
-    _say("---> Simulation finished")
+    tell("---> Simulation finished")
 
 
 @contextmanager
@@ -104,11 +105,6 @@ def _working_in(folder: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):  # it may be gone
             os.chdir(before)
-
-
-def _say(text: str) -> None:
-    with suppress(Exception):  # the run may have closed or replaced stdout
-        print(text)
 
 
 def read_recipe(path: Path | str) -> bytes:

@@ -123,6 +123,16 @@ def with_lost_recipes():
     return Path("batch")
 
 
+def test_a_recipe_is_replaced_whatever_is_in_its_place(with_lost_recipes):
+    for name in ("x1", "x2"):
+        recipe = Path(f"batch/{name}/simulation.pkl")
+        recipe.unlink(missing_ok=True)
+        (recipe / "inner").mkdir(parents=True)
+    assert as_a_new_process("rerun", "batch", "x1", "--from", "mine.py", "--jobs", "1") == 1  # of x2 one still waits
+    assert as_a_new_process("run", "mine.py", "--id", "batch", "--extend", "--jobs", "1") == 0
+    assert states("batch") == dict.fromkeys(states("batch"), "finished")
+
+
 def states(batch):
     return {(run.simulation_id, run.run_id): run.state.value for run in read_status(batch).runs}
 

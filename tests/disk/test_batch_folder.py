@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -12,8 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simmanager import RunFolder, read_status
-from simmanager.base.errors import BatchBusy, BatchDamaged, BatchNotFound, BatchNotWritable, UnsafeName
+from simmanager.base.errors import (
+    BatchBusy,
+    BatchDamaged,
+    BatchNotFound,
+    BatchNotWritable,
+    BatchWarning,
+    UnsafeName,
+)
 from simmanager.batch.making import make_batch
+from simmanager.cli.main import main
 from simmanager.disk import locks
 from simmanager.disk.batch_folder import BatchFolder
 from simmanager.disk.files import SCRATCH
@@ -268,9 +277,30 @@ def test_a_lock_that_somebody_only_looks_at_names_him_and_no_manager(folder, mon
         fcntl.flock(look, fcntl.LOCK_SH)
         assert not folder.is_held()
         who = rf"held by process {os.getpid()} \(.*\), which only looks at it \(by a shared lock\)"
-        with pytest.raises(BatchBusy, match=who) as caught, folder.held():
-            pass
+        with pytest.warns(BatchWarning, match=f"Waiting for .*batch.lock, {who}"):
+            with pytest.raises(BatchBusy, match=who) as caught, folder.held():
+                pass
         assert "manager" not in str(caught.value).removeprefix(str(folder.path))
+
+
+def test_a_lock_that_another_program_holds_names_that_and_no_manager(folder, capsys):
+    with folder.held():
+        pass
+    folder.write_manifest(MANIFEST)
+    program = (
+        "import fcntl, sys; fcntl.flock(f := open(sys.argv[1]), fcntl.LOCK_EX); print('held', flush=True); input()"
+    )
+    command = [sys.executable, "-c", program, str(folder.lock_file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        who = rf"process {other.pid} \(.*\)"
+        with pytest.raises(BatchBusy, match=f"batch.lock, is held by {who}. End that process") as caught:
+            with folder.held():
+                pass
+        assert "manager" not in str(caught.value).removeprefix(str(folder.path))
+        assert main(["stop", str(folder.path)]) == 0
+        assert re.match(f"Asked {who} to stop", capsys.readouterr().out)
+        other.stdin.write(b"\n")
 
 
 def test_of_two_folders_of_one_run_the_newer_counts(folder):

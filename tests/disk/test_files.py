@@ -57,12 +57,13 @@ def test_files_folders_and_what_is_not_there_are_removed(tmp_path, precious):
     assert list(tmp_path.iterdir()) == []
 
 
-def in_a_child_without_privileges(function) -> str:
+def in_a_child_without_privileges(function, user=65534) -> str:
     """Return what a function returns in a process that is not the superuser, in the folder of the test."""
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         if os.getuid() == 0:
-            os.setuid(65534)
+            os.setgid(user)
+            os.setuid(user)
         os.write(writing, str(function()).encode())
         os._exit(0)
     os.waitpid(child, 0)
@@ -86,8 +87,24 @@ def test_folders_that_must_not_be_written_are_removed_and_what_cannot_be_is_name
     assert not Path("run").exists()
     if os.getuid() == 0:
         os.chown("kept/by", 0, 0)
-        told = "['another cannot be removed (Permission denied)']"
+        told = "['kept cannot be removed (another: Permission denied)']"
         assert in_a_child_without_privileges(lambda: remove_all(["kept"])) == told
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_folder_that_only_a_colleague_can_remove_stays_open_for_him(tmp_path):
+    tmp_path.chmod(0o777)
+    one, other = 65534, 65533
+    inner = Path("run", "his")
+    inner.mkdir(parents=True)
+    (inner / "file").touch()
+    for path, owner, mode in ((Path("run"), one, 0o777), (inner, other, 0o555), (inner / "file", other, 0o444)):
+        path.chmod(mode)
+        os.chown(path, owner, owner)
+    told = "['run cannot be removed (file: Permission denied)']"
+    assert in_a_child_without_privileges(lambda: remove_all(["run"]), one) == told
+    assert in_a_child_without_privileges(lambda: remove_all(["run"]), other) == "[]"
+    assert not Path("run").exists()
 
 
 def test_a_folder_that_cannot_be_renamed_is_copied_whole_or_not_at_all(tmp_path, monkeypatch, precious):

@@ -256,6 +256,14 @@ def test_a_worker_that_does_not_see_the_folder_is_named_at_once(cluster):
     assert manager.status().headline == "2 in_queue"
 
 
+def test_what_is_no_address_is_told_at_once_without_the_password_in_it():
+    manager = SimulationManager([toy_sim("a")], 1, "batch", seed=7)
+    with pytest.raises(SimManagerError, match=r"There is no Dask scheduler at tcp://\*\*\*@127\.0\.0\.1:9") as caught:
+        manager.run_all(backend="dask", address="tcp://joe:s3cret@127.0.0.1:9", progress=False)
+    assert "s3cret" not in str(caught.value)
+    assert manager.status().headline == "1 in_queue"
+
+
 def test_where_there_is_no_scheduler_an_error_says_so(monkeypatch):
     monkeypatch.setattr(dask_executor, "_PATIENCE_S", 0.5)
     manager = SimulationManager([toy_sim("a")], 1, "batch", seed=7)

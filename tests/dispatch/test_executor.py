@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,18 +14,18 @@ import numpy as np
 import pytest
 from one_run import execute, make
 from toys import failing_loop, hashes, python, toy_loop, toy_sim
+from trouble import wait_for
 
 from simmanager import RunOptions, RunState, SimulationManager
 from simmanager.base.errors import ParameterError, ParameterTypeError
 from simmanager.disk.run_folder import RunFolder
-from simmanager.dispatch import supervision
 from simmanager.dispatch.executor import Executor
 from simmanager.dispatch.run_options import count_jobs
 from simmanager.dispatch.slots import Slots
 from simmanager.dispatch.stop import Stop
-from simmanager.dispatch.supervision import Job, supervise
+from simmanager.dispatch.supervision import TELL_AFTER_S, Job, supervise
 from simmanager.dispatch.worker_process import Worker, WorkerSettings
-from simmanager.worker.task import Outcome
+from simmanager.worker.attempt import LOCK_PATIENCE_S, LOOKERS_S
 
 pytestmark = pytest.mark.python_versions
 
@@ -39,8 +40,6 @@ def loop_that_leaves(agent, env, code=0):
 
 
 def loop_that_tells_its_world(agent, env, names=()):
-    import threading
-
     world = {
         "pid": os.getpid(),
         "cwd": os.getcwd(),  # noqa: PTH109
@@ -376,17 +375,31 @@ def test_a_message_larger_than_the_pipe_to_a_worker_that_is_stopped_does_not_out
     slots.close()
 
 
-def test_who_looks_at_the_lock_of_a_run_and_does_not_let_go_is_named_once(tmp_path, monkeypatch):
+def test_who_looks_at_the_lock_of_a_run_and_does_not_let_go_is_named_once_and_soon(tmp_path):
     folder, task = make(tmp_path, toy_sim())
-    answers = [Outcome("", "another process is executing this run")] * 2 + [Outcome("finished", executed=True)]
-    monkeypatch.setattr(supervision, "_execute_on_some_worker", lambda *_: (answers.pop(0), False))
     folder.lock_file.touch()
-    stop = Stop()
+    slots, stop, told, outcomes = Slots(WorkerSettings()), Stop(), [], []
     with folder.lock_file.open() as look:
         fcntl.flock(look, fcntl.LOCK_SH)
-        assert supervise(Job(task), Slots(WorkerSettings()), stop).state == "finished"
-    (told,) = stop.said()
-    assert f"{folder.lock_path} is held by process {os.getpid()} (" in told and "only looks at it" in told
+        thread = threading.Thread(target=lambda: outcomes.append(supervise(Job(task), slots, stop)))
+        thread.start()
+        wait_for(lambda: told.extend(stop.said()) or told, "a word")
+        assert thread.is_alive()
+    thread.join()
+    assert outcomes[0].state == "finished" and [*told, *stop.said()] == told[:1]
+    assert f"{folder.lock_path} is held by process {os.getpid()} (" in told[0] and "only looks at it" in told[0]
+    assert LOCK_PATIENCE_S + LOOKERS_S <= TELL_AFTER_S < 2, "a user hears of it within two seconds"
+    slots.close()
+
+
+def test_a_run_that_gets_another_worker_since_another_session_made_it_waits_for_nobody(tmp_path):
+    slots, stop = Slots(WorkerSettings()), Stop()
+    for number, module in enumerate(("json", "csv")):
+        _, task = make(tmp_path, toy_sim(), f"run_{number}_22-11-2026_14-15-33-591")
+        task = replace(task, session={"modules": [module]})
+        assert supervise(Job(task), slots, stop).state == "finished"
+    assert list(stop.said()) == []
+    slots.close()
 
 
 def test_a_run_before_which_every_worker_dies_is_not_tried_for_ever(tmp_path, monkeypatch):

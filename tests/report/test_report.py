@@ -53,13 +53,22 @@ def test_the_page_tells_counts_parameters_reasons_and_runs(page_html):
     assert len([1 for tag, own in page.elements if tag == "tr" and "data-state" in own]) == 12
 
 
-def test_a_matplotlibrc_in_the_current_folder_has_no_say(page_batch, page_html, tmp_path):
-    (tmp_path / "matplotlibrc").write_text("font.size: 30\ntext.usetex: True\naxes.grid: True\n")
+@pytest.mark.parametrize(
+    "content",
+    [b"font.size: 30\ntext.usetex: True\naxes.grid: True\ntimezone: Nowhere\n", b"\xff\xfe", None],
+    ids=["settings", "no text", "a pipe"],
+)
+def test_a_matplotlibrc_in_the_current_folder_has_no_say(page_batch, page_html, tmp_path, content):
+    if content is None:  # who reads it waits for ever
+        os.mkfifo(tmp_path / "matplotlibrc")
+    else:
+        (tmp_path / "matplotlibrc").write_bytes(content)
     figures = re.compile(r"<svg.*?</svg>", re.DOTALL)
     done = python(
         "import sys; from simmanager.cli.main import main; main(sys.argv[1:])", "report", page_batch, "-o", "."
     )
     assert figures.findall(Path("report.html").read_text()) == figures.findall(page_html), done.stderr
+    assert done.stderr == ""
 
 
 def test_the_page_has_a_figure_of_each_kind_with_words_for_it(page_html):

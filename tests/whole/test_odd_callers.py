@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from toys import python, toy_sim
 
-from simmanager import OneShot, SimManagerError, SimulationManager, read_status
+from simmanager import OneShot, SimManagerError, SimulationManager, read_status, save_checkpoint
 from simmanager.cli.main import main
+from simmanager.dispatch import run_batch
 
 
 def batch(*sims, name="b"):
@@ -35,6 +37,42 @@ def test_a_batch_is_executed_whatever_stdout_is(stdout, monkeypatch, capfd):
     file.close()
 
 
+class OwnStream:
+    """What a user may put in the place of stdout: half of a stream, or one that has broken."""
+
+    def __init__(self, error=None):
+        self.error, self.text = error, ""
+
+    def write(self, text):
+        if self.error:
+            raise self.error
+        self.text += text
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("broken")], ids=["half a stream", "broken"])
+def test_a_batch_is_executed_whatever_object_stdout_and_stderr_are(error, monkeypatch):
+    monkeypatch.setattr(run_batch, "remove_leftovers", lambda batch: ["x cannot be removed"])  # that is told, too
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, OwnStream(error))
+    told = []
+    manager = batch()
+    assert manager.run_all(1, on_event=told.append).all_finished
+    assert manager.run_all(1).all_finished and manager.rerun_simulation(include_finished=True, n_jobs=1).all_finished
+    assert [event.kind for event in told][-1] == "batch_ended"
+    assert error or ("note: x cannot be removed" in sys.stdout.text and "1 run: 1 finished" in sys.stdout.text)
+
+
+def test_a_checkpoint_that_cannot_be_saved_ends_no_run_that_has_lost_its_stderr():
+    def saves():
+        sys.stderr.close()
+        save_checkpoint(threading.Lock())  # cannot be pickled
+        return {"saved": 0}
+
+    manager = batch(OneShot(saves, simulation_id="saves"))
+    assert manager.run_all(1, progress=False, checkpoint_every_s=0.001).runs[0].reason == ""
+    assert manager.status().all_finished
+
+
 @pytest.mark.parametrize("way", ["no path", "an empty path", "frozen"])
 def test_without_a_python_to_start_nothing_is_started_and_the_queue_stays(way, monkeypatch, tmp_path):
     started = tmp_path / "started"
@@ -49,6 +87,25 @@ def test_without_a_python_to_start_nothing_is_started_and_the_queue_stays(way, m
     assert not started.exists()
     assert manager.status().counts["in_queue"] == 1
     assert manager.run_all(progress=False, in_process=True).all_finished
+
+
+def test_a_program_that_embeds_python_is_started_once_at_most(monkeypatch, tmp_path):
+    """It is not frozen, and its sys.executable is itself: a web server, or a program for drawing."""
+    started, program = tmp_path / "started", tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho started >> {started}\n")
+    program.chmod(0o755)
+    manager = SimulationManager([toy_sim()], 8, "b")
+    with monkeypatch.context() as embedded:
+        embedded.setattr(sys, "executable", str(program))
+        with pytest.raises(SimManagerError, match="A worker process could not be started"):
+            manager.run_all(4, progress=False)
+    assert started.read_text() == "started\n"
+    assert manager.status().counts["in_queue"] == 8
+    other = tmp_path / "interpreter"  # has another name, too, but is Python
+    other.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    other.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(other))
+    assert manager.run_all(2, progress=False).all_finished
 
 
 def test_workers_hear_of_their_children_whatever_the_parent_ignores(monkeypatch):

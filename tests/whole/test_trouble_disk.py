@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from manager_process import start_batch, start_cli
-from toys import ToyAgent, failing_loop, hashes, toy_loop, toy_sim
+from toys import ToyAgent, failing_loop, hashes, listing, toy_loop, toy_sim
 from trouble import counted_loop, wait_for
 
 from simmanager import RunState, SimManagerError, SimulationManager
@@ -148,6 +148,25 @@ def test_a_file_that_may_not_grow_is_an_error_of_its_run():
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert status.runs[0].state is RunState.ERROR and "could not be saved: File too large" in status.runs[0].reason
     assert status.runs[1].state is RunState.FINISHED
+
+
+def test_a_run_that_cannot_be_made_anew_on_a_full_disk_stays(batch, capsys):
+    import resource
+
+    def runs() -> dict[str, Any]:
+        return {path.name: listing(path) for path in batch.glob("toy/run_*")}
+
+    limits, before = resource.getrlimit(resource.RLIMIT_FSIZE), runs()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        code = main(["rerun", "b", "toy", "--all", "--jobs", "1"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code == 2 and "cannot be replaced (File too large)" in capsys.readouterr().err
+    assert runs() == before
+    main(["rerun", "b", "toy", "--all", "--jobs", "1"])
+    assert {run.state for run in read_status("b").simulation("toy")} == {RunState.FINISHED} and runs() != before
+    assert not list(batch.glob("toy/[~.]*"))
 
 
 # Read-only -----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from trouble import is_alive, wait_for
 
 from simmanager import RunState, SimulationManager
 from simmanager.cli.main import main
-from simmanager.dispatch import supervision
+from simmanager.dispatch import run_batch
 from simmanager.status.reader import read_status
 
 HANGING = (
@@ -64,12 +64,13 @@ def test_a_run_keeps_its_time_limit_when_its_manager_is_killed():
 
 
 def test_what_a_killed_manager_left_is_named_by_status_and_resume_and_ended_by_the_next_timeout(capsys, monkeypatch):
-    monkeypatch.setattr(supervision, "_TELL_AFTER_S", 0.0)
+    monkeypatch.setattr(run_batch, "TELL_AFTER_S", 0.0)
     with abandoned(start_batch(HANGING, jobs=3)) as pids:
         advice = read_status("b").advice
         assert all(str(pid) in advice for pid in pids.values()) and "simmanager stop" in advice
-        SimulationManager(existing_simulation="b").run_all(3, timeout=2.0)
+        SimulationManager(existing_simulation="b").run_all(1, timeout=2.0)
     told = capsys.readouterr().out
+    assert told.count("waits for process") == 3, "also those whose turn has not come, each once"
     for name, pid in pids.items():
         stopped = ", and which is stopped" if name == "hangs" else ""
         who = rf"{name} run 0 waits for process {pid}, which a manager that is gone started at \d\d:\d\d{stopped}"
@@ -81,7 +82,7 @@ def test_what_a_killed_manager_left_is_named_by_status_and_resume_and_ended_by_t
 def test_stop_now_ends_what_killed_managers_left_with_a_manager_that_waits_and_without_one(capsys):
     with abandoned(start_batch(HANGING, jobs=3)) as pids:
         waiting = start_cli("resume", "b", "--jobs", "2")
-        wait_for(lambda: waiting.output().count("waits for process") == 2 or not waiting.running())
+        wait_for(lambda: waiting.output().count("waits for process") == 3 or not waiting.running())
         assert main(["stop", "b", "--now"]) == 0
         assert waiting.wait() == 1
         assert all(f"ended process {pid}," in waiting.output() for pid in pids.values())
@@ -94,6 +95,27 @@ def test_stop_now_ends_what_killed_managers_left_with_a_manager_that_waits_and_w
             f"ended process {pid}," in told for pid in pids.values()
         )
     assert ends() == {("interrupted", "stopped by the user")}
+
+
+def test_a_worker_that_hangs_after_its_run_is_ended_when_its_manager_is_killed():
+    manager = start_batch(
+        "[toy_sim('lingers', lingering_loop, folder='hangs')]", then="manager.run_all(1, timeout=1.5)"
+    )
+    started = Path("hangs", "started")
+    wait_for(lambda: started.exists() or not manager.running())
+    (run,) = read_status("b").runs
+    assert (run.state, int(started.read_text())) == (RunState.FINISHED, run.pid), manager.output()
+    manager.kill()
+    assert is_alive(run.pid)
+    wait_for(lambda: not is_alive(run.pid), "its time limit")
+
+
+def test_runs_in_this_process_say_whom_they_leave_alone(capsys):
+    with abandoned(start_batch(HANGING, jobs=3)) as pids:
+        SimulationManager(existing_simulation="b").run_all(in_process=True)
+        told = capsys.readouterr().out
+        assert all(f"left alone: {name} run 0 waits for process {pid}," in told for name, pid in pids.items())
+        assert main(["stop", "b", "--now"]) == 0
 
 
 def test_a_process_that_only_bears_the_number_of_a_run_is_left_alone(capsys):

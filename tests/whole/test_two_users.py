@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 from places import python_path
+from trouble import wait_for
+
+from simmanager import read_status
 
 ANNE, BOB, GROUP = 40001, 40002, 40000  # ids without names: no system has them
 
@@ -60,7 +63,9 @@ class Machine:
         path.chmod(mode)
         return path
 
-    def run(self, user: int, program: str, *words: str, cwd: Path | None = None, python: str = "") -> Any:
+    def start(
+        self, user: int, program: str, *words: str, cwd: Path | None = None, python: str = ""
+    ) -> subprocess.Popen[str]:
         environ = {
             **os.environ,
             "PYTHONPATH": python_path(sysconfig.get_path("purelib")),
@@ -68,7 +73,7 @@ class Machine:
             "HOME": str(self.place),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        return subprocess.run(
+        return subprocess.Popen(
             [python or self.python, "-c", program, *words],
             cwd=cwd or self.place,
             user=user,
@@ -76,11 +81,20 @@ class Machine:
             extra_groups=[],
             umask=0o002,
             env=environ,
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
-            check=False,
         )
+
+    def run(self, user: int, program: str, *words: str, cwd: Path | None = None, python: str = "") -> Any:
+        with self.start(user, program, *words, cwd=cwd, python=python) as process:
+            try:
+                out, err = process.communicate(timeout=60)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +118,54 @@ def test_a_colleague_goes_on_with_the_batch_in_the_folder_of_the_group(machine):
     assert [oct(lock.stat().st_mode & 0o777) for lock in locks] == ["0o664"] * 2
     found = machine.run(BOB, COMMANDS, "resume ours --retry-errors --jobs 1", cwd=folder)
     assert "1 run: 1 finished" in found.stdout, found.stdout + found.stderr
+
+
+#: A run that hangs.
+HANGING = """
+import time
+from simmanager import OneShot, SimulationManager
+SimulationManager([OneShot(lambda: time.sleep(600), simulation_id="hangs")], 1, "left").run_all(1, progress=False)
+"""
+
+
+def test_the_orphan_of_a_colleague_is_left_alone_and_that_is_said(machine):
+    folder = machine.folder("orphan", ANNE, 0o2775)
+    manager = machine.start(ANNE, HANGING, cwd=folder)
+    try:
+        wait_for(lambda: any("running" in log.read_text() for log in folder.glob("left/hangs/run_*/state.log")))
+        manager.kill()
+        manager.communicate()
+        (run,) = read_status(folder / "left").runs
+        found = machine.run(BOB, COMMANDS, "stop left --now", cwd=folder).stdout
+        assert f"hangs run 0 is left alone: process {run.pid}" in found and "belongs to another user" in found, found
+        assert read_status(folder / "left").counts["running"] == 1
+    finally:
+        found = machine.run(ANNE, COMMANDS, "stop left --now", cwd=folder).stdout
+    assert f"ended process {run.pid}" in found and read_status(folder / "left").counts["interrupted"] == 1, found
+
+
+def test_what_a_run_has_closed_for_writing_is_set_aside_and_replaced(machine):
+    folder = machine.folder("closed", ANNE, 0o755)
+    program = """
+from simmanager import OneShot, SimulationManager, current_run
+def closes(what="artefacts"):
+    place = current_run().folder
+    (place / "file").touch()
+    (place if what == "artefacts" else place.parent).chmod(0o555)
+    raise ValueError("not today")
+sims = [OneShot(closes, {"what": what}, simulation_id=what) for what in ("artefacts", "all")]
+SimulationManager(sims, 1, "ours").run_all(1, progress=False)
+"""
+    made = machine.run(ANNE, program, cwd=folder)
+    assert made.returncode == 0, made.stderr
+    for line in ("resume ours --retry-errors --jobs 1", "rerun ours --jobs 1"):
+        found = machine.run(ANNE, COMMANDS, line, cwd=folder).stdout
+        assert found.count("ValueError: not today") == (1 if "resume" in line else 2), found
+    kept = {
+        str(path.relative_to(folder / "ours")).split("/", 2)[2] for path in folder.rglob("attempt_*/artefacts/file")
+    }
+    assert kept == {"attempt_1/artefacts/file", "attempt_2/artefacts/file"}, kept
+    assert not list(folder.glob("ours/*/.removed-*"))
 
 
 def test_what_may_not_be_opened_is_said_in_a_line(machine):
@@ -130,6 +192,44 @@ def test_what_may_not_be_opened_is_said_in_a_line(machine):
     assert "no manager is running" not in said["status ours"]
     assert '"manager_alive": null' in said["status ours --json"]
     assert said["stop ours"].split("\n")[0] == "simmanager: ours cannot be written (Permission denied)."
+
+
+def test_what_may_not_be_read_of_a_batch_is_named_and_the_rest_is_shown(machine):
+    folder = machine.folder("half open", ANNE, 0o755)
+    program = """
+from simmanager import OneShot, SimulationManager
+sims = [OneShot(print, simulation_id=name) for name in ("closed", "half", "open")]
+SimulationManager(sims, 2, "ours").run_all(1, progress=False)
+"""
+    made = machine.run(ANNE, program, cwd=folder)
+    assert made.returncode == 0, made.stderr
+    (folder / "ours" / "closed").chmod(0o700)
+    first, second = sorted((folder / "ours" / "half").glob("run_*"))
+    (first / "state.log").chmod(0o600)
+    (second / "run.json").chmod(0o600)
+    (second / "run.log").chmod(0o600)
+    lines = [
+        "status ours",
+        "results ours",
+        "logs ours --type run",
+        "logs ours half 1 --type run",
+        "report ours -o x.html",
+    ]
+    found = machine.run(BOB, COMMANDS, *lines, "show ours/half/0", "show ours", cwd=folder)
+    assert "Traceback" not in found.stdout and not found.stderr, found.stdout
+    answers = (answer.partition("\n") for answer in found.stdout.removeprefix("$ ").split("\n$ "))
+    said = {line: text for line, _, text in answers}
+    for line in lines[:2]:
+        assert "damaged: closed: its folder cannot be read (Permission denied)" in said[line], said[line]
+        assert "damaged: half run 0: state.log cannot be read (Permission denied)" in said[line]
+    assert "run.json not saved in 1 run: it cannot be read (Permission denied)" in said["results ours"]
+    assert said["logs ours --type run"].count("==> open run") == 2
+    assert "(run.log cannot be read: Permission denied)" in said["logs ours half 1 --type run"]
+    assert "state.log cannot be read (Permission denied)" in said["show ours/half/0"]
+    assert "x.html cannot be written" in said["report ours -o x.html"]
+    page = machine.run(BOB, COMMANDS, f"report ours -o {machine.place}/x.html", cwd=folder)
+    assert page.stdout.endswith("\n0\n"), page
+    assert "closed: its folder cannot be read" in (machine.place / "x.html").read_text()
 
 
 def test_a_batch_is_made_only_in_a_folder_that_is_ones_own(machine):
