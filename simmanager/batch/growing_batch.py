@@ -14,6 +14,7 @@ from ..simulation.contents import contents_of, sources_of
 from ..simulation.single_sim import SingleSim
 from .changes import finish_changes, grow_batch, merge_simulations, more_runs, take_over_changes
 from .making import (
+    OVERWRITE,
     check_all,
     check_runs,
     checked_list,
@@ -35,6 +36,9 @@ class GrowingBatch(BatchView):
     verbose: bool
     _batch_id: str
     _setup: Callable[[], object] | None
+    _if_exists: str
+    #: Runs of each simulation that a batch which was there gets, with the simulations that it lacks; None: neither.
+    _wanted_runs: int | None = None
 
     def generate_sim_paths(self, overwrite: bool = False) -> None:
         """Make the folders of the batch, with every run in the queue. Safe to call twice.
@@ -56,7 +60,7 @@ class GrowingBatch(BatchView):
             The folder cannot be made.
         """
         if not self._made or overwrite:
-            with self._new_batch(overwrite=overwrite):
+            with self._new_batch(overwrite=overwrite or self._if_exists == OVERWRITE):
                 pass
         if self.verbose:
             from ..status.tree import print_status
@@ -67,7 +71,7 @@ class GrowingBatch(BatchView):
     def _open_batch(self) -> Iterator[OpenBatch]:
         """Hold the batch, with what has been added to it since; it is made first if that is still to be done."""
         if not self._made:
-            with self._new_batch() as batch:
+            with self._new_batch(overwrite=self._if_exists == OVERWRITE) as batch:
                 yield batch
             return
         with self._folder.held() as batch:
@@ -174,7 +178,13 @@ class GrowingBatch(BatchView):
         is_new = not self._made
         with self._open_batch() as batch:
             if self._simulation_list is not None and not is_new:
-                take_over_changes(batch, list(map(SingleSim.from_object, self._simulation_list)))
+                simulations = list(map(SingleSim.from_object, self._simulation_list))
+                if self._wanted_runs is None:
+                    take_over_changes(batch, simulations)
+                else:
+                    grow_batch(batch, simulations, self._wanted_runs)
+                    self._wanted_runs = None
+                    self._take_note(batch)
             for simulation_id in batch.simulation_ids:
                 make_missing_runs(batch, simulation_id)
             yield batch

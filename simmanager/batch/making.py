@@ -23,6 +23,7 @@ from ..base.errors import (
     RecipeError,
     SimManagerError,
     SimulationError,
+    unknown,
 )
 from ..base.provenance import frozen_code, provenance_of
 from ..disk.batch_folder import OLD_SOURCES, REMOVED, RESERVED, SOURCES, BatchFolder, OpenBatch
@@ -40,6 +41,9 @@ from ..simulation.single_sim import SingleSim
 from ..worker.session import recorded
 from .neuralplayground_folder import PARAMETERS
 
+#: What is done if a batch is there already.
+IF_EXISTS = (REFUSE, RESUME, EXTEND, OVERWRITE) = ("refuse", "resume", "extend", "overwrite")
+
 #: In the provenance of manager.json: SHA-256 of the recipes that the last change has put, or was to put, in place.
 STAGED = "staged"
 
@@ -54,6 +58,22 @@ def check_seeds(seeds: Any) -> str:
     if seeds not in SEEDS:
         raise ParameterError(f"seeds must be one of {', '.join(map(repr, SEEDS))}, not {seeds!r}.")
     return str(seeds)
+
+
+def check_if_exists(if_exists: Any) -> str:
+    """Return what is done if a batch is there already if that is allowed, else raise `ParameterError`."""
+    if if_exists not in IF_EXISTS:
+        raise ParameterError(unknown("No if_exists", if_exists, IF_EXISTS))
+    return str(if_exists)
+
+
+def refuse_other_seeds(path: Path, name: str, kept: Any, given: Any) -> None:
+    """Raise `ParameterError` if the ``seed`` or the ``seeds`` that are given are not those of a batch."""
+    if given not in (None, kept):
+        raise ParameterError(
+            f"The batch at {path} has the {name} {kept}, and its finished runs with it; "
+            f"it cannot become {given}. Leave the {name} away, or give the batch another id."
+        )
 
 
 def check_seed(seed: Any) -> int:
@@ -244,7 +264,8 @@ def _ways_out(path: Path) -> str:
             "generate_sim_paths(overwrite=True)",
         ),
     }
-    return f"{'; '.join(f'{way}: {either(*words)}' for way, words in ways.items())}."
+    beforehand = either("", " In a script that is run again and again: SimulationManager(..., if_exists='resume').")
+    return f"{'; '.join(f'{way}: {either(*words)}' for way, words in ways.items())}.{beforehand}"
 
 
 def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:

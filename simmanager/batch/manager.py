@@ -11,7 +11,7 @@ from ..base import import_path
 from ..base.load_guard import refuse_while_loading
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder
-from ..disk.manifest import SEPARATE, check_name
+from ..disk.manifest import SEPARATE, Manifest, check_name
 from ..disk.run_record import draw_seed
 from ..disk.state import RunState
 from ..dispatch.run_batch import Chosen, run_batch
@@ -26,11 +26,16 @@ from .changes import (
 )
 from .growing_batch import GrowingBatch
 from .making import (
+    EXTEND,
+    REFUSE,
+    RESUME,
+    check_if_exists,
     check_runs,
     check_seed,
     check_seeds,
     check_setup,
     checked_list,
+    refuse_other_seeds,
 )
 from .neuralplayground_folder import open_batch
 from .replacing import replace_runs, runs_to_replace
@@ -61,6 +66,11 @@ class SimulationManager(GrowingBatch):
         `compare` pairs the runs of two simulations then.
     results_dir : path-like, default "."
         Where the folder of the batch is made.
+    if_exists : {"refuse", "resume", "extend", "overwrite"}, default "refuse"
+        What is done if the batch is there already: with another word than "refuse", the same script or cell starts it
+        and goes on with it. Resume: run what is not finished; simulations with other parameters that have finished
+        runs are refused. Extend: add the simulations that it lacks, and runs up to ``runs_per_sim``, too. Overwrite:
+        replace it; its results are lost.
     setup : callable, optional
         Called without arguments once in each worker process, before its first run: for what a worker does not take over
         from the session by itself. It is kept with the batch. See the Notes.
@@ -72,7 +82,8 @@ class SimulationManager(GrowingBatch):
     UnsafeName
         An id cannot be a folder name.
     ParameterError
-        ``runs_per_sim``, ``seed`` or ``seeds`` is not allowed.
+        ``runs_per_sim``, ``seed``, ``seeds`` or ``if_exists`` is not allowed; or the batch to go on with has other
+        seeds.
     BatchNotFound
         ``existing_simulation`` holds no batch.
 
@@ -98,9 +109,10 @@ class SimulationManager(GrowingBatch):
         seeds: str = SEPARATE,
         results_dir: str | Path = ".",
         setup: Callable[[], object] | None = None,
+        if_exists: str = REFUSE,
     ) -> None:
         self.verbose = verbose
-        self._setup = check_setup(setup)
+        self._setup, self._if_exists = check_setup(setup), check_if_exists(if_exists)
         self._simulation_list: list[Any] | None = None
         if existing_simulation is not None:
             self._folder, self._simulation_list = open_batch(Path(existing_simulation).absolute())
@@ -118,8 +130,19 @@ class SimulationManager(GrowingBatch):
         self._folder = BatchFolder(Path(results_dir).absolute() / manager_id)
         self._batch_id = uuid.uuid4().hex
         self._made = False
+        if if_exists in (RESUME, EXTEND) and self._folder.manifest_file.exists():
+            self._join(self._folder.read_manifest(), seed, seeds)
         if verbose:
             print(self)
+
+    def _join(self, manifest: Manifest, seed: int | None, seeds: str) -> None:
+        """Go on with a batch that is there; `_ready_batch` brings the simulations together."""
+        for name, kept, given in (("seed", manifest.seed, seed), ("seeds", manifest.seeds, seeds)):
+            refuse_other_seeds(self._folder.path, name, kept, given)
+        self.seed, self._batch_id, self._made = manifest.seed, manifest.batch_id, True
+        if self._if_exists == EXTEND:
+            self._wanted_runs = max(self.runs_per_sim, manifest.runs_per_sim)
+        self.runs_per_sim = manifest.runs_per_sim
 
     # Running it ------------------------------------------------------------------------------------------------
 

@@ -101,6 +101,7 @@ class BatchPlan:
         """
         from ..disk.batch_folder import BatchFolder
         from ..disk.manifest import SEPARATE, check_name
+        from .making import refuse_other_seeds
         from .manager import SimulationManager
 
         folder = BatchFolder(Path(results_dir) / check_name("manager_id", self.manager_id))
@@ -117,11 +118,6 @@ class BatchPlan:
             )
         manager = SimulationManager(existing_simulation=folder.path)
         for name in ("seed", "seeds"):
-            kept, given = getattr(manager, name), getattr(self, name)
-            if given not in (None, kept):
-                raise ParameterError(
-                    f"The batch at {folder.path} has the {name} {kept}, and its finished runs with it; "
-                    f"it cannot become {given}. Leave the {name} away, or give the batch another id."
-                )
+            refuse_other_seeds(folder.path, name, getattr(manager, name), getattr(self, name))
         manager.add(self.simulations, self.runs_per_sim)
         return manager

@@ -227,7 +227,9 @@ def test_calls_are_advised_in_python_and_work(shell):
     done = in_python("batch().run_all(1)")
     assert not advised(done)
     line = done.stderr.splitlines()[-1]
-    go_on, add, _, replace = line.partition(" already holds a batch. ")[2].rstrip(".").split("; ")
+    ways, _, beforehand = line.partition(" already holds a batch. ")[2].partition(". In a script that is run again")
+    assert "SimulationManager(..., if_exists='resume')" in beforehand  # tests/batch/test_if_exists.py
+    go_on, add, _, replace = ways.split("; ")
     assert in_python(go_on.partition(": ")[2]).returncode == 0
     assert in_python(add.partition(": ")[2].replace("(simulations)", "(simulations())")).returncode == 0
     assert in_python(f"manager = batch()\nmanager.{replace.partition(': ')[2]}\nmanager.run_all(1)").returncode == 0
