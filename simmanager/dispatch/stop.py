@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 #: Why a run was interrupted: Ctrl-C, or ``simmanager stop``.
 BY_USER = "stopped by the user"
+
+#: Seconds within which a further SIGHUP is of the same terminal.
+_SAME_HANGUP_S = 1.0
 
 #: Why, if the manager itself could not go on.
 BY_ERROR = "stopped by an error of the manager"
@@ -93,30 +98,43 @@ def ticking(on_tick: Callable[[], None]) -> Iterator[None]:
         thread.join()
 
 
+class _Heard:
+    """What a signal does to the wish to stop."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop, self._hung_up_at = stop, -math.inf
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            before, self._hung_up_at = self._hung_up_at, time.monotonic()
+            if self._hung_up_at - before < _SAME_HANGUP_S:
+                return
+        self._stop.by_signal = number
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        if not self._stop.mode:
+            self._stop.finish(name)
+        elif not self._stop.is_now():
+            self._stop.now(name, said_of_signal(number))
+
+
 @contextmanager
 def stop_on_signals(stop: Stop) -> Iterator[None]:
     """Turn Ctrl-C, SIGTERM and SIGHUP into a wish to stop: the first "finish", the second "now".
 
+    When a terminal is closed, the kernel and the shell each send SIGHUP: within a second they are one.
+
     Only the main thread can do so; elsewhere nothing changes. Nothing is printed here: the signal may have come in
     the middle of a print, which would wait for itself.
     """
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        stop.by_signal = number
-        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        if not stop.mode:
-            stop.finish(name)
-        elif not stop.is_now():
-            stop.now(name, said_of_signal(number))
-
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    heard = _Heard(stop)
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in numbers}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:  # nohup: a terminal that closes is not a wish to stop
-            signal.signal(number, on_signal)
+            signal.signal(number, heard)
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,8 @@ def test_the_second_signal_ends_the_runs_at_hand_and_is_named(number, reason):
     manager = start_waiting()
     manager.signal(number)
     wait_for(lambda: "finishing" in manager.output(), "the manager to say so")
+    if number == signal.SIGHUP:
+        time.sleep(1.1)  # sooner it would be the same one
     manager.signal(number)
     code = manager.wait()
     assert code in ((128 + number,) if number != signal.SIGINT else (130, 1, -signal.SIGINT))
@@ -103,6 +106,17 @@ def test_the_second_signal_ends_the_runs_at_hand_and_is_named(number, reason):
     assert counts() == {"interrupted": 2, "in_queue": 4}
     assert {run.reason for run in read_status("b").runs if run.state == "interrupted"} == {reason}
     resume_and_check(6)
+
+
+def test_a_hang_up_that_is_sent_twice_is_one():
+    manager = start_waiting()
+    for _ in range(3):
+        manager.signal(signal.SIGHUP)
+    wait_for(lambda: "2 runs are finishing" in manager.output(), "the manager to say so")
+    manager.signal(signal.SIGHUP)
+    open_gate()
+    assert manager.wait() == 128 + signal.SIGHUP
+    assert counts() == {"finished": 2, "in_queue": 4}, "the runs at hand were not ended"
 
 
 def test_a_run_that_ignores_sigterm_is_ended_too():
