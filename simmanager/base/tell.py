@@ -17,3 +17,10 @@ def note(text: str) -> None:
     with suppress(Exception):
         if sys.stderr is not None:  # else `print` takes stdout
             print(f"simmanager: {text}", file=sys.stderr, flush=True)
+
+
+def flush() -> None:
+    """Write what stdout and stderr have held back so far, if that can be."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()

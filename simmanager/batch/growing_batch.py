@@ -74,7 +74,7 @@ class GrowingBatch(BatchView):
             with self._new_batch(overwrite=self._if_exists == OVERWRITE) as batch:
                 yield batch
             return
-        with self._folder.held() as batch:
+        with self._folder.held(self._batch_id) as batch:
             self._take_note(batch)
             yield batch
 

@@ -61,7 +61,7 @@ class NeuralPlaygroundBatch(BatchFolder):
             provenance={},
         )
 
-    def held(self) -> NoReturn:
+    def held(self, batch_id: str = "") -> NoReturn:
         """Refuse: nothing is executed or changed here.
 
         Raises

@@ -6,7 +6,6 @@ import os
 import select
 import shlex
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..base.advice import command
 from ..base.command_line import command_line, recorded
-from ..base.tell import note
+from ..base.tell import flush, note
 from ..disk.batch_log import BATCH_LOG, log_line, open_log
 
 if TYPE_CHECKING:
@@ -38,8 +37,7 @@ def detach() -> tuple[int | None, Callable[[Event], None]]:
         In the new process: takes the events of the batch. From the first on, what it prints goes to the batch's log.
     """
     pipes = [os.pipe() for _ in range(3)]  # stdout and stderr of the new process, and the folder of its batch
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush()
     if pid := os.fork():
         for _, write in pipes:
             os.close(write)
@@ -80,8 +78,7 @@ class _Teller:
         with log:
             log.write(f"{log_line(words)}\n".encode())
             log.flush()
-            sys.stdout.flush()
-            sys.stderr.flush()
+            flush()
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
         os.write(to_terminal, os.fsencode(batch))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import socket
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..base.advice import command
 from ..base.clock import utc_now
@@ -19,7 +18,6 @@ from ..base.errors import (
     BatchDamaged,
     BatchNotFound,
     BatchNotWritable,
-    BatchWarning,
     ParameterError,
     UnsafeName,
     suggest,
@@ -33,9 +31,6 @@ from .manifest import SAFE_NAME, Manifest
 from .run_folder import RunFolder
 from .shared_params import SHARED
 from .starts import STARTS
-
-if TYPE_CHECKING:
-    from filelock import FileLock
 
 #: The files in the folder of a batch.
 MANIFEST, LOCK, STOP_REQUEST = "manager.json", "batch.lock", "stop.request"
@@ -210,39 +205,33 @@ class BatchFolder:
     # The lock --------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def held(self) -> Iterator[OpenBatch]:
+    def held(self, batch_id: str = "") -> Iterator[OpenBatch]:
         """Hold the batch: one manager at a time. Yields what it consists of, kept current as long as it is held.
 
-        Raises `BatchBusy`, which names the manager that holds it, `BatchNotFound` without a folder, `BatchNotWritable`
-        if the lock cannot be made, `BatchDamaged` if there is a manager.json that cannot be read.
+        Raises `BatchBusy`, which names the manager that holds it, `BatchNotFound` without a folder or if it is not the
+        batch of this id, `BatchNotWritable` if the lock cannot be made, `BatchDamaged` if manager.json cannot be read.
         """
         if not self.path.is_dir():  # filelock would make it
             raise BatchNotFound(f"There is no batch at {self.path}: the folder does not exist.{self.nearby()}")
         try:
-            lock = self._take_lock()
+            lock = take_batch_lock(self.lock_file, timeout=0.5)
         except LockHeld:
             raise BatchBusy(self._why_busy()) from None
         except OSError as error:
             raise BatchNotWritable(f"{self.path} cannot be written ({error.strerror or error}).") from error
         try:
+            batch = OpenBatch(self)
+            if batch_id and batch.is_made and batch.manifest.batch_id != batch_id:
+                raise BatchNotFound(
+                    f"The batch of this manager is not at {self.path} any more; another one is in its place. "
+                    "Give its folder as it is now: SimulationManager(existing_simulation=...)."
+                )
             self._sign()
-            yield OpenBatch(self)
+            yield batch
         finally:
             lock.release()
 
-    def _take_lock(self) -> FileLock:
-        """Take the lock; if it takes long because of those who look at it, that is said."""
-        try:
-            return take_batch_lock(self.lock_file, timeout=0.5, lookers_s=0.5)
-        except LockHeld:
-            if is_held(self.lock_file):
-                raise
-        who = who_holds(self.lock_file)
-        warnings.warn(f"Waiting for {self.lock_file}, held by {who}.", BatchWarning, stacklevel=4)
-        return take_batch_lock(self.lock_file, timeout=0.0)
-
     def _sign(self) -> None:
-
         text = json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": utc_now()})
         with suppress(OSError):  # a full disk: the lock itself holds all the same
             descriptor = os.open(self.lock_file, os.O_WRONLY | os.O_NOFOLLOW)

@@ -14,8 +14,8 @@ BATCH_LOG = "batch.log"
 
 
 def open_log(batch: Path) -> BinaryIO:
-    """Open the log of a batch, to write behind what it holds. A link in its place is an OSError."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    """Open the log of a batch, to write behind what it holds. A link or a pipe in its place is an OSError."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
     return os.fdopen(os.open(batch / BATCH_LOG, flags, 0o666), "ab")
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..base.errors import SimManagerError
+from ..base.errors import BatchWarning, SimManagerError
 from ..base.text import one_line
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ _FIRST_DESCRIPTOR = 600
 
 #: Further seconds to wait if nobody holds a lock, but many processes look at it all the time.
 _LOOKERS_S = 10.0
+
+#: Seconds after which it is said that they are waited for.
+_TELL_AFTER_S = 0.5
 
 #: File systems on which native locks may not exclude other machines.
 _NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "9p", "afs", "ceph", "glusterfs")
@@ -87,21 +91,25 @@ def take_lock(path: Path | str, timeout: float, lookers_s: float | None = None) 
         raise
 
 
-def take_batch_lock(path: Path | str, timeout: float, lookers_s: float | None = None) -> FileLock:
-    """Take the lock of a batch, with filelock; the parameters and what is raised are those of `take_lock`."""
+def take_batch_lock(path: Path | str, timeout: float) -> FileLock:
+    """Take the lock of a batch, with filelock; as `take_lock`, and warns if those who look at it keep it for long."""
     from filelock import FileLock, Timeout  # by those who hold a batch only: its import takes 10 ms and more
 
     lock = FileLock(
         path, timeout=timeout, thread_local=False, fallback_to_soft=False, poll_interval=POLL_INTERVAL
     )  # of any thread; never another kind of lock, which would exclude nobody who takes this one
-    last = time.monotonic() + timeout + (_LOOKERS_S if lookers_s is None else lookers_s)
+    begun, told = time.monotonic(), False
     while True:
         try:
             lock.acquire()
             return lock
         except Timeout:
-            if time.monotonic() >= last or is_held(path):
+            waited = time.monotonic() - begun - timeout
+            if waited >= _LOOKERS_S or is_held(path):
                 raise LockHeld(f"{path} is held by another process.") from None
+            if waited >= _TELL_AFTER_S and not told:
+                warnings.warn(f"Waiting for {path}, held by {who_holds(path)}.", BatchWarning, stacklevel=5)
+                told = True
 
 
 def _with_high_number(descriptor: int) -> int:

@@ -270,7 +270,7 @@ def test_scratch_files_of_ours_are_removed_and_those_of_others_stay(folder):
 
 
 def test_a_lock_that_somebody_only_looks_at_names_him_and_no_manager(folder, monkeypatch):
-    monkeypatch.setattr(locks, "_LOOKERS_S", 0.0)
+    monkeypatch.setattr(locks, "_LOOKERS_S", 0.6)
     with folder.held():
         pass
     with folder.lock_file.open() as look:

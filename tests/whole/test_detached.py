@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from manager_process import Started, Terminal, start_cli
+from manager_process import Started, Terminal, start_cli, start_script
 from trouble import executions, is_alive, wait_for
 
 from simmanager.status.reader import read_status
@@ -144,10 +145,23 @@ def test_ctrl_c_before_it_goes_on_alone_ends_it(tmp_path):
 
 def test_a_log_that_cannot_be_written_holds_neither_the_batch_nor_the_terminal(detached):
     assert start_cli("run", "model.py", "--id", "b", "--runs", "2", "--timeout", "0.2").wait() == 1
-    Path("b/batch.log").symlink_to("elsewhere")
+    log = Path("b/batch.log")
     Path("gate").touch()
-    started = start_cli("rerun", "b", "--detach")
-    assert started.wait() == 0 and "batch.log cannot be written" in started.output()
-    detached.append(pid_in(started.output()))
-    wait_for(is_done, "the batch to finish")
+    for plant in (lambda: log.symlink_to("elsewhere"), lambda: os.mkfifo(log)):
+        plant()
+        started = start_cli("rerun", "b", "--all", "--detach")
+        assert started.wait() == 0 and "batch.log cannot be written" in started.output()
+        detached.append(pid_in(started.output()))
+        wait_for(is_done, "the batch to finish")
+        log.unlink()
     assert not Path("elsewhere").exists()
+
+
+def test_where_no_stream_is_open_it_goes_on_as_well(detached):
+    words = ["-m", "simmanager", "run", "model.py", "--id", "b", "--runs", "2", "--jobs", "2", "--detach"]
+    started = start_script(f"import os, sys; os.closerange(0, 3); os.execv(sys.executable, [sys.executable, *{words}])")
+    assert started.wait() == 0
+    detached.append(json.loads(Path("b/batch.lock").read_text())["pid"])
+    Path("gate").touch()
+    wait_for(is_done, "the batch to finish")
+    assert "2 runs: 2 finished" in Path("b/batch.log").read_text()

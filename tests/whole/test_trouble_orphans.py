@@ -14,7 +14,7 @@ from manager_process import start_batch, start_cli, start_script
 from toys import listing, toy_sim
 from trouble import is_alive, wait_for
 
-from simmanager import RunState, SimulationManager
+from simmanager import BatchNotFound, RunState, SimulationManager
 from simmanager.cli.main import main
 from simmanager.dispatch import run_batch
 from simmanager.status.reader import read_status
@@ -151,3 +151,20 @@ def test_a_batch_that_is_moved_away_while_it_runs_stops_and_the_one_in_its_place
     assert listing(Path("b")) == before
     Path("gate").touch()
     assert SimulationManager(existing_simulation="moved").resume(1, progress=False).all_finished
+
+
+def test_a_manager_whose_batch_was_moved_away_leaves_the_one_in_its_place_alone(tmp_path):
+    manager = SimulationManager([toy_sim("w")], 1, "b", seed=7)
+    manager.run_all(1, progress=False)
+    Path("b").rename("moved")
+    SimulationManager([toy_sim("w")], 1, "b", seed=1).run_all(1, progress=False)
+    before = listing(Path("b"))
+    for call in (
+        lambda: manager.run_all(1),
+        lambda: manager.rerun_simulation("w", include_finished=True),
+        lambda: manager.extend(2),
+        lambda: manager.add([toy_sim("other")]),
+    ):
+        with pytest.raises(BatchNotFound, match=r"is not at .*b any more; another one is in its place"):
+            call()
+    assert listing(Path("b")) == before

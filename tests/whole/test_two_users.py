@@ -116,8 +116,14 @@ def test_a_colleague_goes_on_with_the_batch_in_the_folder_of_the_group(machine):
     assert made.returncode == 0, made.stderr
     locks = [folder / "ours" / "batch.lock", *folder.glob("ours/once/*/state.lock")]
     assert [oct(lock.stat().st_mode & 0o777) for lock in locks] == ["0o664"] * 2
-    found = machine.run(BOB, COMMANDS, "resume ours --retry-errors --jobs 1", cwd=folder)
-    assert "1 run: 1 finished" in found.stdout, found.stdout + found.stderr
+    again = ["rerun ours --all --jobs 1", "report ours"]  # what one has made the other replaces
+    for user, lines in ((BOB, ["resume ours --retry-errors --jobs 1", *again]), (ANNE, again)):
+        found = machine.run(user, COMMANDS, *lines, cwd=folder)
+        assert found.stdout.count("1 run: 1 finished") == len(lines) - 1, found.stdout + found.stderr
+        assert found.stdout.count("\n0\n") == len(lines) and not found.stderr
+    everything = list((folder / "ours").rglob("*"))
+    others = [path for path in everything if path.stat().st_gid != GROUP or not path.stat().st_mode & 0o020]
+    assert everything and not others
 
 
 #: A run that hangs.
