@@ -247,6 +247,11 @@ def _time_between(runs: Iterable[RunStatus]) -> float:
     return statistics.median(between) if between else 0.0
 
 
+def _by_its_progress(run: RunStatus) -> float | None:
+    """Return the seconds that a run will take in all, by how far it says that it is."""
+    return run.duration_s / run.fraction if run.fraction and run.duration_s else None
+
+
 def estimate_remaining(runs: Iterable[RunStatus]) -> float | None:
     """Return the estimated seconds to the end from what is known so far.
 
@@ -263,8 +268,8 @@ def estimate_remaining(runs: Iterable[RunStatus]) -> float | None:
             waiting.append(run)
         elif run.state is RunState.RUNNING:
             running.append(run)
-            if run.fraction and run.duration_s:
-                known.setdefault(run.simulation_id, []).append(run.duration_s / run.fraction)
+            if whole := _by_its_progress(run):
+                known.setdefault(run.simulation_id, []).append(whole)
     if not waiting and not running:
         return 0.0
     if not known:
@@ -272,6 +277,7 @@ def estimate_remaining(runs: Iterable[RunStatus]) -> float | None:
     means = {simulation: sum(values) / len(values) for simulation, values in known.items()}
     overall = sum(means.values()) / len(means)
     work = sum(means.get(run.simulation_id, overall) for run in waiting) + len(waiting) * _time_between(runs)
-    work += sum(max(means.get(run.simulation_id, overall) - (run.duration_s or 0.0), 0.0) for run in running)
-    estimate = work / max(len(running), 1)
+    wholes = [_by_its_progress(run) or means.get(run.simulation_id, overall) for run in running]
+    left = [max(whole - (run.duration_s or 0.0), 0.0) for run, whole in zip(running, wholes, strict=True)]
+    estimate = max((work + sum(left)) / max(len(running), 1), *left, 0.0)  # never less than one of them has left
     return round(estimate, 1) if estimate < _LONGEST_S else None

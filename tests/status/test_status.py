@@ -334,6 +334,8 @@ def test_failed_runs_count_as_done():
         ([run_status("running", duration_s=2.0, fraction=0.25)], 6.0),
         ([run_status("finished", duration_s=4.0), *[run_status("running", duration_s=0.0)] * 2], 4.0),
         ([run_status("finished", duration_s=2.0), run_status("in_queue", simulation="b")], 2.0),
+        ([run_status("running", duration_s=10.0, fraction=f) for f in (0.2, 0.5)], 40.0),  # by its own progress
+        ([run_status("running", s, duration_s=10.0, fraction=f) for s, f in (("a", 0.2), ("b", 0.9))], 40.0),
         (
             [
                 run_status("finished", duration_s=2.0),
