@@ -322,7 +322,6 @@ def stop(arguments: argparse.Namespace) -> int:
     Does from another terminal what Ctrl-C does in the manager's own: nothing new
     is started, and the runs at hand end. "simmanager resume" goes on.
     """
-    from ..base.tell import tell
     from ..base.text import plain
     from ..disk.batch_folder import BatchFolder
     from ..dispatch.orphans import orphans_of, stop_orphans
@@ -331,11 +330,11 @@ def stop(arguments: argparse.Namespace) -> int:
     folder = BatchFolder(arguments.path)
     folder.read_manifest()
     if (held := folder.is_held()) is False:
-        tell("No manager is running this batch.")
+        ended = list[str]()
         if arguments.now:
             with folder.held() as batch:
-                for text in stop_orphans(orphans_of(batch), BY_USER):
-                    tell(text)  # whatever becomes of the words, the next one is ended
+                ended += stop_orphans(orphans_of(batch), BY_USER)  # all of them, whatever becomes of the words
+        print("\n".join(["No manager is running this batch.", *ended]))
         return EXIT_OK
     folder.request_stop(now=arguments.now)
     who = plain(folder.owner()) if held else "the manager, if one is running (that cannot be told),"
