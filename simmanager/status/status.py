@@ -140,7 +140,7 @@ class BatchStatus:
     @property
     def advice(self) -> str:
         """What the user can do next, or ""."""
-        if self.counts[RunState.RUNNING] and not self.manager_alive:
+        if self.counts[RunState.RUNNING] and self.manager_alive is False:
             left = [str(run.pid) for run in self.runs if run.state is RunState.RUNNING]
             named = ", ".join(left[:5]) + (", ..." if len(left) > 5 else "")
             return (
@@ -149,8 +149,9 @@ class BatchStatus:
             )
         waiting = self.counts[RunState.IN_QUEUE] + self.counts[RunState.INTERRUPTED]
         waiting_runs = count(waiting, "run is", "runs are")
-        if waiting and self.manager_alive is None:
-            return f"cannot tell whether a manager is running (the lock may not be opened); {waiting_runs} waiting"
+        if self.manager_alive is None and (waiting or self.counts[RunState.RUNNING]):
+            state = f"{waiting_runs} waiting" if waiting else f"{count(self.counts[RunState.RUNNING], 'run')} running"
+            return f"cannot tell whether a manager is running (the lock may not be opened); {state}"
         if waiting and not self.manager_alive:
             return f"no manager is running; {waiting_runs} waiting: {command('resume', self.path)}"
         if self.counts[RunState.ERROR] and not self.manager_alive:

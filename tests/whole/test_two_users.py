@@ -142,6 +142,10 @@ def test_the_orphan_of_a_colleague_is_left_alone_and_that_is_said(machine):
         manager.kill()
         manager.communicate()
         (run,) = read_status(folder / "left").runs
+        (folder / "left" / "batch.lock").chmod(0o600)
+        found = machine.run(BOB, COMMANDS, "status left", cwd=folder).stdout
+        assert "cannot tell whether a manager is running (the lock may not be opened); 1 run running" in found
+        (folder / "left" / "batch.lock").chmod(0o664)
         found = machine.run(BOB, COMMANDS, "stop left --now", cwd=folder).stdout
         assert f"hangs run 0 is left alone: process {run.pid}" in found and "belongs to another user" in found, found
         assert read_status(folder / "left").counts["running"] == 1
