@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,3 +41,14 @@ def read_json(path: Path | str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def why_unreadable(path: Path | str) -> str:
+    """Return in words why nothing can be read from a JSON file; "" if something can, or if there is none."""
+    if read_json(path) or not os.path.lexists(path):
+        return ""
+    try:
+        read_regular(path, 1)
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error})"
+    return "is damaged"

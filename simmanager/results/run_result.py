@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from ..base.moved_modules import described_now
 from ..base.provenance import contents_in
 from ..base.public import public
 from ..base.text import one_line
+from ..disk.json_file import why_unreadable
 from ..disk.run_folder import RECORD, RunFolder
 from ..disk.run_record import left_out_of, metric_errors_of, metrics_of, not_saved_of
 from ..disk.state import RunState
@@ -111,9 +111,8 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
     finished = run.state is RunState.FINISHED
     record = RunFolder.read_json(f"{run.path}/{RECORD}") if finished or run.seed is None else {}
     not_saved = not_saved_of(record) if finished else {}
-    if finished and not record and os.path.lexists(f"{run.path}/{RECORD}"):
-        what = "is damaged" if os.access(f"{run.path}/{RECORD}", os.R_OK) else "cannot be read (Permission denied)"
-        not_saved = {RECORD: f"it {what}, so metrics and versions of this run are not known"}
+    if finished and not record and (why := why_unreadable(f"{run.path}/{RECORD}")):
+        not_saved = {RECORD: f"it {why}, so metrics and versions of this run are not known"}
     seed = record.get("seed") if run.seed is None else run.seed
     return RunResult(
         simulation_id=run.simulation_id,

@@ -14,13 +14,17 @@ from ..base.paths import exists
 from ..base.provenance import commit_text, contents_in
 from ..base.text import count, memory, plain, size
 from ..disk.batch_folder import BatchFolder
-from ..disk.run_folder import RunFolder
+from ..disk.json_file import why_unreadable
+from ..disk.run_folder import RECORD, RunFolder
 from ..disk.run_record import number_of
 from ..disk.sources import kept_code
 from .reader import read_status
 
 #: What is shown of a status, before anything else.
 _STATUS_FIELDS = ("simulation_id", "run_id", "state", "reason", "seed", "attempt", "started", "ended")
+
+#: What run.json does not say, or says to nobody but us.
+_OURS = ("provenance", "simulation_id", "run_id", "damage")
 
 _MAX_VALUE = 300  # characters of a value in the texts of a run
 
@@ -70,18 +74,22 @@ def record_of(folder: RunFolder) -> dict[str, Any]:
     found = read_status(folder.path)
     (status,) = found.runs
     record = folder.read_json(folder.record)
-    if found.damage:  # then run.json is not asked how the run ended
-        record["reason"] = "; ".join(found.damage)
+    damage = list(found.damage)
+    if damage:  # then run.json is not asked how the run ended
+        record.pop("reason", None)
+    if why := why_unreadable(folder.record):
+        damage.append(f"{RECORD} {why}, so metrics and versions are not known")
     provenance = _dict(record, "provenance")
     simulation = provenance.pop("simulation", None)
     if not isinstance(simulation, dict):
         simulation = _described(folder)
-    kept = {name: value for name, value in record.items() if name not in ("provenance", "simulation_id", "run_id")}
+    kept = {name: value for name, value in record.items() if name not in _OURS}
     return {
         **{name: getattr(status, name) for name in _STATUS_FIELDS},
         **kept,
         "state": str(status.state),
         "artefacts": folder.list_artefacts(),
+        **({"damage": damage} if damage else {}),
         **described_now(simulation),
         "provenance": provenance,
     }
@@ -106,6 +114,7 @@ def run_lines(folder: RunFolder) -> Iterator[str]:
         "peak memory": memory(number_of(record, "peak_mb")),
     }
     yield from _lines({**facts, "process": record.get("pid"), "host": record.get("host")})
+    yield from (f"  damaged: {plain(text)}" for text in record.get("damage", ()))
     parts = {name: record.get(name) for name in ("agent_class", "env_class", "training_loop", "function")}
     for title, content in (
         ("metrics", {**_dict(record, "metrics"), **_dict(record, "metric_errors")}),

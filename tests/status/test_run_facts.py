@@ -128,7 +128,13 @@ def test_a_hostile_run_is_shown_as_text_and_never_unpickled(batch, tmp_path, cap
     assert "\x1b" not in out
     assert "boom" in out
     assert not (tmp_path / "pwned").exists()
-    for content in ("[]", "{", '{"provenance": []}', '{"versions": 5, "metrics": 6, "provenance": {"simulation": 5}}'):
+    for content in (
+        "[]",
+        "{",
+        '{"damage": 5}',
+        '{"provenance": []}',
+        '{"versions": 5, "metrics": 6, "provenance": {"simulation": 5}}',
+    ):
         (folder / "run.json").write_text(content)
         assert main(["show", str(folder)]) == 0
 

@@ -41,6 +41,8 @@ def test_of_a_record_that_would_be_too_long_to_read_the_longest_part_is_left_out
     assert "it is damaged" in read_results("b").status.damage[0]
     main(["results", "b"])
     assert "run.json not saved in 1 run: it is damaged" in capsys.readouterr().out
+    main(["show", "b/a/0"])
+    assert "damaged: run.json is damaged, so metrics and versions are not known" in capsys.readouterr().out
 
 
 def test_sources_that_would_make_their_file_too_long_are_left_out(monkeypatch, tmp_path):
