@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from families import slow_but
 from manager_process import start_batch, start_cli
 from toys import ToyAgent, failing_loop, hashes, listing, toy_loop, toy_sim
 from trouble import counted_loop, wait_for
@@ -349,7 +350,7 @@ def test_garbage_in_any_file_is_survived(name, batch, capsys):
         assert file_of(batch, "agent").read_bytes() == results, kind
 
 
-@pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "folder", "missing"])
+@pytest.mark.parametrize("kind", slow_but(["link", "dangling", "fifo", "folder", "missing"], "link", "missing"))
 @pytest.mark.parametrize(
     "name",
     [

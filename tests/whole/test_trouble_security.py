@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from families import slow_but
 from toys import failing_loop, toy_sim
 
 from simmanager import BatchDamaged, RunState, SimManagerError, SimulationManager
@@ -240,24 +241,31 @@ def test_the_folder_of_a_simulation_that_is_a_link_is_neither_written_nor_emptie
 
 @pytest.mark.parametrize(
     "name",
-    [
+    slow_but(
+        [
+            "run.log",
+            "error.log",
+            "state.log",
+            "state.lock",
+            "run.json",
+            "agent",
+            "arena",
+            "training_hist.dict",
+            "summary.npz",
+            "param.dict",
+            "progress",
+            "attempt_1",
+            f"{SCRATCH}agent",
+            f"{SCRATCH}run.json",
+            f"{SCRATCH}param.dict",
+            f"{SCRATCH}training_hist.dict",
+        ],
         "run.log",
-        "error.log",
         "state.log",
-        "state.lock",
         "run.json",
         "agent",
-        "arena",
-        "training_hist.dict",
-        "summary.npz",
-        "param.dict",
-        "progress",
-        "attempt_1",
         f"{SCRATCH}agent",
-        f"{SCRATCH}run.json",
-        f"{SCRATCH}param.dict",
-        f"{SCRATCH}training_hist.dict",
-    ],
+    ),
 )
 def test_a_link_in_the_folder_of_a_run_is_not_written_through(name, tmp_path, outside, capsys):
     """The runs are executed twice: as a first attempt, and as a second that keeps the logs of the first."""

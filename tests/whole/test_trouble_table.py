@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from families import slow_but
 from manager_process import start_script
 from toys import ToyAgent, ToyArena, hashes, toy_loop, toy_sim
 from trouble import PHASES, BadAgent, bad_sim, probe_loop
@@ -129,7 +130,7 @@ def shared_blocks(status: BatchStatus) -> list[Path]:
     return [Path("/dev/shm", name) for log in logs for name in re.findall(r"^block (\S+)$", log, re.MULTILINE)]
 
 
-@pytest.mark.parametrize("manner", MARKED)
+@pytest.mark.parametrize("manner", slow_but(MARKED, "exception", "os._exit", "unpicklable exception"))
 def test_a_run_that_fails_is_marked_and_the_next_run_on_its_worker_sees_nothing_of_it(manner, tmp_path, monkeypatch):
     manager = run_table(manner, tmp_path, monkeypatch)
     status = manager.status()
@@ -150,7 +151,7 @@ def test_a_run_that_fails_is_marked_and_the_next_run_on_its_worker_sees_nothing_
     check_probes(manager, status)
 
 
-@pytest.mark.parametrize("manner", HARMLESS)
+@pytest.mark.parametrize("manner", slow_but(HARMLESS, "thread", "grandchild", "environ", "warnings"))
 def test_what_a_run_does_to_its_process_does_not_reach_the_next_run(manner, tmp_path, monkeypatch):
     manager = run_table(manner, tmp_path, monkeypatch)
     status = manager.status()
