@@ -86,7 +86,7 @@ class BatchHandle:
         return self.status()._repr_html_()
 
 
-def start_in_background(folder: BatchFolder, n_jobs: int, options: Mapping[str, Any]) -> BatchHandle:
+def start_in_background(folder: BatchFolder, n_jobs: int | None, options: Mapping[str, Any]) -> BatchHandle:
     """Execute a batch that is made in a new process and session, and return once its first run has begun.
 
     Raises

@@ -15,7 +15,7 @@ from ..disk.manifest import SEPARATE, Manifest, check_name
 from ..disk.run_record import draw_seed
 from ..disk.state import RunState
 from ..dispatch.run_batch import Chosen, run_batch
-from ..dispatch.run_options import check_options, count_jobs, lists_options
+from ..dispatch.run_options import lists_options
 from ..simulation.single_sim import SingleSim
 from ..status.status import BatchStatus
 from .background import BatchHandle, start_in_background
@@ -25,6 +25,7 @@ from .changes import (
     take_over,
 )
 from .growing_batch import GrowingBatch
+from .kept_options import check_given, execution, keep_options
 from .making import (
     EXTEND,
     REFUSE,
@@ -148,7 +149,7 @@ class SimulationManager(GrowingBatch):
 
     @lists_options
     def run_all(
-        self, n_jobs: int = -1, *, in_process: bool = False, progress: bool = True, **options: Any
+        self, n_jobs: int | None = None, *, in_process: bool = False, progress: bool = True, **options: Any
     ) -> BatchStatus:
         """Run all that is not finished; call it again to go on after an interruption.
 
@@ -156,8 +157,8 @@ class SimulationManager(GrowingBatch):
 
         Parameters
         ----------
-        n_jobs : int, default -1
-            Runs at a time; -1: one on each core.
+        n_jobs : int, optional
+            Runs at a time, -1: one on each core. By default as the batch was run before, at first -1.
         in_process : bool, default False
             Run one after the other in this process, for a debugger: the first error is raised.
         progress : bool, default True
@@ -182,26 +183,28 @@ class SimulationManager(GrowingBatch):
         KeyboardInterrupt
             After Ctrl-C, when all is in order.
         """
-        checked = check_options(options)
-        jobs = count_jobs(n_jobs, checked)
+        check_given(n_jobs, options)
         with self._ready_batch() as batch:
+            how = execution(batch, n_jobs, options)
+            if not in_process:
+                keep_options(batch, n_jobs, options)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
-            if checked.retry_errors:
+            if how.options.retry_errors:
                 states.add(RunState.ERROR)
-            return run_batch(batch, states, jobs, checked, in_process=in_process, show=progress)
+            return run_batch(batch, states, *how, in_process=in_process, show=progress)
 
     #: Goes on with what is not finished; the same as `run_all`.
     resume = run_all
 
     @lists_options
-    def start(self, n_jobs: int = -1, **options: Any) -> BatchHandle:
+    def start(self, n_jobs: int | None = None, **options: Any) -> BatchHandle:
         """Run all that is not finished in a process of its own, and return at once: for notebooks, and over ssh.
 
         It ends neither with this process nor with its terminal. What it says is in ``batch.log`` in the batch's folder.
 
         Parameters
         ----------
-        n_jobs : int, default -1
+        n_jobs : int, optional
             As for `run_all`.
         **options
             See `RunOptions`, ``on_event`` excepted: {options}.
@@ -216,11 +219,10 @@ class SimulationManager(GrowingBatch):
         SimManagerError
             As `run_all`, before anything runs; or the process could not be started.
         """
-        checked = check_options(options)
-        count_jobs(n_jobs, checked)
+        check_given(n_jobs, options)
         with self._ready_batch():
             pass
-        return start_in_background(self._folder, n_jobs, {name: getattr(checked, name) for name in options})
+        return start_in_background(self._folder, n_jobs, options)
 
     def rerun_simulation(
         self,
@@ -229,7 +231,7 @@ class SimulationManager(GrowingBatch):
         *,
         include_finished: bool = False,
         simulation: Any = None,
-        n_jobs: int = -1,
+        n_jobs: int | None = None,
         in_process: bool = False,
         progress: bool = True,
         **options: Any,
@@ -268,8 +270,7 @@ class SimulationManager(GrowingBatch):
         """
         refuse_while_loading()
         only = Chosen(None if simulation_index is None else self._id_of(simulation_index), run_index)
-        checked = check_options(options)
-        jobs = count_jobs(n_jobs, checked)
+        check_given(n_jobs, options)
         self._must_exist()
         if only.simulation_id is not None and run_index is not None:
             self._run(only.simulation_id, run_index)  # raises if there is none
@@ -286,4 +287,5 @@ class SimulationManager(GrowingBatch):
                 check_that_it_loads(self._folder, name)
             replace_runs(batch, sorted(names), replaced)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
-            return run_batch(batch, states, jobs, checked, only=only, in_process=in_process, show=progress)
+            how = execution(batch, n_jobs, options)
+            return run_batch(batch, states, *how, only=only, in_process=in_process, show=progress)

@@ -42,6 +42,8 @@ def _execution(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("execution")
     for name in [name for name, option in OPTIONS.items() if option.flag]:
         option_argument(name)(group)
+    words = "use the defaults, not the options that the batch was run with before"
+    group.add_argument("--forget-options", action="store_true", help=words)
     words = "shell command at the end; it finds $SIMMANAGER_SUMMARY and its like"
     group.add_argument("--notify", metavar="COMMAND", help=words)
     words = "give the terminal back when the first run has begun; what is said then goes to batch.log in the batch"
@@ -49,7 +51,7 @@ def _execution(parser: argparse.ArgumentParser) -> None:
 
 
 def options_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the options that were given, checked; what was not is left to a batch file, or to the defaults."""
+    """Return the options that were given, checked; what was not is left to a batch file, or to what is kept."""
     from ..dispatch.run_options import OPTIONS
 
     options: dict[str, Any] = {}
@@ -59,6 +61,13 @@ def options_of(arguments: argparse.Namespace) -> dict[str, Any]:
             value = option.kind.read(word) if isinstance(word, str) else word
             options |= {**(option.implies or {}), name: option.checked(name, value)}
     return options
+
+
+def _forgotten(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what takes the place of the options that the batch keeps, if those are not wanted."""
+    from ..batch.kept_options import defaults
+
+    return defaults() if arguments.forget_options else {}
 
 
 def _executed(arguments: argparse.Namespace, manager: SimulationManager, run: Callable[[], BatchStatus]) -> int:
@@ -165,7 +174,9 @@ def run(arguments: argparse.Namespace) -> int:
         manager = plan.manager(arguments.dir, extend=arguments.extend)
     except UnsafeName as error:
         raise UnsafeName(f"{error}{_id_advice(arguments, plan.manager_id)}") from None
-    return _executed(arguments, manager, lambda: manager.run_all(**{**plan.options, **options}))
+    return _executed(
+        arguments, manager, lambda: manager.run_all(**{**_forgotten(arguments), **plan.options, **options})
+    )
 
 
 def _id_advice(arguments: argparse.Namespace, manager_id: str) -> str:
@@ -206,7 +217,9 @@ def resume(arguments: argparse.Namespace) -> int:
 
     Executes the runs that wait or were interrupted; those that failed stay as they
     are, unless --retry-errors is given, and what is finished is never executed
-    again. This unpickles the simulations: only for folders of your own.
+    again. Options that the batch was run with before hold again, if no other value
+    is given (but see --forget-options). This unpickles the simulations: only for
+    folders of your own.
     """
     from ..batch.manager import SimulationManager
     from ..disk.state import RunState
@@ -216,6 +229,7 @@ def resume(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return print_dry_run(arguments.path, {RunState.ERROR} if options.get("retry_errors") else set())
     manager = SimulationManager(existing_simulation=arguments.path)
+    options = {**_forgotten(arguments), **options}
     return _executed(arguments, manager, lambda: manager.run_all(**options))
 
 
@@ -254,7 +268,9 @@ def rerun(arguments: argparse.Namespace) -> int:
     Makes the failed and interrupted runs of the batch, of one simulation or one
     run anew, with the same run ids and seeds, and executes them; --set changes
     parameters first, for which SIM must be named. Finished runs stay, unless
-    --all is given. This unpickles the simulations: only for folders of your own.
+    --all is given. Options of the batch hold as for resume; those given here are
+    for this call only. This unpickles the simulations: only for folders of your
+    own.
     """
     from ..batch.changes import check_that_it_loads
     from ..batch.manager import SimulationManager
@@ -280,6 +296,7 @@ def rerun(arguments: argparse.Namespace) -> int:
     for assignment in arguments.set:
         set_parameter(changed, assignment)
     chosen: dict[str, Any] = {"include_finished": arguments.all, "simulation": changed}
+    options = {**_forgotten(arguments), **options}
     return _executed(arguments, manager, lambda: manager.rerun_simulation(name, arguments.run, **chosen, **options))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..base.errors import ParameterError, UnsafeName
@@ -50,6 +50,7 @@ class Manifest:
     created: str  #: UTC, ISO-8601.
     provenance: dict[str, Any]  #: Versions, host, git commit.
     seeds: str = SEPARATE  #: One of `SEEDS`.
+    options: dict[str, Any] = field(default_factory=dict)  #: Of ``run_all``, for whoever goes on with the batch.
 
     def __post_init__(self) -> None:
         number = len(self.simulations)
@@ -84,7 +85,7 @@ class Manifest:
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of manager.json."""
-        fields = ("manager_id", "batch_id", "seed", "seeds", "runs_per_sim", "created", "provenance")
+        fields = ("manager_id", "batch_id", "seed", "seeds", "runs_per_sim", "options", "created", "provenance")
         content = {"format": FORMAT, **{name: getattr(self, name) for name in fields}}
         return {**content, "simulations": list(self.simulations)}
 
@@ -107,5 +108,8 @@ class Manifest:
             raise ValueError("two simulations have the same id")
         if (seeds := content.get("seeds", SEPARATE)) not in SEEDS:
             raise ValueError(f"seeds is {seeds!r}, not one of {', '.join(SEEDS)}")
+        if not isinstance(options := content.get("options", {}), dict):
+            raise ValueError("'options' is not an object")
         values = {name: content[name] for name in (*kinds, "provenance")}
-        return cls(**values, seeds=seeds, simulations=tuple(map(described_now, content["simulations"])))
+        simulations = tuple(map(described_now, content["simulations"]))
+        return cls(**values, seeds=seeds, options=options, simulations=simulations)

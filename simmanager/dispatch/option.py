@@ -10,7 +10,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..base.checks import check_flag, check_integer, check_number
+from ..base.clock import duration
 from ..base.errors import ParameterError, ParameterTypeError
+from ..base.text import memory
 
 _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
 
@@ -26,6 +28,8 @@ class Kind(NamedTuple):
     read: Callable[[str], Any] = str
     #: What ``check`` allows, where that is not plain.
     allowed: str = ""
+    #: Takes a value that ``check`` has returned; returns it as people say it.
+    say: Callable[[Any], str] = str
 
 
 class Option(NamedTuple):
@@ -46,6 +50,8 @@ class Option(NamedTuple):
     implies: Mapping[str, Any] | None = None
     #: It is about each run: where it is given, runs are not handed to a worker several at a time.
     alone: bool = False
+    #: Whoever goes on with a batch uses it, unless told otherwise.
+    is_kept: bool = True
 
     def checked(self, name: str, value: Any) -> Any:
         """Return what becomes of a value, or raise `ParameterError`."""
@@ -66,6 +72,10 @@ class Option(NamedTuple):
         """What it does, what it takes, and what happens without it."""
         allowed = f": {self.kind.allowed}" if self.kind.allowed else ""
         return f"{self.help}{allowed}{self.without}"
+
+    def in_words(self, value: Any) -> str:
+        """Return the option with a value that it has: ``timeout 10 min``."""
+        return f"{self.flag.lstrip('-').replace('-', ' ')} {self.kind.say(value)}".rstrip()
 
     def entry(self, name: str, annotation: Any) -> str:
         """Return what a docstring says about it."""
@@ -103,7 +113,7 @@ def one_of(*choices: str) -> Kind:
     return Kind(check, "|".join(choices))
 
 
-def _quantity(metavar: str, allowed: str, units: Mapping[str, float]) -> Kind:
+def _quantity(metavar: str, allowed: str, units: Mapping[str, float], say: Callable[[Any], str]) -> Kind:
     """Return the kind of a number that may be a text with a unit, by the size of each unit; a word may be bare."""
 
     def read(word: str) -> Any:
@@ -118,7 +128,7 @@ def _quantity(metavar: str, allowed: str, units: Mapping[str, float]) -> Kind:
             value = float(found[1]) * units[found[2].lower()]
         return check_number(name, value, above=0)
 
-    return Kind(check, metavar, read, allowed)
+    return Kind(check, metavar, read, allowed, say)
 
 
 def _check_jobs(name: str, value: Any) -> int:
@@ -158,6 +168,20 @@ def _check_function(name: str, value: Any) -> Any:
     return value
 
 
+def _said_time(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:g} s"
+    return re.sub(r"( 0 \w+)+$", "", duration(seconds))
+
+
+def _said_flag(value: bool | int) -> str:
+    return "" if value is True else str(value)
+
+
+def _said_environments(environs: Sequence[Mapping[str, str]]) -> str:
+    return ",".join("+".join(environ.values()) for environ in environs)
+
+
 def _check_text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise ParameterTypeError(f"{name} must be a text, not {value!r} ({type(value).__name__}).")
@@ -165,13 +189,14 @@ def _check_text(name: str, value: Any) -> str:
 
 
 #: True or False.
-FLAG = Kind(check_flag)
+FLAG = Kind(check_flag, say=_said_flag)
 
 #: Seconds.
 TIME = _quantity(
     "TIME",
     "a number of seconds, or one with a unit, e.g. 90s, 10m, 2h, 1d",
     {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400},
+    _said_time,
 )
 
 #: Megabytes (MB, 1,000,000 bytes).
@@ -179,16 +204,17 @@ MEMORY = _quantity(
     "SIZE",
     "a number of megabytes, or one with a unit, e.g. 500MB, 3GB, 2GiB",
     {"mb": 1, "gb": 1e3, "tb": 1e6, "mib": 2**20 / 1e6, "gib": 2**30 / 1e6, "tib": 2**40 / 1e6},
+    memory,
 )
 
 #: A number of runs at a time, as joblib counts: -1 is one on each core.
 JOBS = Kind(_check_jobs, "N", _whole)
 
 #: After how many failures nothing new is started; True: one, False: never.
-FAILURES = Kind(_check_failures, "[K]", _whole)
+FAILURES = Kind(_check_failures, "[K]", _whole, say=_said_flag)
 
 #: Environment variables of the workers of each slot; a command line names GPUs.
-ENVIRONMENTS = Kind(_check_environments, "0,1,...", _gpus)
+ENVIRONMENTS = Kind(_check_environments, "0,1,...", _gpus, say=_said_environments)
 
 #: A function of one event.
 FUNCTION = Kind(_check_function)

@@ -74,6 +74,7 @@ def run_batch(
     states: AbstractSet[RunState],
     n_jobs: int,
     options: RunOptions,
+    as_before: str = "",
     *,
     only: Chosen = ALL,
     in_process: bool = False,
@@ -81,8 +82,9 @@ def run_batch(
 ) -> BatchStatus:
     """Execute the runs of a batch that are in one of ``states``, and return the final status.
 
-    ``only`` means only these runs; ``in_process``, one after the other in this process, where the first error is
-    raised. After Ctrl-C, when all is in order, it raises KeyboardInterrupt.
+    ``as_before`` says which options are used because the batch kept them. ``only`` means only these runs;
+    ``in_process``, one after the other in this process, where the first error is raised. After Ctrl-C, when all is in
+    order, it raises KeyboardInterrupt.
     """
     folder = batch.folder
     folder.clear_stop_request()
@@ -95,7 +97,9 @@ def run_batch(
         if executor is not None:  # all runs are due: workers get ready while they are looked at
             found = ((name, run_id) for name in batch.simulation_ids for run_id in batch.run_folders(name))
             executor.prepare(sum(only.has(name, run_id) for name, run_id in found))
-        return _run_due(batch, states, n_jobs, options, executor, only=only, in_process=in_process, show=show)
+        return _run_due(
+            batch, states, n_jobs, options, as_before, executor, only=only, in_process=in_process, show=show
+        )
     finally:
         if executor is not None:
             executor.close()
@@ -106,6 +110,7 @@ def _run_due(
     states: AbstractSet[RunState],
     n_jobs: int,
     options: RunOptions,
+    as_before: str,
     executor: Executor | DaskExecutor | None,
     *,
     only: Chosen,
@@ -125,6 +130,8 @@ def _run_due(
     n_jobs = 1 if executor is None else executor.n_jobs
     if show:
         _announce(folder, before, tasks, n_jobs, progress, only)
+        if tasks and as_before:
+            progress.say(as_before)
         _announce_changes(batch, tasks, progress)
     try:
         if executor is not None and tasks:

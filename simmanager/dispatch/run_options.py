@@ -19,6 +19,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class RunOptions:
     """How runs are executed; the same for every run of a ``run_all``.
 
+    A batch keeps those that ``run_all`` is given: whoever goes on with it, or reruns a part of it, uses them unless
+    told otherwise (``timeout=None``, say). ``retry_errors``, ``on_event``, ``backend`` and ``address`` hold for one
+    call only; so do those with environment variables that may be secrets.
+
     They are keywords of ``run_all``, options of ``simmanager run``, ``resume`` and ``rerun``, and ``[options]`` of a
     batch file. Times and memories may be texts with a unit: ``timeout="10m"``, ``memory_limit_mb="3GB"``.
     """
@@ -35,7 +39,12 @@ class RunOptions:
         alone=True,
     )
     retry_errors: bool = option(
-        False, FLAG, "start runs that raised an error again, too", flag="--retry-errors", alone=True
+        False,
+        FLAG,
+        "start runs that raised an error again, too",
+        flag="--retry-errors",
+        alone=True,
+        is_kept=False,
     )
     memory_limit_mb: float | None = option(
         None, MEMORY, "memory that a run may add to its process", flag="--memory-limit", otherwise="no limit"
@@ -85,12 +94,14 @@ class RunOptions:
         "called with an `Event` when a run starts, gets on or ends, and when the batch ends, in the manager's process, "
         "in a thread of its own. One that raises is reported once and harms nothing",
         alone=True,
+        is_kept=False,
     )
     backend: str = option(
         "local",
         one_of("local", "dask"),
         'where runs are executed: on this machine ("local"), or on the workers of a Dask cluster that see the same '
         'files ("dask")',
+        is_kept=False,
     )
     address: str | None = option(
         None,
@@ -99,6 +110,7 @@ class RunOptions:
         flag="--dask",
         doc="Address of the Dask scheduler, e.g. ``tcp://10.0.0.1:8786``; None: the client that is active.",
         implies={"backend": "dask"},
+        is_kept=False,
     )
 
     @property
