@@ -137,7 +137,8 @@ def _run_due(
         if executor is not None and tasks:
             held = {run.path for run in before.runs if run.state is RunState.RUNNING}
             orphans = [task for task in tasks if task.folder in held]
-            queue = RunQueue([task for task in tasks if task.folder not in held], mean_durations(before.runs), orphans)
+            alone = [task for task in tasks if task.folder not in held]
+            queue = RunQueue(alone, mean_durations(before.runs), orphans, n_jobs)
             _Supervision(batch, queue, orphans, executor, progress, announcer).run(reader)
         else:
             if tasks and (setup := tasks[0].session.get("setup")):

@@ -1,8 +1,9 @@
-"""The order of runs: longest first, so that the last run does not start when all others are over."""
+"""The order of runs: by rounds, and at the end longest first, so that none starts when all others are over."""
 
 from __future__ import annotations
 
 import heapq
+import math
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,15 @@ _FORGET = 0.9
 #: Most further runs that are handed over in one message: of a simulation whose runs are short, of unknown ones.
 AT_ONCE, UNKNOWN_AT_ONCE = 31, 7
 
+#: The last rounds are those that take less than so many of the longest runs, with all slots at work.
+_LAST_ROUNDS = 3.0
+
+#: At the end runs of nearly one length come by rounds, too: so many classes of length there are within a doubling.
+_CLASSES = 4
+
+#: Shorter runs, in seconds, are all the same.
+_SHORTEST_S = 1e-6
+
 #: So much longer than a short run a run of an unknown simulation is thought to be, before any has ended.
 _DOUBT = 2.5
 
@@ -26,12 +36,17 @@ _DOUBT = 2.5
 class RunQueue:
     """Tasks, taken out in the order of what is known about their simulations.
 
-    First one run of each simulation of which nothing is known, then the simulations by their mean duration in seconds,
-    longest first; unknown ones count as long, until many runs in a row were short; then the ``last`` (runs that another
-    process still executes). Within a simulation they keep their order. The order never changes results.
+    First one run of each simulation of which nothing is known. Then by rounds: run 0 of every simulation before run 1,
+    so that a batch that is stopped has as much of each; within a round the simulations by their mean duration in
+    seconds, longest first. Only at the end, where a long run that comes last would be waited for, all that is left
+    comes longest first. Unknown simulations count as long, until many runs in a row were short. Then come the ``last``
+    (runs that another process still executes). Within a simulation runs keep their order. The order never changes
+    results. ``slots`` is how many runs go at a time.
     """
 
-    def __init__(self, tasks: Iterable[Task], durations: Mapping[str, float], last: Iterable[Task] = ()) -> None:
+    def __init__(
+        self, tasks: Iterable[Task], durations: Mapping[str, float], last: Iterable[Task] = (), slots: int = 1
+    ) -> None:
         self._waiting: dict[str, deque[Task]] = {}
         for task in tasks:
             self._waiting.setdefault(task.simulation_id, deque()).append(task)
@@ -41,6 +56,12 @@ class RunQueue:
         self._longest_of_all = _DOUBT * SHORT_S
         self._lock = threading.Lock()
         self._left = sum(map(len, self._waiting.values())) + len(self._last)
+        self._slots = slots
+        #: Waiting runs of unknown simulations; seconds that those of the others take together; the longest of those.
+        self._unknown = sum(len(waiting) for name, waiting in self._waiting.items() if name not in self._durations)
+        self._work = sum(self._durations.get(name, 0.0) * len(waiting) for name, waiting in self._waiting.items())
+        self._longest_mean = max((self._durations.get(name, 0.0) for name in self._waiting), default=0.0)
+        self._by_rounds = True
         self._probes = deque(name for name in self._waiting if name not in self._durations)
         self._places = {name: place for place, name in enumerate(self._waiting)}
         self._order = [self._entry(name) for name in self._waiting]  # a heap; a simulation may be in it twice
@@ -73,12 +94,18 @@ class RunQueue:
             self._longest_of_all = max(_FORGET * self._longest_of_all, outcome.duration_s)
             if name not in self._durations:
                 self._durations[name] = outcome.duration_s
-                if self._waiting.get(name):
+                if waiting := self._waiting.get(name):
+                    self._unknown -= len(waiting)
+                    self._work += outcome.duration_s * len(waiting)
+                    self._longest_mean = max(self._longest_mean, outcome.duration_s)
                     heapq.heappush(self._order, self._entry(name))
 
-    def _entry(self, name: str) -> tuple[float, int, str]:
-        """Return what the order is by: the longest first; equals as they are in the list."""
-        return -self._durations.get(name, float("inf")), self._places[name], name
+    def _entry(self, name: str) -> tuple[float, float, int, str]:
+        """Return what the order is by: round, length and place; at the end length, round and place."""
+        number, length = float(self._waiting[name][0].run_id), self._durations.get(name, math.inf)
+        if self._by_rounds:
+            return number, -length, self._places[name], name
+        return -round(math.log2(max(length, _SHORTEST_S)) * _CLASSES), number, self._places[name], name
 
     def _is_short(self, name: str) -> bool:
         return self._longest.get(name, self._longest_of_all) < SHORT_S
@@ -87,6 +114,10 @@ class RunQueue:
         """Return the simulation whose turn it is; "" if only the last are left."""
         if self._probes:
             return self._probes[0]
+        if self._by_rounds and self._are_last_rounds():
+            self._by_rounds = False
+            self._order = [self._entry(name) for name, waiting in self._waiting.items() if waiting]
+            heapq.heapify(self._order)
         while self._order:
             name = self._order[0][-1]
             if self._waiting[name] and self._order[0] == self._entry(name):
@@ -94,13 +125,23 @@ class RunQueue:
             heapq.heappop(self._order)  # it has no tasks, or another place since more is known
         return ""
 
+    def _are_last_rounds(self) -> bool:
+        """Return whether a long run might be waited for at the end, if it did not come before others."""
+        return self._slots > 1 and not self._unknown and self._work < _LAST_ROUNDS * self._slots * self._longest_mean
+
     def _next(self) -> list[Task]:
         """Take out one task, if one is left."""
         if name := self._following():
             if self._probes:
                 self._probes.popleft()
-            tasks = self._waiting[name]
+            task = self._waiting[name].popleft()
+            self._unknown -= name not in self._durations
+            self._work -= self._durations.get(name, 0.0)
+            if self._waiting[name]:
+                heapq.heappush(self._order, self._entry(name))
+        elif self._last:
+            task = self._last.popleft()
         else:
-            tasks = self._last
-        self._left -= bool(tasks)
-        return [tasks.popleft()] if tasks else []
+            return []
+        self._left -= 1
+        return [task]

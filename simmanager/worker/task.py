@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..disk.run_folder import RunFolder
 from ..disk.state import RunState
 
 #: States in which a run may be executed (again).
@@ -53,6 +54,11 @@ class Task:
     def simulation_id(self) -> str:
         """The simulation it belongs to: the name of the folder above."""
         return self.folder.rpartition(os.sep)[0].rpartition(os.sep)[2]
+
+    @property
+    def run_id(self) -> int:
+        """Its number within the simulation, as the name of its folder has it; 0 where that has none."""
+        return RunFolder.run_id_of(self.folder.rpartition(os.sep)[2]) or 0
 
 
 @dataclass(frozen=True, slots=True)
