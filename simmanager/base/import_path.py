@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Mapping
@@ -31,6 +32,12 @@ def own_import_path() -> list[str]:
 def _absolute_path() -> list[str]:
     here = working_directory()  # which may have been deleted
     return [str(Path(here, entry)) for entry in sys.path if isinstance(entry, str)]
+
+
+def python_path() -> str:
+    """Return the PYTHONPATH with which another Python imports this package from where this one has it."""
+    package_parent = str(Path(__file__).resolve().parents[2])
+    return os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
 
 
 def joined(*paths: Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ParameterError, SimManagerError
+from ..base.import_path import python_path
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder
 from ..disk.batch_log import BATCH_LOG, open_log
@@ -99,8 +100,6 @@ def start_in_background(folder: BatchFolder, n_jobs: int | None, options: Mappin
     if "on_event" in options:
         raise ParameterError("start() takes no on_event: the runs are executed by another process. Use run_all().")
     request = {"path": str(folder.path), "n_jobs": n_jobs, "options": dict(options)}
-    package_parent = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
     with open_log(folder.path) as log:
         process = subprocess.Popen(
             [python_program(), "-P", "-m", PROGRAM],
@@ -108,7 +107,7 @@ def start_in_background(folder: BatchFolder, n_jobs: int | None, options: Mappin
             stdout=subprocess.PIPE,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": python_path()},
         )
         answer, _ = process.communicate(json.dumps(request).encode())  # until it goes on alone
     try:

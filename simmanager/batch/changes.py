@@ -127,28 +127,7 @@ def _what_changes(batch: OpenBatch, simulation: SingleSim) -> str:
 def grow_batch(batch: OpenBatch, simulations: Sequence[SingleSim], runs_per_sim: int | None = None) -> list[str]:
     """Add simulations and runs to a batch; what is there stays.
 
-    Parameters
-    ----------
-    batch : OpenBatch
-        The batch.
-    simulations : list of SingleSim
-        Those that the batch has with the same parameters are left alone.
-    runs_per_sim : int, optional
-        Runs of each simulation, old and new; as many as now by default.
-
-    Returns
-    -------
-    list of str
-        The ids of those that are new.
-
-    Raises
-    ------
-    SimulationError
-        One has the id of a simulation with other parameters that has finished runs.
-    ParameterError
-        Fewer runs than there are.
-    RecipeError
-        A simulation cannot be pickled.
+    Takes, returns and raises what `SimulationManager.add` does.
     """
     manifest = batch.manifest
     number = more_runs(manifest.runs_per_sim, runs_per_sim)

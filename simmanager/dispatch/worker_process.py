@@ -20,6 +20,7 @@ from typing import Any
 
 from ..base.command_line import command_line
 from ..base.errors import SimManagerError
+from ..base.import_path import python_path
 from ..base.provenance import working_directory
 from ..base.text import memory
 from ..worker.memory import peak_memory_mb, usage_peak_mb
@@ -93,11 +94,9 @@ class WorkerSettings:
 
     def environment(self, token: str, slot: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a new worker."""
-        package_parent = str(Path(__file__).resolve().parents[2])
         defaults = {name: str(self.threads_per_run) for name in _THREAD_VARIABLES}
         defaults["PYTHONHASHSEED"] = "0"  # the order of sets of strings must not differ between workers
-        path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
-        ours = {"PYTHONPATH": path, "MPLBACKEND": "Agg", TOKEN: token}
+        ours = {"PYTHONPATH": python_path(), "MPLBACKEND": "Agg", TOKEN: token}
         return {**defaults, **os.environ, **slot, **ours}
 
 
