@@ -55,6 +55,7 @@ _PUBLIC = {
     "Event": "dispatch.events",
     "current_run": "base.current_run",
     "report_progress": "base.current_run",
+    "log_metrics": "base.current_run",
     "save_checkpoint": "base.current_run",
     "load_checkpoint": "base.current_run",
     "default_training_loop": "training.loops",
@@ -97,6 +98,7 @@ __all__ = [*_PUBLIC, "__version__"]  # pyright: ignore
 if TYPE_CHECKING:
     from .base.current_run import current_run as current_run
     from .base.current_run import load_checkpoint as load_checkpoint
+    from .base.current_run import log_metrics as log_metrics
     from .base.current_run import report_progress as report_progress
     from .base.current_run import save_checkpoint as save_checkpoint
     from .base.errors import BatchBusy as BatchBusy

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,16 @@ class Checkpoints(Protocol):
 
     def load(self) -> Any:
         """Return the state that was saved last, or None."""
+
+
+class MetricsTaker(Protocol):
+    """What keeps the numbers that a run logs."""
+
+    def __call__(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Take numbers by name, and the step that they are of."""
+
+    def close(self) -> None:
+        """Write what has not been written."""
 
 
 #: In a run, for the processes that it starts: its folder for files, and who it is, as JSON.
@@ -48,7 +58,7 @@ class CurrentRun:
         Folder of the batch; None outside of a batch.
     artefacts, run_folder : str
         Paths behind `folder`; "" outside of a run.
-    tell_progress, checkpoints : object
+    tell_progress, checkpoints, log : object
         Of the worker.
     """
 
@@ -61,6 +71,7 @@ class CurrentRun:
     run_folder: str = ""
     tell_progress: Callable[[float, float], None] | None = None  # takes (done, total)
     checkpoints: Checkpoints | None = None
+    log: MetricsTaker | None = None
 
     def __bool__(self) -> bool:
         return bool(self.run_folder)
@@ -158,6 +169,34 @@ def report_progress(done: float, total: float) -> None:
     """
     if _current is not None and _current.tell_progress is not None:
         _current.tell_progress(done, total)
+
+
+@public("simmanager")
+def log_metrics(metrics: Mapping[str, float], step: int | None = None) -> None:
+    """Log numbers on the way of the current run, e.g. the loss and the reward of an episode.
+
+    Each name becomes a curve of the run, as the keys of its training history are, with ``step`` as iteration, and is in
+    ``metrics.jsonl`` in the folder of the run at once: also if the run crashes, is ended or killed (`RunResult.logged`
+    has it then). Nothing happens outside of a run, and in processes that a run forks. From any thread.
+
+    However often it is called, few lines are written: at most one write a second (the first twenty at once), and of
+    many calls evenly spaced ones, so that each name has some 500 to 1,000 points, its first and its last among them.
+
+    Parameters
+    ----------
+    metrics : dict of str to number
+        At most 100 different sets of names. A number may be an array or tensor without axes; NaN and infinities are
+        kept.
+    step : int, optional
+        Counted up by default, from 0 for each set of names. Of two values of one step the later counts.
+
+    Raises
+    ------
+    ParameterTypeError, ParameterError
+        A name is no text, a value is no number, or the step is no whole number of at least 0.
+    """
+    if _current is not None and _current.log is not None:
+        _current.log(metrics, step)
 
 
 @public("simmanager")

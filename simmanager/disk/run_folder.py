@@ -28,6 +28,7 @@ from .files import (
     write_whole,
 )
 from .json_file import LONGEST, json_bytes, read_json
+from .metric_log import METRIC_LOG
 from .not_saved import NotSaved
 from .run_record import RunRecord, not_saved_of
 from .state import STATE_LOG, RunState, StateHistory, begin, read_history, write_moves
@@ -49,7 +50,7 @@ _WRITTEN = (RECORD, PROGRESS, CHECKPOINT, PARAMS, HISTORY, SUMMARY)
 RESULTS = (HISTORY, SUMMARY, AGENT, ARENA)
 
 #: What an attempt leaves and a next one keeps in ``attempt_<n>/``.
-_KEPT_OF_ATTEMPT = (RUN_LOG, ERROR_LOG, RECORD, SUMMARY, ARTEFACTS)
+_KEPT_OF_ATTEMPT = (RUN_LOG, ERROR_LOG, RECORD, SUMMARY, METRIC_LOG, ARTEFACTS)
 
 
 def _is_written_by_us(name: str) -> bool:
@@ -276,10 +277,10 @@ class RunFolder:
     def set_aside_attempt(self, number: int, *, goes_on: bool = False) -> None:
         """Move what an earlier attempt leaves to ``attempt_<number>/``, and remove what it left unfinished.
 
-        That is its logs, record, curves and, unless the run ``goes_on`` from a checkpoint, its artefacts. Where the run
-        that this one replaced has left such a folder, the next number is taken.
+        That is its logs, record, curves and, unless the run ``goes_on`` from a checkpoint, its artefacts and metrics.
+        Where the run that this one replaced has left such a folder, the next number is taken.
         """
-        moved = [name for name in _KEPT_OF_ATTEMPT if name != ARTEFACTS or not goes_on]
+        moved = [name for name in _KEPT_OF_ATTEMPT if name not in (ARTEFACTS, METRIC_LOG) or not goes_on]
         names = [name for name in moved if os.path.lexists(self.path / name)]
         kept = self._attempt_folder(number, names)
         for name in names:

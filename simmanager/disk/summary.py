@@ -12,6 +12,7 @@ from ..base.text import describe, one_line
 from .curves import MAX_POINTS, NoCurve, curve_of, evenly_spaced
 from .files import write_new
 from .history import columns_of, curve_name
+from .metric_log import Logged
 from .npz import npz_bytes
 
 if TYPE_CHECKING:
@@ -35,11 +36,14 @@ ITERATIONS = "iterations:"
 #: Before the name of a curve: shape of the values that were reduced to numbers.
 SHAPE = "shape:"
 
+#: Before the name of a curve: there if the run has logged it, and its iterations are the steps that the run gave.
+LOGGED = "logged:"
+
 #: Positions, (n_points, 2); their indices in the whole trajectory, (n_points,); walls, (n_walls, 2, 2).
 TRAJECTORY, STEPS, WALLS = "trajectory:", "steps:", "walls:"
 
 #: How the names of our own arrays in summary.npz begin; history keys that begin so are left out.
-RESERVED = (ITERATIONS, SHAPE, MAPS, EXTENT, TRAJECTORY, STEPS, WALLS)
+RESERVED = (ITERATIONS, SHAPE, LOGGED, MAPS, EXTENT, TRAJECTORY, STEPS, WALLS)
 
 #: What a model may give.
 _MODEL_ARRAYS = (MAPS, EXTENT, TRAJECTORY, WALLS)
@@ -94,6 +98,15 @@ def summarise(history: Any) -> Summary:
             if shape is not None:
                 curves[SHAPE + name] = _integers(shape)
     return Summary(curves, left_out)
+
+
+def with_logged(curves: Mapping[str, npt.NDArray[Any]], logged: Mapping[str, Logged]) -> dict[str, npt.NDArray[Any]]:
+    """Return the curves of a history with what the run has logged under other names, as far as there is room."""
+    every = dict(curves)
+    for name, (steps, values) in logged.items():
+        if name not in curves and _can_be_a_name(name) and len(every) <= MAX_ARRAYS - _OF_ONE_KEY:
+            every |= {name: values, ITERATIONS + name: steps, LOGGED + name: _integers(())}
+    return every
 
 
 def _leave_out(left_out: dict[str, str], name: str, reason: str) -> None:

@@ -185,7 +185,7 @@ class Results(Sequence[RunResult]):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The curves that finished runs have: history keys of numbers, as `curves` takes them."""
+        """The curves that finished runs have: history keys of numbers and what was logged, as `curves` takes them."""
         return tuple(dict.fromkeys(key for run in self._finished() for key in curve_keys(self._summaries.of(run.path))))
 
     @property
@@ -237,7 +237,10 @@ class Results(Sequence[RunResult]):
         finished = self._finished(simulation_id)
         curves = ((run, curve_of(self._summaries.of(run.path), key)) for run in finished)
         found = [(run, curve) for run, curve in curves if curve is not None]
-        sampled = [(run.run_id, curve.iterations * stride(run.parameters), curve.values) for run, curve in found]
+        sampled = [
+            (run.run_id, curve.iterations * (1 if curve.is_logged else stride(run.parameters)), curve.values)
+            for run, curve in found
+        ]
         return together(
             key,
             simulation_id,

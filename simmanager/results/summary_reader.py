@@ -17,7 +17,7 @@ from ..base.model_arrays import EXTENT, MAPS
 from ..disk.curves import MAX_POINTS
 from ..disk.files import open_regular
 from ..disk.run_folder import RunFolder
-from ..disk.summary import ITERATIONS, REDUCTION, RESERVED, SHAPE, STEPS, TRAJECTORY, WALLS, fits
+from ..disk.summary import ITERATIONS, LOGGED, REDUCTION, RESERVED, SHAPE, STEPS, TRAJECTORY, WALLS, fits
 from .values import Map, Trajectory
 
 if TYPE_CHECKING:
@@ -166,11 +166,14 @@ class Curve:
         One number each.
     reduction : str
         How arrays became numbers; "" if they were numbers.
+    is_logged : bool
+        The run has logged it: ``iterations`` are steps that it gave, not rows of its history.
     """
 
     iterations: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
     reduction: str
+    is_logged: bool = False
 
 
 def curve_keys(arrays: Arrays) -> list[str]:
@@ -190,7 +193,7 @@ def curve_of(arrays: Arrays, key: str) -> Curve | None:
     rows = iterations.astype(np.int64)
     if len(rows) and (rows[0] < 0 or rows[-1] >= _MAX_ITERATION or (rows[1:] <= rows[:-1]).any()):
         return None
-    return Curve(rows, values.astype(np.float64), REDUCTION if SHAPE + key in arrays else "")
+    return Curve(rows, values.astype(np.float64), REDUCTION if SHAPE + key in arrays else "", LOGGED + key in arrays)
 
 
 def maps_of(arrays: Arrays) -> dict[str, Map]:

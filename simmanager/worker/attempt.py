@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from ..base.provenance import loaded_versions
 from ..base.text import describe, memory
 from ..base.user_frames import KeptSources, lines_known, location, traceback_text
 from ..disk.locks import LockHeld, take_lock
+from ..disk.metric_log import METRIC_LOG, MetricLog
 from ..disk.run_folder import CHECKPOINT, PROGRESS, RECORD, RESULTS, RunFolder
 from ..disk.run_record import RunRecord, not_saved_of, number_of, remark_on
 from ..disk.sources import kept_sources
@@ -161,8 +162,10 @@ def _attempt(
         history = folder.move(history, (RunState.RUNNING, f"attempt={attempt} pid={os.getpid()} host={host}"))
         meter = Meter()
         try:
-            run = _current(folder, task, attempt)
+            log = MetricLog(f"{folder.text}{os.sep}{METRIC_LOG}")
+            run = _current(folder, task, attempt, log)
             with (
+                closing(log),
                 _place_for_artefacts(folder),
                 executing(run),
                 LibrariesSeeded(task.seed),
@@ -180,7 +183,7 @@ def _attempt(
         return _verdict(folder, task, history, attempt, error, reason, kept, meter), error
 
 
-def _current(folder: RunFolder, task: Task, attempt: int) -> CurrentRun:
+def _current(folder: RunFolder, task: Task, attempt: int, log: MetricLog) -> CurrentRun:
     above = folder.text.rpartition(os.sep)[0].rpartition(os.sep)[0]
     return CurrentRun(
         task.seed,
@@ -191,6 +194,7 @@ def _current(folder: RunFolder, task: Task, attempt: int) -> CurrentRun:
         folder.artefacts_path,
         folder.text,
         _ProgressFile(folder),
+        log=log,
     )
 
 

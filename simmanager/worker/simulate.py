@@ -67,10 +67,12 @@ def simulate(
     run.checkpoints = CheckpointStore(folder, task.checkpoint_every_s, content, classes)
     own = recipe.get("cwd") == OWN_DIRECTORY
     with code_reaches_children(), _working_in(run.folder) if own else nullcontext():
-        _simulate(folder, task, recipe, content, kept)
+        _simulate(folder, task, run, recipe, content, kept)
 
 
-def _simulate(folder: RunFolder, task: Task, recipe: dict[str, Any], content: bytes, kept: Kept) -> None:
+def _simulate(
+    folder: RunFolder, task: Task, run: CurrentRun, recipe: dict[str, Any], content: bytes, kept: Kept
+) -> None:
     seed_everything(task.seed)
     process = os.getpid()
     tell("---> Initializing models")
@@ -88,6 +90,8 @@ def _simulate(folder: RunFolder, task: Task, recipe: dict[str, Any], content: by
             raise
         raise SimulationError(f"{refused} What it returned is kept: load_results gives it as the history.") from None
     tell("---> Saving models")
+    if run.log is not None:
+        run.log.close()  # what was logged is among the curves
     save_results(folder, agent, env, history, kept)
     metrics = {**_summary_metrics(agent), **(recipe.get("metrics") or {})}
     kept.measured = measure(metrics, agent, env, history, task.seed)
