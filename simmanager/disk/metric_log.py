@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,6 +37,9 @@ _MAX_STEP = 2**31 - 1
 
 #: Bytes of the longest log that is read: those that a run writes stay below a megabyte or two.
 _MAX_BYTES = 64_000_000
+
+#: Bytes at its end in which the last values are looked for.
+_LAST_BYTES = 4096
 
 
 class Logged(NamedTuple):
@@ -217,6 +220,28 @@ def read_metric_log(path: Path | str) -> dict[str, Logged]:
     except OSError:
         return {}
     found: dict[str, dict[int, float]] = {}
+    for step, metrics in _entries(content):
+        for name, value in metrics.items():
+            found.setdefault(name, {})[step] = value
+    return {name: _thinned(values) for name, values in found.items()}
+
+
+def read_last_logged(path: Path | str) -> dict[str, float]:
+    """Return the last values that a run has logged so far, in its last few lines: quick, however long its log is."""
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - _LAST_BYTES, 0))
+            content = file.read(_LAST_BYTES)
+    except OSError:
+        return {}
+    if size > _LAST_BYTES:
+        content = content.partition(b"\n")[2]
+    return {name: value for _, metrics in _entries(content) for name, value in metrics.items()}
+
+
+def _entries(content: bytes) -> Iterator[tuple[int, dict[str, float]]]:
+    """Yield step and values of each line that can be read."""
     for line in content.split(b"\n"):
         try:
             entry = json.loads(line)
@@ -225,9 +250,7 @@ def read_metric_log(path: Path | str) -> dict[str, Logged]:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             continue
         if type(step) is int and 0 <= step <= _MAX_STEP:
-            for name, value in given.items():
-                found.setdefault(name, {})[step] = value
-    return {name: _thinned(values) for name, values in found.items()}
+            yield step, given
 
 
 def _thinned(values: dict[int, float]) -> Logged:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.clock import duration
 from ..base.text import count, plain
+from ..disk.metric_log import METRIC_LOG, read_last_logged
 from ..disk.state import RunState
 from ..disk.state_look import LOOKS, look_of
 from .status import BatchStatus, RunStatus, by_simulation, mean_duration
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 MAX_RUNS_SHOWN = 200  # more runs are shown by simulation, not one by one
+MAX_METRICS_SHOWN = 3  # of what a running run has logged last
 
 
 def console(file: Any = None) -> Console:
@@ -55,11 +57,14 @@ def text_of(spans: Spans) -> Any:
 
 
 def run_spans(run: RunStatus, *, name: str | None = None) -> Spans:
-    """Return one line about a run: name, state, duration or progress, reason."""
+    """Return one line about a run: name, state, duration or progress, what it has logged last, reason."""
     line = [(f"{name or plain(Path(run.path).name)}: ", ""), (run.state.value, LOOKS[run.state].terminal)]
     facts = [duration(run.duration_s)] if run.duration_s is not None else []
     if run.state is RunState.RUNNING and run.fraction is not None:
         facts.append(f"{run.fraction:.0%}")
+    if run.state is RunState.RUNNING:
+        logged = read_last_logged(f"{run.path}{os.sep}{METRIC_LOG}")
+        facts += [f"{plain(name)} {value:.4g}" for name, value in list(logged.items())[:MAX_METRICS_SHOWN]]
     if run.attempt > 1:
         facts.append(f"attempt {run.attempt}")
     if facts:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simmanager.base.errors import ParameterError, ParameterTypeError
-from simmanager.disk.metric_log import MetricLog, read_metric_log
+from simmanager.disk.metric_log import MetricLog, read_last_logged, read_metric_log
 
 
 class Clock:
@@ -246,3 +246,18 @@ def test_a_pipe_or_a_link_in_its_place_harms_nobody(tmp_path):
     log({"a": 1.0})
     log.close()
     assert (tmp_path / "target").read_text() == ""
+
+
+def test_the_last_values_are_read_from_the_end_of_a_long_log():
+    assert read_last_logged("log") == {}
+    log = MetricLog("log")
+    log({"seldom": 1.0})
+    log({"loss": 1.0, "reward": 2.0})
+    assert read_last_logged("log") == {"seldom": 1.0, "loss": 1.0, "reward": 2.0}
+    for step in range(3000):
+        log({"loss": float(step), "reward": 0.5}, step)
+    log.close()
+    assert read_last_logged("log") == {"loss": 2999.0, "reward": 0.5}
+    with Path("log").open("a") as file:
+        file.write('{"step": 9, "metr')
+    assert read_last_logged("log") == {"loss": 2999.0, "reward": 0.5}

@@ -10,10 +10,11 @@ from one_run import execute, make
 from toys import ToyAgent, ToyArena, toy_loop, toy_sim
 from trouble import wait_for
 
-from simmanager import OneShot, SimulationManager, SingleSim, log_metrics, read_results, reproduce
+from simmanager import OneShot, SimulationManager, SingleSim, log_metrics, read_results, read_status, reproduce
 from simmanager.base.current_run import current_run
 from simmanager.disk.metric_log import METRIC_LOG
 from simmanager.simulation.sweep import sweep
+from simmanager.status.tree import plain_status
 
 
 def logs(n=5, end="", every=10):
@@ -80,10 +81,13 @@ def test_they_are_read_while_the_run_goes_on():
     handle = SimulationManager([OneShot(waits)], 1, "b").start(1)
     try:
         wait_for(lambda: logged(read_results("b").runs[0]) == {"loss": ([0], [1.0])})
+        (line,) = [line for line in plain_status(read_status("b")) if "run_0" in line]
+        assert "running" in line and line.endswith(", loss 1")
     finally:
         Path("gate").touch()
         assert handle.wait(60).all_finished
     assert logged(read_results("b").runs[0]) == {"loss": ([0, 1], [1.0, 2.0])}
+    assert not any("loss" in line for line in plain_status(read_status("b"))), "it is over"
 
 
 def fails_once(n=3):
