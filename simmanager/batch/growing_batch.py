@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from ..base.load_guard import refuse_while_loading
@@ -39,6 +40,8 @@ class GrowingBatch(BatchView):
     _if_exists: str
     #: Runs of each simulation that a batch which was there gets, with the simulations that it lacks; None: neither.
     _wanted_runs: int | None = None
+    #: Options that a batch which is made now keeps.
+    _first_options: Mapping[str, Any] = MappingProxyType({})
 
     def generate_sim_paths(self, overwrite: bool = False) -> None:
         """Make the folders of the batch, with every run in the queue. Safe to call twice.
@@ -94,6 +97,7 @@ class GrowingBatch(BatchView):
             seed=self.seed,
             seeds=self.seeds,
             runs_per_sim=self.runs_per_sim,
+            options=dict(self._first_options),
         )
         claim_folder(self._folder, overwrite=overwrite)
         with self._folder.held() as batch:

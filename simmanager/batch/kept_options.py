@@ -57,17 +57,22 @@ def execution(batch: OpenBatch, n_jobs: int | None, given: Mapping[str, Any]) ->
     return Execution(count_jobs(jobs, options), options, f"with {words} (as before)" if words else "")
 
 
-def keep_options(batch: OpenBatch, n_jobs: int | None, given: Mapping[str, Any]) -> None:
-    """Let a batch keep the options that are given; what is the default, or may be a secret, is not kept."""
-    manifest = batch.manifest
+def options_to_keep(before: Mapping[str, Any], n_jobs: int | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a batch keeps that has kept these, if others are given: not the default, nor what may be a secret."""
     told = {"n_jobs": n_jobs, **given} if n_jobs is not None else dict(given)
-    kept = {name: value for name, value in manifest.options.items() if name not in told}
+    kept = {name: value for name, value in before.items() if name not in told}
     for name, value in told.items():
         value = OPTIONS[name].checked(name, value)
         if OPTIONS[name].is_kept and value != OPTIONS[name].default and not _may_be_secret(value):
             kept[name] = value
-    if kept != manifest.options:
-        batch.write_manifest(replace(manifest, options=kept))
+    return kept
+
+
+def keep_options(batch: OpenBatch, n_jobs: int | None, given: Mapping[str, Any]) -> None:
+    """Let a batch keep the options that are given."""
+    kept = options_to_keep(batch.manifest.options, n_jobs, given)
+    if kept != batch.manifest.options:
+        batch.write_manifest(replace(batch.manifest, options=kept))
 
 
 def defaults() -> dict[str, Any]:

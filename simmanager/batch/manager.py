@@ -25,7 +25,7 @@ from .changes import (
     take_over,
 )
 from .growing_batch import GrowingBatch
-from .kept_options import check_given, execution, keep_options
+from .kept_options import check_given, execution, keep_options, options_to_keep
 from .making import (
     EXTEND,
     REFUSE,
@@ -184,7 +184,9 @@ class SimulationManager(GrowingBatch):
             After Ctrl-C, when all is in order.
         """
         check_given(n_jobs, options)
+        self._first_options = {} if in_process else options_to_keep({}, n_jobs, options)
         with self._ready_batch() as batch:
+            self._first_options = {}
             how = execution(batch, n_jobs, options)
             if not in_process:
                 keep_options(batch, n_jobs, options)

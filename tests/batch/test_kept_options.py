@@ -11,6 +11,7 @@ from simmanager import BatchDamaged, RunOptions, SimulationManager
 from simmanager.base.errors import ParameterError
 from simmanager.batch import manager as manager_module
 from simmanager.batch.kept_options import defaults
+from simmanager.disk.batch_folder import BatchFolder
 from simmanager.dispatch.run_options import OPTIONS
 
 #: For each option that is kept: what is given, and what manager.json has then.
@@ -111,6 +112,21 @@ def test_a_batch_that_is_made_anew_begins_without_options():
     made().run_all(1, timeout=100, progress=False)
     SimulationManager([toy_sim("a")], 1, "b", if_exists="overwrite").run_all(1, progress=False)
     assert kept() == {"n_jobs": 1}
+
+
+def test_a_new_batch_keeps_them_from_its_first_manifest_on_and_writes_it_once(monkeypatch):
+    written, write = [], BatchFolder.write_manifest
+
+    def spy(folder, manifest):
+        written.append(manifest.options)
+        return write(folder, manifest)
+
+    monkeypatch.setattr(BatchFolder, "write_manifest", spy)
+    manager = made()
+    manager.run_all(1, timeout=60, progress=False)
+    assert written == [{"n_jobs": 1, "timeout": 60.0}]
+    manager.generate_sim_paths(overwrite=True)
+    assert written[1:] == [{}], "it is another batch"
 
 
 def changed(**options):
