@@ -6,6 +6,7 @@ import argparse
 import re
 import shlex
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,16 @@ def option_argument(name: str) -> Adder:
     return add
 
 
+def _occasions(words: str) -> set[str]:
+    """Return when the command of --notify is run."""
+    from ..dispatch.events import WHEN
+
+    found = {word.strip() for word in words.split(",")}
+    if not found <= {*WHEN}:
+        raise argparse.ArgumentTypeError(f"takes {', '.join(WHEN)}, or both with a comma between them; not {words!r}")
+    return found
+
+
 def _execution(parser: argparse.ArgumentParser) -> None:
     """Add what every command that executes runs understands."""
     from ..dispatch.run_options import OPTIONS
@@ -46,6 +57,8 @@ def _execution(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--forget-options", action="store_true", help=words)
     words = "shell command at the end; it finds $SIMMANAGER_SUMMARY and its like"
     group.add_argument("--notify", metavar="COMMAND", help=words)
+    words = "when: end, failure (the first run that fails), or failure,end (default: end); $SIMMANAGER_EVENT says which"
+    group.add_argument("--notify-on", metavar="WHEN", type=_occasions, default=_occasions("end"), help=words)
     words = "give the terminal back when the first run has begun; what is said then goes to batch.log in the batch"
     group.add_argument("--detach", action="store_true", help=words)
 
@@ -63,6 +76,16 @@ def options_of(arguments: argparse.Namespace) -> dict[str, Any]:
     return options
 
 
+def _execution_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that were given, with what is to happen at the first failure."""
+    from ..dispatch.events import FAILURE, FailureNotice
+
+    options = options_of(arguments)
+    if arguments.notify and FAILURE in arguments.notify_on:
+        options["on_event"] = FailureNotice(arguments.notify, options.get("on_event"))
+    return options
+
+
 def _forgotten(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what takes the place of the options that the batch keeps, if those are not wanted."""
     from ..batch.kept_options import defaults
@@ -72,16 +95,18 @@ def _forgotten(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _executed(arguments: argparse.Namespace, manager: SimulationManager, run: Callable[[], BatchStatus]) -> int:
     """Execute runs, tell the user's command that they have ended, and return the exit code."""
-    from ..dispatch.events import notify
+    from ..dispatch.events import END, notify
 
+    begun = time.monotonic()
+    is_told = arguments.notify and END in arguments.notify_on
     try:
         status = run()
     except (KeyboardInterrupt, SystemExit):  # stopped, and all is in order
-        if arguments.notify:
-            notify(arguments.notify, manager.status())
+        if is_told:
+            notify(arguments.notify, manager.status(), seconds=time.monotonic() - begun)
         raise
-    if arguments.notify:
-        notify(arguments.notify, status)
+    if is_told:
+        notify(arguments.notify, status, seconds=time.monotonic() - begun)
     return exit_code(status)
 
 
@@ -154,7 +179,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from ..batch.python_file import load_plan, users_traceback
 
-    options = options_of(arguments)
+    options = _execution_options(arguments)
     given = {
         "manager_id": arguments.id,
         "runs_per_sim": arguments.runs,
@@ -225,7 +250,7 @@ def resume(arguments: argparse.Namespace) -> int:
     from ..disk.state import RunState
     from .dry_run import print_dry_run
 
-    options = options_of(arguments)
+    options = _execution_options(arguments)
     if arguments.dry_run:
         return print_dry_run(arguments.path, {RunState.ERROR} if options.get("retry_errors") else set())
     manager = SimulationManager(existing_simulation=arguments.path)
@@ -279,7 +304,7 @@ def rerun(arguments: argparse.Namespace) -> int:
     from ..simulation.assignment import set_parameter
     from .dry_run import print_dry_run
 
-    name, options = arguments.simulation, options_of(arguments)
+    name, options = arguments.simulation, _execution_options(arguments)
     if name is None and (arguments.source or arguments.set):
         raise ParameterError("--from and --set change one simulation: name it, simmanager rerun PATH SIM ...")
     if arguments.dry_run:

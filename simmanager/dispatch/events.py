@@ -7,12 +7,16 @@ import queue
 import signal
 import subprocess
 import threading
+import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..base.clock import duration
 from ..base.public import public
 from ..base.tell import note
+from ..status.reader import read_status
 from ..status.status import BatchStatus
 from ..worker.process_group import signal_group
 
@@ -97,14 +101,23 @@ class Announcer:
                     note(f"on_event raised an error (told once; the batch goes on):\n{traceback.format_exc()}")
 
 
-def notify(command: str, status: BatchStatus) -> None:
-    """Run a shell command that tells the user that a batch has ended; whatever it does, the batch is not touched.
+#: When a command tells the user something: at the first run that fails, at the end of the batch.
+WHEN = (FAILURE, END) = ("failure", "end")
 
-    Its environment has SIMMANAGER_BATCH (folder), SIMMANAGER_ID, SIMMANAGER_SUMMARY (the counts in words),
-    SIMMANAGER_FINISHED, SIMMANAGER_FAILED and SIMMANAGER_TOTAL.
+
+def notify(command: str, status: BatchStatus, when: str = END, *, seconds: float | None = None) -> None:
+    """Run a shell command that tells the user how a batch stands; whatever it does, the batch is not touched.
+
+    Its environment has SIMMANAGER_EVENT (one of `WHEN`), SIMMANAGER_BATCH (folder), SIMMANAGER_ID, SIMMANAGER_SUMMARY
+    (the counts in words), SIMMANAGER_FINISHED, SIMMANAGER_FAILED, SIMMANAGER_TOTAL, SIMMANAGER_DURATION (since the
+    command line began, in words) and SIMMANAGER_REASON (why the first run failed that has).
     """
     counts = status.counts
+    reasons = (f"{run.simulation_id} run {run.run_id}: {run.reason}" for run in status.runs if run.state == "error")
     facts: dict[str, Any] = {
+        "EVENT": when,
+        "DURATION": duration(seconds),
+        "REASON": next(reasons, ""),
         "BATCH": status.path,
         "ID": status.manager_id,
         "SUMMARY": status.headline,
@@ -123,6 +136,31 @@ def notify(command: str, status: BatchStatus) -> None:
         return
     if code:
         note(f"--notify: the command ended with exit code {code}.")
+
+
+class FailureNotice:
+    """Runs a command when the first run fails; passes all events on.
+
+    Parameters
+    ----------
+    command : str
+        As for `notify`.
+    further : callable, optional
+        Takes every event, too.
+    """
+
+    def __init__(self, command: str, further: Callable[[Event], object] | None = None) -> None:
+        self._command, self._further = command, further
+        self._is_told, self._begun = False, time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        if self._further is not None:
+            self._further(event)
+        if event.kind == "ended" and event.state == "error" and not self._is_told:
+            self._is_told = True
+            batch = Path(event.path).parents[1]
+            notify(self._command, read_status(batch), FAILURE, seconds=time.monotonic() - self._begun)
 
 
 def _run_shell(command: str, environ: dict[str, str]) -> int:

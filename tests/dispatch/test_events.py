@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -123,6 +124,45 @@ def test_the_command_at_the_end_finds_the_summary_in_its_environment(capfd):
     Path("told").unlink()
     assert main(["resume", "batch", "--notify", command]) == 0
     assert Path("told").read_text() == "batch|2 finished|0"
+
+
+#: Appends a line for each call.
+TELLS = (
+    'printf "%s|%s failed of %s|%s|%s\\n" "$SIMMANAGER_EVENT" "$SIMMANAGER_FAILED" "$SIMMANAGER_TOTAL" '
+    '"$SIMMANAGER_REASON" "$SIMMANAGER_DURATION" >> told'
+)
+
+
+@pytest.mark.parametrize(
+    ("when", "kinds"),
+    [(None, ["end"]), ("end", ["end"]), ("failure", ["failure"]), ("failure,end", ["failure", "end"])],
+)
+def test_the_command_is_run_at_the_first_failure_if_that_is_wanted_and_at_the_end(when, kinds):
+    Path("mine.py").write_text(
+        "from toys import failing_loop, toy_sim\nsimulation_list = [toy_sim('bad', failing_loop), toy_sim('good')]\n"
+    )
+    words = [] if when is None else ["--notify-on", when]
+    run = ["run", "mine.py", "--runs", "2", "--id", "batch", "--jobs", "1", "--notify", TELLS, *words]
+    assert main(run) == 1
+    told = [line.split("|") for line in Path("told").read_text().splitlines()]
+    assert [kind for kind, *_ in told] == kinds
+    for kind, counts, reason, lasted in told:
+        assert counts == ("1 failed of 4" if kind == "failure" else "2 failed of 4")
+        assert reason.startswith("bad run 0: ") and BOOM in reason
+        assert re.fullmatch(r"\d+(\.\d\d)? s", lasted)
+
+
+def test_where_nothing_fails_nothing_is_told_of_a_failure():
+    Path("mine.py").write_text("from toys import toy_sim\nsimulation_list = [toy_sim('good')]\n")
+    assert main(["run", "mine.py", "--id", "batch", "--notify", TELLS, "--notify-on", "failure"]) == 0
+    assert not Path("told").exists()
+
+
+def test_when_the_command_is_run_must_be_one_of_the_words(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "mine.py", "--notify", "true", "--notify-on", "success"])
+    assert ended.value.code == 2
+    assert "takes failure, end, or both with a comma between them; not 'success'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
