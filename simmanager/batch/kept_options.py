@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ..base.advice import either
 from ..base.command_line import recorded
 from ..base.errors import BatchDamaged, ParameterError, ParameterTypeError
+from ..base.tell import note
 from ..disk.batch_folder import OpenBatch
 from ..disk.manifest import Manifest
 from ..dispatch.run_options import OPTIONS, RunOptions, check_options, count_jobs
@@ -69,10 +70,13 @@ def options_to_keep(before: Mapping[str, Any], n_jobs: int | None, given: Mappin
 
 
 def keep_options(batch: OpenBatch, n_jobs: int | None, given: Mapping[str, Any]) -> None:
-    """Let a batch keep the options that are given."""
+    """Let a batch keep the options that are given; if they cannot be written, say so: the runs can go on."""
     kept = options_to_keep(batch.manifest.options, n_jobs, given)
     if kept != batch.manifest.options:
-        batch.write_manifest(replace(batch.manifest, options=kept))
+        try:
+            batch.write_manifest(replace(batch.manifest, options=kept))
+        except OSError as error:
+            note(f"The options of this call are not kept for the next one ({error.strerror or error}).")
 
 
 def defaults() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Options of run_all are kept with the batch: resume and rerun use them, unless told otherwise."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -106,6 +107,18 @@ def test_environment_variables_that_may_be_secrets_are_not_kept(name):
     made().run_all(1, slot_env=[{name: "abc123"}], progress=False)
     assert kept() == {"n_jobs": 1}
     assert "abc123" not in Path("b/manager.json").read_text()
+
+
+def test_where_they_cannot_be_written_the_runs_go_on(monkeypatch, capsys):
+    made().generate_sim_paths()
+
+    def full(folder, manifest):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(BatchFolder, "write_manifest", full)
+    assert opened().run_all(1, timeout=60, progress=False).all_finished
+    assert "are not kept for the next one (No space left on device)" in capsys.readouterr().err
+    assert kept() == {}
 
 
 def test_a_batch_that_is_made_anew_begins_without_options():
