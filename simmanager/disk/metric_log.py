@@ -247,7 +247,7 @@ def _entries(content: bytes) -> Iterator[tuple[int, dict[str, float]]]:
             entry = json.loads(line)
             step, metrics = entry["step"], entry["metrics"]
             given = {str(name): float(value) for name, value in metrics.items()}
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             continue
         if type(step) is int and 0 <= step <= _MAX_STEP:
             yield step, given

@@ -229,6 +229,7 @@ def test_a_torn_line_and_nonsense_are_left_out():
     Path("log").write_text(
         '{"step": 1, "metrics": {"a": 1.0}}\n[]\n{"step": "x", "metrics": {"a": 1}}\n'
         '{"step": 2, "metrics": {"a": "b"}}\n'
+        f'{{"step": 2, "metrics": {{"a": 1{"0" * 400}}}}}\n'
         '{"step": -1, "metrics": {"a": 1}}\n' + "[" * 100_000 + '\n{"step": 3, "metrics": {"a": 3.0}}\n{"step": 4, "met'
     )
     assert read_metric_log("log")["a"].steps.tolist() == [1, 3]
