@@ -58,7 +58,7 @@ def _execution(parser: argparse.ArgumentParser) -> None:
     words = "shell command at the end; it finds $SIMMANAGER_SUMMARY and its like"
     group.add_argument("--notify", metavar="COMMAND", help=words)
     words = "when: end, failure (the first run that fails), or failure,end (default: end); $SIMMANAGER_EVENT says which"
-    group.add_argument("--notify-on", metavar="WHEN", type=_occasions, default=_occasions("end"), help=words)
+    group.add_argument("--notify-on", metavar="WHEN", type=_occasions, help=words)
     words = "give the terminal back when the first run has begun; what is said then goes to batch.log in the batch"
     group.add_argument("--detach", action="store_true", help=words)
 
@@ -81,7 +81,9 @@ def _execution_options(arguments: argparse.Namespace) -> dict[str, Any]:
     from ..dispatch.events import FAILURE, FailureNotice
 
     options = options_of(arguments)
-    if arguments.notify and FAILURE in arguments.notify_on:
+    if arguments.notify_on and not arguments.notify:
+        raise ParameterError("--notify-on says when the command of --notify is run: give --notify COMMAND, too.")
+    if FAILURE in (arguments.notify_on or ()):
         options["on_event"] = FailureNotice(arguments.notify, options.get("on_event"))
     return options
 
@@ -98,14 +100,14 @@ def _executed(arguments: argparse.Namespace, manager: SimulationManager, run: Ca
     from ..dispatch.events import END, notify
 
     begun = time.monotonic()
-    is_told = arguments.notify and END in arguments.notify_on
+    at_end = arguments.notify and END in (arguments.notify_on or (END,))
     try:
         status = run()
     except (KeyboardInterrupt, SystemExit):  # stopped, and all is in order
-        if is_told:
+        if at_end:
             notify(arguments.notify, manager.status(), seconds=time.monotonic() - begun)
         raise
-    if is_told:
+    if at_end:
         notify(arguments.notify, status, seconds=time.monotonic() - begun)
     return exit_code(status)
 

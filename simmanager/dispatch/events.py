@@ -105,19 +105,21 @@ class Announcer:
 WHEN = (FAILURE, END) = ("failure", "end")
 
 
-def notify(command: str, status: BatchStatus, when: str = END, *, seconds: float | None = None) -> None:
+def notify(
+    command: str, status: BatchStatus, when: str = END, *, reason: str = "", seconds: float | None = None
+) -> None:
     """Run a shell command that tells the user how a batch stands; whatever it does, the batch is not touched.
 
     Its environment has SIMMANAGER_EVENT (one of `WHEN`), SIMMANAGER_BATCH (folder), SIMMANAGER_ID, SIMMANAGER_SUMMARY
     (the counts in words), SIMMANAGER_FINISHED, SIMMANAGER_FAILED, SIMMANAGER_TOTAL, SIMMANAGER_DURATION (since the
-    command line began, in words) and SIMMANAGER_REASON (why the first run failed that has).
+    command line began, in words) and SIMMANAGER_REASON (``reason``, or why the first of the failed runs has failed).
     """
     counts = status.counts
-    reasons = (f"{run.simulation_id} run {run.run_id}: {run.reason}" for run in status.runs if run.state == "error")
+    failed = (_failure(run.simulation_id, run.run_id, run.reason) for run in status.runs if run.state == "error")
     facts: dict[str, Any] = {
         "EVENT": when,
         "DURATION": duration(seconds),
-        "REASON": next(reasons, ""),
+        "REASON": reason or next(failed, ""),
         "BATCH": status.path,
         "ID": status.manager_id,
         "SUMMARY": status.headline,
@@ -159,8 +161,13 @@ class FailureNotice:
             self._further(event)
         if event.kind == "ended" and event.state == "error" and not self._is_told:
             self._is_told = True
-            batch = Path(event.path).parents[1]
-            notify(self._command, read_status(batch), FAILURE, seconds=time.monotonic() - self._begun)
+            reason = _failure(event.simulation_id, event.run_id, event.reason)
+            status = read_status(Path(event.path).parents[1])
+            notify(self._command, status, FAILURE, reason=reason, seconds=time.monotonic() - self._begun)
+
+
+def _failure(simulation_id: str, run_id: int | None, reason: str) -> str:
+    return f"{simulation_id} run {run_id}: {reason}"
 
 
 def _run_shell(command: str, environ: dict[str, str]) -> int:

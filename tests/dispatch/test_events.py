@@ -152,6 +152,22 @@ def test_the_command_is_run_at_the_first_failure_if_that_is_wanted_and_at_the_en
         assert re.fullmatch(r"\d+(\.\d\d)? s", lasted)
 
 
+def test_the_reason_is_that_of_the_run_that_fails_now_not_of_one_that_has_failed_before():
+    Path("mine.py").write_text(
+        "from toys import failing_loop, toy_sim\nsimulation_list = [toy_sim(name, failing_loop) for name in 'ab']\n"
+    )
+    assert main(["run", "mine.py", "--runs", "1", "--id", "batch", "--jobs", "1"]) == 1
+    assert main(["rerun", "batch", "b", "--notify", TELLS, "--notify-on", "failure"]) == 1
+    assert Path("told").read_text().startswith("failure|2 failed of 2|b run 0: ")
+
+
+def test_when_without_a_command_is_refused(capsys):
+    Path("mine.py").write_text("from toys import toy_sim\nsimulation_list = [toy_sim('a')]\n")
+    assert main(["run", "mine.py", "--notify-on", "failure"]) == 2
+    assert "give --notify COMMAND, too" in capsys.readouterr().err
+    assert not Path("mine").exists()
+
+
 def test_where_nothing_fails_nothing_is_told_of_a_failure():
     Path("mine.py").write_text("from toys import toy_sim\nsimulation_list = [toy_sim('good')]\n")
     assert main(["run", "mine.py", "--id", "batch", "--notify", TELLS, "--notify-on", "failure"]) == 0
