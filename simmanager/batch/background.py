@@ -87,7 +87,7 @@ class BatchHandle:
         return self.status()._repr_html_()
 
 
-def start_in_background(folder: BatchFolder, n_jobs: int | None, options: Mapping[str, Any]) -> BatchHandle:
+def start_in_background(folder: BatchFolder, options: Mapping[str, Any]) -> BatchHandle:
     """Execute a batch that is made in a new process and session, and return once its first run has begun.
 
     Raises
@@ -99,7 +99,7 @@ def start_in_background(folder: BatchFolder, n_jobs: int | None, options: Mappin
     """
     if "on_event" in options:
         raise ParameterError("start() takes no on_event: the runs are executed by another process. Use run_all().")
-    request = {"path": str(folder.path), "n_jobs": n_jobs, "options": dict(options)}
+    request = {"path": str(folder.path), "options": dict(options)}
     with open_log(folder.path) as log:
         process = subprocess.Popen(
             [python_program(), "-P", "-m", PROGRAM],

@@ -42,7 +42,7 @@ def main() -> int:
     print(log_line("SimulationManager.start"), flush=True)
     try:
         manager = SimulationManager(existing_simulation=request["path"])
-        status = manager.run_all(request["n_jobs"], on_event=answer.hear, **request["options"])
+        status = manager.run_all(on_event=answer.hear, **request["options"])
     except SimManagerError as error:
         answer.give(str(error))
         print(f"simmanager: {error}", flush=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import Any
 
 from ..base.load_guard import refuse_while_loading
@@ -14,6 +13,7 @@ from ..disk.batch_folder import OpenBatch
 from ..simulation.contents import contents_of, sources_of
 from ..simulation.single_sim import SingleSim
 from .changes import finish_changes, grow_batch, merge_simulations, more_runs, take_over_changes
+from .kept_options import NONE
 from .making import (
     OVERWRITE,
     check_all,
@@ -40,8 +40,6 @@ class GrowingBatch(BatchView):
     _if_exists: str
     #: Runs of each simulation that a batch which was there gets, with the simulations that it lacks; None: neither.
     _wanted_runs: int | None = None
-    #: Options that a batch which is made now keeps.
-    _first_options: Mapping[str, Any] = MappingProxyType({})
 
     def generate_sim_paths(self, overwrite: bool = False) -> None:
         """Make the folders of the batch, with every run in the queue. Safe to call twice.
@@ -71,10 +69,10 @@ class GrowingBatch(BatchView):
             print_status(self.status())
 
     @contextmanager
-    def _open_batch(self) -> Iterator[OpenBatch]:
-        """Hold the batch, with what has been added to it since; it is made first if that is still to be done."""
+    def _open_batch(self, options: Mapping[str, Any] = NONE) -> Iterator[OpenBatch]:
+        """Hold the batch, with what has been added to it since; it is made first, with options, if it is not yet."""
         if not self._made:
-            with self._new_batch(overwrite=self._if_exists == OVERWRITE) as batch:
+            with self._new_batch(options, overwrite=self._if_exists == OVERWRITE) as batch:
                 yield batch
             return
         with self._folder.held(self._batch_id) as batch:
@@ -82,8 +80,8 @@ class GrowingBatch(BatchView):
             yield batch
 
     @contextmanager
-    def _new_batch(self, *, overwrite: bool = False) -> Iterator[OpenBatch]:
-        """Make the batch, with every run in the queue, and hold it."""
+    def _new_batch(self, options: Mapping[str, Any] = NONE, *, overwrite: bool = False) -> Iterator[OpenBatch]:
+        """Make the batch, with every run in the queue and the options that it keeps, and hold it."""
         refuse_while_loading()
         simulations = [SingleSim.from_object(simulation) for simulation in self.simulation_list]
         recipes, setup = pickled(simulations), pickled_setup(self._setup)
@@ -97,7 +95,7 @@ class GrowingBatch(BatchView):
             seed=self.seed,
             seeds=self.seeds,
             runs_per_sim=self.runs_per_sim,
-            options=dict(self._first_options),
+            options=dict(options),
         )
         claim_folder(self._folder, overwrite=overwrite)
         with self._folder.held() as batch:
@@ -176,11 +174,11 @@ class GrowingBatch(BatchView):
             self._simulation_list += self._load_all([name for name in batch.simulation_ids if name not in known])
 
     @contextmanager
-    def _ready_batch(self) -> Iterator[OpenBatch]:
-        """Hold the batch with what was changed and added, and a folder for each run."""
+    def _ready_batch(self, options: Mapping[str, Any]) -> Iterator[OpenBatch]:
+        """Hold the batch with what was changed and added, and a folder for each run; a new one keeps the options."""
         refuse_while_loading()
         is_new = not self._made
-        with self._open_batch() as batch:
+        with self._open_batch(options) as batch:
             if self._simulation_list is not None and not is_new:
                 simulations = list(map(SingleSim.from_object, self._simulation_list))
                 if self._wanted_runs is None:

@@ -25,7 +25,7 @@ from .changes import (
     take_over,
 )
 from .growing_batch import GrowingBatch
-from .kept_options import check_given, execution, keep_options, options_to_keep
+from .kept_options import checked_options, execution, keep_options, options_to_keep
 from .making import (
     EXTEND,
     REFUSE,
@@ -183,13 +183,11 @@ class SimulationManager(GrowingBatch):
         KeyboardInterrupt
             After Ctrl-C, when all is in order.
         """
-        check_given(n_jobs, options)
-        self._first_options = {} if in_process else options_to_keep({}, n_jobs, options)
-        with self._ready_batch() as batch:
-            self._first_options = {}
-            how = execution(batch, n_jobs, options)
-            if not in_process:
-                keep_options(batch, n_jobs, options)
+        told = checked_options(n_jobs, options)
+        kept = {} if in_process else told  # what is run for a debugger says nothing about the next time
+        with self._ready_batch(options_to_keep(kept)) as batch:
+            how = execution(batch, told)
+            keep_options(batch, kept)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
             if how.options.retry_errors:
                 states.add(RunState.ERROR)
@@ -221,10 +219,10 @@ class SimulationManager(GrowingBatch):
         SimManagerError
             As `run_all`, before anything runs; or the process could not be started.
         """
-        check_given(n_jobs, options)
-        with self._ready_batch():
+        told = checked_options(n_jobs, options)
+        with self._ready_batch(options_to_keep(told)):
             pass
-        return start_in_background(self._folder, n_jobs, options)
+        return start_in_background(self._folder, told)
 
     def rerun_simulation(
         self,
@@ -272,7 +270,7 @@ class SimulationManager(GrowingBatch):
         """
         refuse_while_loading()
         only = Chosen(None if simulation_index is None else self._id_of(simulation_index), run_index)
-        check_given(n_jobs, options)
+        told = checked_options(n_jobs, options)
         self._must_exist()
         if only.simulation_id is not None and run_index is not None:
             self._run(only.simulation_id, run_index)  # raises if there is none
@@ -289,5 +287,5 @@ class SimulationManager(GrowingBatch):
                 check_that_it_loads(self._folder, name)
             replace_runs(batch, sorted(names), replaced)
             states = {RunState.IN_QUEUE, RunState.INTERRUPTED, RunState.RUNNING}
-            how = execution(batch, n_jobs, options)
+            how = execution(batch, told)
             return run_batch(batch, states, *how, only=only, in_process=in_process, show=progress)

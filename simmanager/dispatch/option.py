@@ -17,6 +17,10 @@ from ..base.text import memory
 _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
 
 
+#: The environment variable by which CUDA is told its GPUs.
+_GPUS = "CUDA_VISIBLE_DEVICES"
+
+
 class Kind(NamedTuple):
     """What the values of an option are."""
 
@@ -126,7 +130,7 @@ def _quantity(metavar: str, allowed: str, units: Mapping[str, float], say: Calla
             if found is None or found[2].lower() not in units:
                 raise ParameterError(f"{name} must be {allowed}; not {value!r}.")
             value = float(found[1]) * units[found[2].lower()]
-        return check_number(name, value, above=0)
+        return float(check_number(name, value, above=0))
 
     return Kind(check, metavar, read, allowed, say)
 
@@ -145,7 +149,7 @@ def _gpus(word: str) -> list[dict[str, str]]:
     names = [name.strip() for name in word.split(",")]
     if not all(names):
         raise ParameterError(f"--gpus takes numbers or ids with commas between them, e.g. 0,1; not {word!r}.")
-    return [{"CUDA_VISIBLE_DEVICES": name} for name in names]
+    return [{_GPUS: name} for name in names]
 
 
 def _check_environments(name: str, value: Any) -> Any:
@@ -159,7 +163,7 @@ def _check_environments(name: str, value: Any) -> Any:
             raise ParameterTypeError(
                 f"{name} holds names and values of environment variables, both texts, not {variable!r}: {text!r}."
             )
-    return value
+    return [dict(entry) for entry in entries]
 
 
 def _check_function(name: str, value: Any) -> Any:
@@ -179,7 +183,9 @@ def _said_flag(value: bool | int) -> str:
 
 
 def _said_environments(environs: Sequence[Mapping[str, str]]) -> str:
-    return ",".join("+".join(environ.values()) for environ in environs)
+    if all(list(environ) == [_GPUS] for environ in environs):
+        return ",".join(environ[_GPUS] for environ in environs)
+    return ", ".join("+".join(f"{name}={text}" for name, text in environ.items()) for environ in environs)
 
 
 def _check_text(name: str, value: Any) -> str:

@@ -3,7 +3,9 @@
 import errno
 import json
 from pathlib import Path
+from types import MappingProxyType
 
+import numpy as np
 import pytest
 from command_line import simmanager
 from toys import failing_loop, toy_sim
@@ -121,6 +123,13 @@ def test_where_they_cannot_be_written_the_runs_go_on(monkeypatch, capsys):
     assert kept() == {}
 
 
+def test_numbers_of_numpy_and_mappings_of_any_kind_are_kept_and_told_to_another_process():
+    environs = (MappingProxyType({"CUDA_VISIBLE_DEVICES": "0"}),)
+    options = {"timeout": np.float32(60), "retries": np.int64(1), "slot_env": environs}
+    assert made().start(np.int64(1), **options).wait(60).all_finished
+    assert kept() == {"n_jobs": 1, "timeout": 60, "retries": 1, "slot_env": [{"CUDA_VISIBLE_DEVICES": "0"}]}
+
+
 def test_a_batch_that_is_made_anew_begins_without_options():
     made().run_all(1, timeout=100, progress=False)
     SimulationManager([toy_sim("a")], 1, "b", if_exists="overwrite").run_all(1, progress=False)
@@ -207,6 +216,7 @@ def test_the_command_line_says_what_holds_as_before_and_can_forget_it():
         ("durable", True, "durable"),
         ("checkpoint_every_s", 0.5, "checkpoint every 0.5 s"),
         ("slot_env", [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}], "gpus 0,1"),
+        ("slot_env", [{"A": "0", "B": "x"}, {"A": "1"}], "gpus A=0+B=x, A=1"),
     ],
 )
 def test_options_are_said_in_words(name, value, words):
