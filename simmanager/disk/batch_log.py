@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..base.clock import utc_now
+from .files import open_to_append
 
 #: Name of the file in the folder of a batch.
 BATCH_LOG = "batch.log"
@@ -15,8 +16,7 @@ BATCH_LOG = "batch.log"
 
 def open_log(batch: Path) -> BinaryIO:
     """Open the log of a batch, to write behind what it holds. A link or a pipe in its place is an OSError."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-    return os.fdopen(os.open(batch / BATCH_LOG, flags, 0o666), "ab")
+    return os.fdopen(open_to_append(batch / BATCH_LOG), "ab")
 
 
 def log_line(words: str) -> str:

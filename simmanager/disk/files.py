@@ -133,6 +133,12 @@ def write_new(path: str, content: bytes) -> None:
         os.close(descriptor)
 
 
+def open_to_append(path: Path | str) -> int:
+    """Open a file to write behind what it holds; a link or a pipe in its place is an OSError."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    return os.open(path, flags, 0o666)
+
+
 def remove_entry(path: Path | str) -> None:
     """Remove a file, a link or a folder, if it is there; `OSError` if anything stays."""
     try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..base.errors import ParameterError, ParameterTypeError
 from ..base.tell import note
 from .curves import MAX_POINTS
-from .files import open_regular
+from .files import open_regular, open_to_append
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,12 +81,12 @@ class MetricLog:
 
     Parameters
     ----------
-    path : path-like
-        The file; what it has already stays.
+    run : path-like
+        The folder of the run; what its log has already stays.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self._path, self._process, self._lock = path, _process, threading.Lock()
+    def __init__(self, run: Path | str) -> None:
+        self._path, self._process, self._lock = _path(run), _process, threading.Lock()
         self._series: dict[tuple[str, ...], _Series] = {}
         self._waiting: list[tuple[tuple[str, ...], float, int, list[float]]] = []
         self._begun = self._due = time.monotonic()
@@ -181,8 +181,7 @@ class MetricLog:
         self._at_once = max(self._at_once - 1, 0)
         self._due = now + max(_INTERVAL_S, _SHARE * (now - self._begun))
         with suppress(OSError):  # a full disk: the run goes on, and its results are refused in the end
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-            file = os.open(self._path, flags, 0o666)
+            file = open_to_append(self._path)
             try:
                 os.write(file, ("\n".join(lines) + "\n").encode())
             finally:
@@ -209,13 +208,17 @@ def _step(step: Any) -> int:
     return number
 
 
-def read_metric_log(path: Path | str) -> dict[str, Logged]:
-    """Return what a run has logged so far, name -> `Logged` with at most 1,000 points; {} if it has logged nothing.
+def _path(run: Path | str) -> str:
+    return f"{run}{os.sep}{METRIC_LOG}"
+
+
+def read_metric_log(run: Path | str) -> dict[str, Logged]:
+    """Return what the run in a folder has logged so far: name -> `Logged` with at most 1,000 points.
 
     Lines that cannot be read (the last one of a killed run) are left out. Of two values of one step the later counts.
     """
     try:
-        with os.fdopen(open_regular(path), "rb") as file:
+        with os.fdopen(open_regular(_path(run)), "rb") as file:
             content = file.read(_MAX_BYTES)
     except OSError:
         return {}
@@ -226,10 +229,10 @@ def read_metric_log(path: Path | str) -> dict[str, Logged]:
     return {name: _thinned(values) for name, values in found.items()}
 
 
-def read_last_logged(path: Path | str) -> dict[str, float]:
+def read_last_logged(run: Path | str) -> dict[str, float]:
     """Return the last values that a run has logged so far, in its last few lines: quick, however long its log is."""
     try:
-        with os.fdopen(open_regular(path), "rb") as file:
+        with os.fdopen(open_regular(_path(run)), "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(size - _LAST_BYTES, 0))
             content = file.read(_LAST_BYTES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.errors import ParameterError
@@ -61,6 +62,10 @@ _SHAPES = {
 }
 
 
+#: Of a run that has logged nothing.
+NOTHING_LOGGED: Mapping[str, Logged] = MappingProxyType({})
+
+
 class Summary(NamedTuple):
     """The curves of a training history."""
 
@@ -72,20 +77,18 @@ class Summary(NamedTuple):
     left_out: dict[str, str]
 
 
-def summarise(history: Any) -> Summary:
+def summarise(history: Any, logged: Mapping[str, Logged] = NOTHING_LOGGED) -> Summary:
     """Reduce a training history (name -> one value per iteration, see `curves.curve_of`) to scalar curves.
 
-    Whatever an object in it raises, the other keys have their curves.
+    What the run has logged is beside it; a name that both have is that of the history. Whatever an object in it raises,
+    the other keys have their curves.
     """
     curves: dict[str, npt.NDArray[Any]] = {}
     left_out: dict[str, str] = {}
     for key, values in columns_of(history):
         name = curve_name(key)
         try:
-            if len(curves) > MAX_ARRAYS - _OF_ONE_KEY:
-                raise NoCurve(f"a summary has no room for more than {MAX_ARRAYS:,} arrays")
-            if not _can_be_a_name(name):
-                raise NoCurve("its name cannot be that of a curve")
+            _check_room(curves, name)
             if name in curves:
                 raise NoCurve("another key has the same name")
             points, rows, shape = curve_of(values)
@@ -97,16 +100,27 @@ def summarise(history: Any) -> Summary:
             curves[name], curves[ITERATIONS + name] = points, rows
             if shape is not None:
                 curves[SHAPE + name] = _integers(shape)
+    _add_logged(logged, curves, left_out)
     return Summary(curves, left_out)
 
 
-def with_logged(curves: Mapping[str, npt.NDArray[Any]], logged: Mapping[str, Logged]) -> dict[str, npt.NDArray[Any]]:
-    """Return the curves of a history with what the run has logged under other names, as far as there is room."""
-    every = dict(curves)
+def _add_logged(logged: Mapping[str, Logged], curves: dict[str, npt.NDArray[Any]], left_out: dict[str, str]) -> None:
     for name, (steps, values) in logged.items():
-        if name not in curves and _can_be_a_name(name) and len(every) <= MAX_ARRAYS - _OF_ONE_KEY:
-            every |= {name: values, ITERATIONS + name: steps, LOGGED + name: _integers(())}
-    return every
+        if name in curves:
+            continue
+        try:
+            _check_room(curves, name)
+        except NoCurve as why:
+            _leave_out(left_out, name, str(why))
+        else:
+            curves |= {name: values, ITERATIONS + name: steps, LOGGED + name: _integers(())}
+
+
+def _check_room(curves: Mapping[str, Any], name: str) -> None:
+    if len(curves) > MAX_ARRAYS - _OF_ONE_KEY:
+        raise NoCurve(f"a summary has no room for more than {MAX_ARRAYS:,} arrays")
+    if not _can_be_a_name(name):
+        raise NoCurve("its name cannot be that of a curve")
 
 
 def _leave_out(left_out: dict[str, str], name: str, reason: str) -> None:

@@ -12,7 +12,7 @@ from ..base.provenance import contents_in
 from ..base.public import public
 from ..base.text import one_line
 from ..disk.json_file import why_unreadable
-from ..disk.metric_log import METRIC_LOG, Logged, read_metric_log
+from ..disk.metric_log import Logged, read_metric_log
 from ..disk.run_folder import RECORD, RunFolder
 from ..disk.run_record import left_out_of, metric_errors_of, metrics_of, not_saved_of
 from ..disk.state import RunState
@@ -96,7 +96,7 @@ class RunResult:
     @property
     def logged(self) -> dict[str, Logged]:
         """What the run has logged so far (`log_metrics`), in whatever state it is: name -> ``steps`` and ``values``."""
-        return read_metric_log(self.path / METRIC_LOG)
+        return read_metric_log(self.path)
 
     def _repr_html_(self) -> str:
         from ..status.html import run_html

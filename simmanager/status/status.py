@@ -14,6 +14,7 @@ from ..base.advice import command
 from ..base.errors import UnknownName, unknown
 from ..base.public import public
 from ..base.text import count
+from ..disk.metric_log import read_last_logged
 from ..disk.state import RunState
 
 #: Seconds (some ten thousand years) from which an estimate says nothing but that a run has hardly begun.
@@ -69,6 +70,11 @@ class RunStatus(NamedTuple):
     fraction: float | None = None
     pid: int | None = None
     host: str = ""
+
+    @property
+    def last_logged(self) -> dict[str, float]:
+        """The last values that the run has logged (`log_metrics`), as its folder has them now: name -> value."""
+        return read_last_logged(self.path)
 
     def _repr_html_(self) -> str:
         from .html import run_html

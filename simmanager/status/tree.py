@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.clock import duration
 from ..base.text import count, plain
-from ..disk.metric_log import METRIC_LOG, read_last_logged
 from ..disk.state import RunState
 from ..disk.state_look import LOOKS, look_of
 from .status import BatchStatus, RunStatus, by_simulation, mean_duration
@@ -63,8 +62,7 @@ def run_spans(run: RunStatus, *, name: str | None = None) -> Spans:
     if run.state is RunState.RUNNING and run.fraction is not None:
         facts.append(f"{run.fraction:.0%}")
     if run.state is RunState.RUNNING:
-        logged = read_last_logged(f"{run.path}{os.sep}{METRIC_LOG}")
-        facts += [f"{plain(name)} {value:.4g}" for name, value in list(logged.items())[:MAX_METRICS_SHOWN]]
+        facts += [f"{plain(name)} {value:.4g}" for name, value in list(run.last_logged.items())[:MAX_METRICS_SHOWN]]
     if run.attempt > 1:
         facts.append(f"attempt {run.attempt}")
     if facts:

@@ -19,7 +19,7 @@ from ..base.provenance import loaded_versions
 from ..base.text import describe, memory
 from ..base.user_frames import KeptSources, lines_known, location, traceback_text
 from ..disk.locks import LockHeld, take_lock
-from ..disk.metric_log import METRIC_LOG, MetricLog
+from ..disk.metric_log import MetricLog
 from ..disk.run_folder import CHECKPOINT, PROGRESS, RECORD, RESULTS, RunFolder
 from ..disk.run_record import RunRecord, not_saved_of, number_of, remark_on
 from ..disk.sources import kept_sources
@@ -162,7 +162,7 @@ def _attempt(
         history = folder.move(history, (RunState.RUNNING, f"attempt={attempt} pid={os.getpid()} host={host}"))
         meter = Meter()
         try:
-            log = MetricLog(f"{folder.text}{os.sep}{METRIC_LOG}")
+            log = MetricLog(folder.text)
             run = _current(folder, task, attempt, log)
             with (
                 closing(log),

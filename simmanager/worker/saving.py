@@ -15,10 +15,10 @@ from ..base.metrics import Measured
 from ..base.tell import note
 from ..base.text import describe, one_line
 from ..disk.history import is_table
-from ..disk.metric_log import METRIC_LOG, read_metric_log
+from ..disk.metric_log import read_metric_log
 from ..disk.pickling import dump
 from ..disk.run_folder import AGENT, ARENA, HISTORY, SUMMARY, RunFolder
-from ..disk.summary import model_arrays, summarise, with_logged, write_arrays
+from ..disk.summary import model_arrays, summarise, write_arrays
 from ..disk.unpicklable import first_look, unpicklable, why_not
 
 #: Keys of a history that are named because they could not be saved, at most.
@@ -64,8 +64,7 @@ def save_results(folder: RunFolder, agent: Any, env: Any, history: Any, kept: Ke
     """
     with _own_fault(HISTORY, kept):
         folder.write(HISTORY, lambda scratch: _save_history(history, scratch, kept))
-    curves, kept.left_out = summarise(history)
-    curves = with_logged(curves, read_metric_log(folder.path / METRIC_LOG))
+    curves, kept.left_out = summarise(history, read_metric_log(folder.text))
     for name, why in kept.left_out.items():
         note(f"the summary has no curve {name!r}: {why}")
     with _own_fault(SUMMARY, kept):

@@ -157,6 +157,18 @@ def test_runs_are_compared_and_reproduced_by_what_they_logged():
     assert again.same and again.curves == {}
 
 
+def test_a_name_that_cannot_be_that_of_a_curve_is_said_and_kept_in_the_log():
+    def odd():
+        log_metrics({"steps:x": 1.0, "loss": 2.0})
+        return {"y": [1.0]}
+
+    SimulationManager([OneShot(odd)], 1, "b").run_all(1, progress=False)
+    (run,) = read_results("b").runs
+    assert run.left_out == {"steps:x": "its name cannot be that of a curve"}
+    assert logged(run) == {"steps:x": ([0], [1.0]), "loss": ([0], [2.0])}
+    assert read_results("b").keys == ("y", "loss")
+
+
 def test_what_is_no_number_fails_the_run_with_its_place():
     def wrong():
         log_metrics({"loss": "low"})
