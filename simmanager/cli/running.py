@@ -7,7 +7,8 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..base.advice import remember_target
@@ -88,21 +89,20 @@ def _execution_options(arguments: argparse.Namespace) -> dict[str, Any]:
     return options
 
 
-def _forgotten(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return what takes the place of the options that the batch keeps, if those are not wanted."""
-    from ..batch.kept_options import defaults
-
-    return defaults() if arguments.forget_options else {}
-
-
-def _executed(arguments: argparse.Namespace, manager: SimulationManager, run: Callable[[], BatchStatus]) -> int:
+def _executed(
+    arguments: argparse.Namespace,
+    manager: SimulationManager,
+    run: Callable[..., BatchStatus],
+    options: Mapping[str, Any],
+) -> int:
     """Execute runs, tell the user's command that they have ended, and return the exit code."""
+    from ..batch.kept_options import defaults
     from ..dispatch.events import END, notify
 
     begun = time.monotonic()
     at_end = arguments.notify and END in (arguments.notify_on or (END,))
     try:
-        status = run()
+        status = run(**{**(defaults() if arguments.forget_options else {}), **options})
     except (KeyboardInterrupt, SystemExit):  # stopped, and all is in order
         if at_end:
             notify(arguments.notify, manager.status(), seconds=time.monotonic() - begun)
@@ -201,9 +201,7 @@ def run(arguments: argparse.Namespace) -> int:
         manager = plan.manager(arguments.dir, extend=arguments.extend)
     except UnsafeName as error:
         raise UnsafeName(f"{error}{_id_advice(arguments, plan.manager_id)}") from None
-    return _executed(
-        arguments, manager, lambda: manager.run_all(**{**_forgotten(arguments), **plan.options, **options})
-    )
+    return _executed(arguments, manager, manager.run_all, {**plan.options, **options})
 
 
 def _id_advice(arguments: argparse.Namespace, manager_id: str) -> str:
@@ -256,8 +254,7 @@ def resume(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return print_dry_run(arguments.path, {RunState.ERROR} if options.get("retry_errors") else set())
     manager = SimulationManager(existing_simulation=arguments.path)
-    options = {**_forgotten(arguments), **options}
-    return _executed(arguments, manager, lambda: manager.run_all(**options))
+    return _executed(arguments, manager, manager.run_all, options)
 
 
 @verb(
@@ -323,8 +320,7 @@ def rerun(arguments: argparse.Namespace) -> int:
     for assignment in arguments.set:
         set_parameter(changed, assignment)
     chosen: dict[str, Any] = {"include_finished": arguments.all, "simulation": changed}
-    options = {**_forgotten(arguments), **options}
-    return _executed(arguments, manager, lambda: manager.rerun_simulation(name, arguments.run, **chosen, **options))
+    return _executed(arguments, manager, partial(manager.rerun_simulation, name, arguments.run, **chosen), options)
 
 
 def _simulation_from(target: str, simulation_id: str, sweeps: list[str]) -> Any:
