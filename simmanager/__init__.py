@@ -76,6 +76,8 @@ _PUBLIC = {
     "BatchBusy": "base.errors",
     "BatchDamaged": "base.errors",
     "BatchNotWritable": "base.errors",
+    "OrderRefused": "base.errors",
+    "OrderNotAnswered": "base.errors",
     "ResultsMissing": "base.errors",
     "PartNotSaved": "base.errors",
     "PackageMissing": "base.errors",
@@ -107,6 +109,8 @@ if TYPE_CHECKING:
     from .base.errors import BatchFileError as BatchFileError
     from .base.errors import BatchNotFound as BatchNotFound
     from .base.errors import BatchNotWritable as BatchNotWritable
+    from .base.errors import OrderNotAnswered as OrderNotAnswered
+    from .base.errors import OrderRefused as OrderRefused
     from .base.errors import PackageMissing as PackageMissing
     from .base.errors import ParameterError as ParameterError
     from .base.errors import ParameterTypeError as ParameterTypeError

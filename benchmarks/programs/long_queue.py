@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime
+from pathlib import Path
 
 import empty_models
 from tell import answer, arguments, peak_mb, seconds
 
 import simmanager
+from simmanager.disk.orders import ask
 
 
 def make(runs: int) -> None:
@@ -21,10 +23,8 @@ def make(runs: int) -> None:
 
 def resume(limit_s: float) -> None:
     """Go on with it; ask it to stop after some seconds of runs, as ``simmanager stop`` does."""
-    from simmanager.disk.batch_folder import BatchFolder
-
     manager = simmanager.SimulationManager(existing_simulation="batch")
-    stop = threading.Timer(limit_s, lambda: BatchFolder("batch").request_stop(now=False))
+    stop = threading.Timer(limit_s, lambda: ask(Path("batch"), "stop", patience_s=0))
     stop.daemon = True
     stop.start()
     start = time.time()

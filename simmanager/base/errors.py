@@ -73,6 +73,14 @@ class BatchBusy(SimManagerError, RuntimeError):
     """Another manager is running this batch."""
 
 
+class OrderRefused(SimManagerError, RuntimeError):
+    """The manager that runs the batch could not do what it was asked."""
+
+
+class OrderNotAnswered(SimManagerError, TimeoutError):
+    """The manager that runs the batch has not answered; it does what it was asked as soon as it can."""
+
+
 class BatchDamaged(SimManagerError, OSError):
     """A file of the batch cannot be read."""
 

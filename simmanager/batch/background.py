@@ -1,4 +1,4 @@
-"""A batch that goes on in a process of its own: started from Python, and the handle to look, wait and stop."""
+"""A batch that goes on in a process of its own: started from Python, and the handle to look, wait, pause and stop."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..disk.batch_log import BATCH_LOG, open_log
 from ..dispatch.worker_process import python_program
 from ..status.reader import read_status
 from ..status.status import BatchStatus
+from .asking import AsksManager
 
 #: Seconds between two looks while `BatchHandle.wait` waits.
 _TICK_S = 0.2
@@ -27,7 +28,7 @@ PROGRAM = "simmanager.batch.background_process"
 
 
 @public("simmanager")
-class BatchHandle:
+class BatchHandle(AsksManager):
     """A batch that a process of its own executes; see `SimulationManager.start`. It may be made anew at any time.
 
     Parameters
@@ -38,6 +39,7 @@ class BatchHandle:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self._folder = BatchFolder(self.path)
 
     @property
     def log(self) -> Path:
@@ -62,23 +64,28 @@ class BatchHandle:
             It is still executed.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while BatchFolder(self.path).is_held() is not False:
+        while self._folder.is_held() is not False:
             if deadline is not None and time.monotonic() >= deadline:
                 raise TimeoutError(f"The batch at {self.path} is still executed after {timeout:g} s.")
             time.sleep(_TICK_S)
         return self.status()
 
-    def stop(self, *, now: bool = False) -> None:
-        """Ask the process to stop: nothing new is started, and the runs at hand end; returns at once.
+    def resume(self, n_jobs: int | None = None) -> str:
+        """End a pause.
 
         Parameters
         ----------
-        now : bool, default False
-            End the runs at hand, too; they will be interrupted.
+        n_jobs : int, optional
+            So many runs at a time from now on.
+
+        Returns
+        -------
+        str
+            What the manager says.
         """
-        folder = BatchFolder(self.path)
-        if folder.is_held() is not False:
-            folder.request_stop(now=now)
+        if n_jobs is not None:
+            self.jobs(n_jobs)
+        return self._ask("resume")
 
     def __repr__(self) -> str:
         return f"<BatchHandle {self.path}: {self.status().headline}>"

@@ -8,7 +8,6 @@ import sys
 import traceback
 
 from ..base.errors import SimManagerError
-from ..disk.batch_log import log_line
 from ..dispatch.events import Event
 from .manager import SimulationManager
 
@@ -39,7 +38,7 @@ def main() -> int:
     if os.fork():
         os._exit(0)  # whoever has started this process need not wait for it
     answer = _Answer()
-    print(log_line("SimulationManager.start"), flush=True)
+    sys.argv = ["SimulationManager.start"]  # the log of the batch names it
     try:
         manager = SimulationManager(existing_simulation=request["path"])
         status = manager.run_all(on_event=answer.hear, **request["options"])

@@ -12,12 +12,13 @@ from typing import Any
 from ..base import import_path
 from ..base.advice import command, either, target
 from ..base.content_hash import changed_parts
-from ..base.errors import BatchNotWritable, BatchWarning, ParameterError, SimManagerError, SimulationError
+from ..base.errors import BatchBusy, BatchNotWritable, BatchWarning, ParameterError, SimManagerError, SimulationError
 from ..base.metrics import differ_only_in_new_metrics
 from ..base.provenance import contents_in, frozen_code, frozen_code_of
 from ..base.text import describe
-from ..disk.batch_folder import NEXT_RECIPE, BatchFolder, OpenBatch
+from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.files import OLD_SCRATCHES, SCRATCH, put_in_place, write_file
+from ..disk.listing import NEXT_RECIPE
 from ..disk.manifest import MIXED, Manifest
 from ..disk.run_folder import RunFolder
 from ..disk.sources import keep_sources
@@ -135,6 +136,12 @@ def grow_batch(batch: OpenBatch, simulations: Sequence[SingleSim], runs_per_sim:
     known = set(manifest.simulation_ids)
     added = [simulation for simulation in simulations if simulation.simulation_id not in known]
     changed = _changed(batch, simulations, repair=True)
+    if changed and batch.is_beside:
+        names = ", ".join(str(simulation.simulation_id) for simulation in changed)
+        raise BatchBusy(
+            f"{names}: the parameters differ from those in the batch, which is being run ({batch.folder.owner()}). "
+            f"Give the changed ones another simulation_id, or end it first: {command('stop', batch.folder.path)}"
+        )
     _commit(batch, replace(manifest, runs_per_sim=number), changed, added, always=number != manifest.runs_per_sim)
     for simulation_id in batch.simulation_ids:
         make_missing_runs(batch, simulation_id)

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ..base.advice import command, either
 from ..base.load_guard import refuse_while_loading
 from ..base.provenance import uncommitted
+from ..base.tell import tell
 from ..disk.batch_folder import OpenBatch
+from ..disk.orders import ask
 from ..simulation.contents import contents_of, sources_of
 from ..simulation.single_sim import SingleSim
 from .changes import finish_changes, grow_batch, merge_simulations, more_runs, take_over_changes
@@ -107,7 +110,9 @@ class GrowingBatch(BatchView):
             yield batch
 
     def add(self, simulations: Sequence[Any], runs_per_sim: int | None = None) -> list[str]:
-        """Add simulations to the batch; what it has stays, finished runs above all. Call `run_all` to run them.
+        """Add simulations to the batch; what it has stays, finished runs above all.
+
+        A manager that runs the batch, in whatever process, executes them, too; else call `run_all`.
 
         Parameters
         ----------
@@ -129,12 +134,15 @@ class GrowingBatch(BatchView):
         RecipeError
             One cannot be pickled; names the part.
         BatchBusy
-            A manager is running this batch.
+            A manager is running this batch, and a simulation has other parameters than it has there; or another
+            process is changing the batch.
         """
         return self._grow(checked_list(simulations), runs_per_sim)
 
     def extend(self, runs_per_sim: int) -> None:
-        """Give every simulation more runs; those that are there stay. Call `run_all` to run the new ones.
+        """Give every simulation more runs; those that are there stay.
+
+        A manager that runs the batch, in whatever process, executes the new ones, too; else call `run_all`.
 
         Parameters
         ----------
@@ -146,7 +154,7 @@ class GrowingBatch(BatchView):
         ParameterError
             There are more already: no run is removed.
         BatchBusy
-            A manager is running this batch.
+            Another process is changing this batch.
         """
         self._grow([], check_runs(runs_per_sim))
 
@@ -158,11 +166,16 @@ class GrowingBatch(BatchView):
             self.runs_per_sim = more_runs(self.runs_per_sim, runs_per_sim)
             self._simulation_list = merged
             return added
-        with self._open_batch() as batch:
+        with self._folder.held_or_beside(self._batch_id) as batch:
+            finish_changes(batch)
             added = grow_batch(batch, list(map(SingleSim.from_object, simulations)), runs_per_sim)
             if self._simulation_list is not None:
                 self._simulation_list = merge_simulations(self._simulation_list, simulations)
             self._take_note(batch)
+        if batch.is_beside:
+            said = ask(self._folder.path, "add")
+            go_on = either(command("resume", self._folder.path), "run_all()")
+            tell(f"The manager that runs the batch: {said}." if said else f"The manager has ended meanwhile: {go_on}")
         return added
 
     def _take_note(self, batch: OpenBatch) -> None:

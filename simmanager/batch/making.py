@@ -26,9 +26,10 @@ from ..base.errors import (
     unknown,
 )
 from ..base.provenance import frozen_code, provenance_of
-from ..disk.batch_folder import OLD_SOURCES, REMOVED, RESERVED, SOURCES, BatchFolder, OpenBatch
+from ..disk.batch_folder import OLD_SOURCES, RESERVED, SOURCES, BatchFolder, OpenBatch
 from ..disk.batch_log import BATCH_LOG
 from ..disk.files import let_owner_write, move_folder, remove_all, remove_entry
+from ..disk.listing import REMOVED
 from ..disk.manifest import MOST_RUNS, SEEDS, Manifest, check_name
 from ..disk.recipe import pickle_recipe
 from ..disk.run_folder import RECORD, RunFolder

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from ..base import import_path
+from ..base.errors import ParameterError
 from ..base.load_guard import refuse_while_loading
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder
+from ..disk.batch_lock import why_paused
 from ..disk.manifest import SEPARATE, Manifest, check_name
 from ..disk.run_record import draw_seed
 from ..disk.state import RunState
-from ..dispatch.run_batch import Chosen, run_batch
+from ..dispatch.run_batch import run_batch
 from ..dispatch.run_options import lists_options
+from ..dispatch.tasks import Chosen
 from ..simulation.single_sim import SingleSim
 from ..status.status import BatchStatus
+from .asking import AsksManager
 from .background import BatchHandle, start_in_background
 from .changes import (
     check_that_it_loads,
@@ -43,7 +47,7 @@ from .replacing import replace_runs, runs_to_replace
 
 
 @public("simmanager")
-class SimulationManager(GrowingBatch):
+class SimulationManager(GrowingBatch, AsksManager):
     """A batch of simulations, each run several times.
 
     Parameters
@@ -193,8 +197,32 @@ class SimulationManager(GrowingBatch):
                 states.add(RunState.ERROR)
             return run_batch(batch, states, *how, in_process=in_process, show=progress)
 
-    #: Goes on with what is not finished; the same as `run_all`.
-    resume = run_all
+    def resume(self, n_jobs: int | None = None, **options: Any) -> BatchStatus:
+        """Go on with what is not finished: let a manager that pauses go on, or do what `run_all` does.
+
+        Parameters
+        ----------
+        n_jobs, **options
+            As for `run_all`. A manager that pauses takes ``n_jobs`` only.
+
+        Returns
+        -------
+        BatchStatus
+            How it stands: at the end, or as soon as the manager that paused goes on.
+
+        Raises
+        ------
+        ParameterError
+            A manager that pauses cannot take these options.
+        """
+        if not why_paused(self._folder.lock_file):
+            return self.run_all(n_jobs, **options)
+        if options:
+            raise ParameterError(
+                f"A manager pauses this batch; it goes on with its options, not with {', '.join(options)}."
+            )
+        BatchHandle(self._folder.path).resume(n_jobs)
+        return self.status()
 
     @lists_options
     def start(self, n_jobs: int | None = None, **options: Any) -> BatchHandle:
@@ -212,7 +240,7 @@ class SimulationManager(GrowingBatch):
         Returns
         -------
         BatchHandle
-            To look, wait and stop.
+            To look, wait, pause and stop.
 
         Raises
         ------

@@ -9,7 +9,7 @@ from ..disk.batch_folder import OpenBatch
 from ..disk.manifest import MIXED
 from ..disk.run_folder import RunFolder
 from ..disk.state import RunState
-from ..dispatch.run_batch import Chosen
+from ..dispatch.tasks import Chosen
 from ..status.reader import StatusReader
 from .changes import finished_stay
 from .making import make_missing_runs, replace_run

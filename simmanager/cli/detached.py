@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import shlex
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.advice import command
-from ..base.command_line import command_line, recorded
 from ..base.tell import flush, note
-from ..disk.batch_log import BATCH_LOG, log_line, open_log
+from ..disk.batch_log import BATCH_LOG, open_log
 
 if TYPE_CHECKING:
     from ..dispatch.events import Event
@@ -69,15 +67,12 @@ class _Teller:
             return
         to_terminal, self._to_terminal = self._to_terminal, -1
         batch = Path(event.path).parents[1]
-        words = shlex.join(recorded(command_line()))
         try:
             log = open_log(batch)
         except OSError as error:  # it is no reason to end the batch, nor to hold the terminal
             note(f"{batch / BATCH_LOG} cannot be written ({error.strerror}): what the batch says from now on is lost.")
             log = Path(os.devnull).open("ab")
         with log:
-            log.write(f"{log_line(words)}\n".encode())
-            log.flush()
             flush()
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from . import completion, demo, looking, one_run, running
+from . import completion, demo, looking, one_run, orders, running
 from .verb import Verb, exit_codes
 
 #: All verbs, by name, in the order of the help.
 VERBS = {
     each.name: each
-    for module in (running, looking, one_run, demo, completion)
+    for module in (running, orders, looking, one_run, demo, completion)
     for each in vars(module).values()
     if isinstance(each, Verb)
 }

@@ -1,4 +1,4 @@
-"""Verbs that run a batch: run, resume, rerun; and stop."""
+"""Verbs that run a batch: run, resume, rerun."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..base.advice import remember_target
-from ..base.errors import ParameterError, SimManagerError, UnknownName, UnsafeName, suggest
+from ..base.advice import command, remember_target
+from ..base.errors import BatchBusy, ParameterError, SimManagerError, UnknownName, UnsafeName, suggest
 from .verb import EXIT_OK, EXIT_USAGE, PATH, RAN, Adder, argument, exit_code, verb
 
 if TYPE_CHECKING:
     from ..batch.manager import SimulationManager
+    from ..batch.plan import BatchPlan
     from ..status.status import BatchStatus
 
 
@@ -112,6 +113,37 @@ def _executed(
     return exit_code(status)
 
 
+SWEEP = argument(
+    "--sweep",
+    action="append",
+    default=[],
+    metavar="GROUP.NAME=V1,V2",
+    help="one simulation for each value, e.g. agent_params.lr_td=0.001,0.01; several: every combination",
+)
+
+
+def print_said(said: str) -> None:
+    """Print what a manager says."""
+    from ..base.text import plain
+
+    print(f"{said[:1].upper()}{plain(said[1:])}.")
+
+
+def plan_of(arguments: argparse.Namespace) -> BatchPlan | None:
+    """Return what a file says, swept; None, and the error is printed, if its code cannot be executed."""
+    from ..batch.python_file import load_plan, users_traceback
+
+    try:
+        plan = load_plan(arguments.file)
+    except SimManagerError:
+        raise
+    except Exception as error:  # of the user's file, whatever it is
+        print(f"{users_traceback(error)}simmanager: {arguments.file} could not be loaded.", file=sys.stderr)
+        return None
+    remember_target(arguments.file)
+    return plan.swept(arguments.sweep)
+
+
 @verb(
     argument(
         "file",
@@ -123,13 +155,7 @@ def _executed(
     argument("--id", metavar="ID", help="name of the batch and its folder (default: what the file says, or its name)"),
     argument("--seed", type=int, metavar="S", help="seed of the batch (default: drawn, and kept)"),
     argument("--seeds", choices=("separate", "shared"), help="shared: run R has the same seed in every simulation"),
-    argument(
-        "--sweep",
-        action="append",
-        default=[],
-        metavar="GROUP.NAME=V1,V2",
-        help="one simulation for each value, e.g. agent_params.lr_td=0.001,0.01; several: every combination",
-    ),
+    SWEEP,
     argument("--cwd", choices=("run",), help="the working directory of each run is its own folder for files"),
     argument(
         "--extend",
@@ -179,8 +205,6 @@ def run(arguments: argparse.Namespace) -> int:
       [simulations.sweep]
       agent_params.lr_td = [0.001, 0.01]
     """
-    from ..batch.python_file import load_plan, users_traceback
-
     options = _execution_options(arguments)
     given = {
         "manager_id": arguments.id,
@@ -188,20 +212,20 @@ def run(arguments: argparse.Namespace) -> int:
         "seed": arguments.seed,
         "seeds": arguments.seeds,
     }
-    try:
-        plan = load_plan(arguments.file)
-    except SimManagerError:
-        raise
-    except Exception as error:  # of the user's file, whatever it is
-        print(f"{users_traceback(error)}simmanager: {arguments.file} could not be loaded.", file=sys.stderr)
+    if (plan := plan_of(arguments)) is None:
         return EXIT_USAGE
-    remember_target(arguments.file)
-    plan = plan.swept(arguments.sweep).in_directory(arguments.cwd).with_fields(**given)
+    plan = plan.in_directory(arguments.cwd).with_fields(**given)
     try:
         manager = plan.manager(arguments.dir, extend=arguments.extend)
     except UnsafeName as error:
         raise UnsafeName(f"{error}{_id_advice(arguments, plan.manager_id)}") from None
-    return _executed(arguments, manager, manager.run_all, {**plan.options, **options})
+    try:
+        return _executed(arguments, manager, manager.run_all, {**plan.options, **options})
+    except BatchBusy as error:
+        more = command(
+            "add", manager.results_path, arguments.file, *(["--runs", arguments.runs] if arguments.runs else [])
+        )
+        raise BatchBusy(f"{error}\nTo add to it while it runs: {more}" if arguments.extend else str(error)) from None
 
 
 def _id_advice(arguments: argparse.Namespace, manager_id: str) -> str:
@@ -223,6 +247,19 @@ def _can_be_a_name(text: str) -> bool:
     return True
 
 
+def _go_on(path: str, options: Mapping[str, Any]) -> int:
+    """Let a manager that pauses go on."""
+    from ..batch.background import BatchHandle
+
+    if others := sorted(set(options) - {"n_jobs"}):
+        raise ParameterError(
+            f"A manager pauses this batch; it goes on with its options, not with {', '.join(others)}. Leave them away, "
+            f"or end it first: {command('stop', path)}"
+        )
+    print_said(BatchHandle(path).resume(options.get("n_jobs")))
+    return EXIT_OK
+
+
 #: For verbs that execute runs.
 _DRY_RUN = argument("--dry-run", action="store_true", help="list the runs that would be executed; change nothing")
 
@@ -238,19 +275,24 @@ _DRY_RUN = argument("--dry-run", action="store_true", help="list the runs that w
     exits=RAN,
 )
 def resume(arguments: argparse.Namespace) -> int:
-    """Go on with what is not finished.
+    """Go on with what is not finished, or after a pause.
 
     Executes the runs that wait or were interrupted; those that failed stay as they
     are, unless --retry-errors is given, and what is finished is never executed
     again. Options that the batch was run with before hold again, if no other value
-    is given (but see --forget-options). This unpickles the simulations: only for
-    folders of your own.
+    is given (but see --forget-options). A manager that pauses (simmanager pause)
+    goes on where it is. This unpickles the simulations: only for folders of your
+    own.
     """
     from ..batch.manager import SimulationManager
+    from ..disk.batch_folder import BatchFolder
+    from ..disk.batch_lock import why_paused
     from ..disk.state import RunState
     from .dry_run import print_dry_run
 
     options = _execution_options(arguments)
+    if why_paused(BatchFolder(arguments.path).lock_file) and not arguments.dry_run:
+        return _go_on(arguments.path, options)
     if arguments.dry_run:
         return print_dry_run(arguments.path, {RunState.ERROR} if options.get("retry_errors") else set())
     manager = SimulationManager(existing_simulation=arguments.path)
@@ -345,38 +387,3 @@ def _sweeps_of(path: str) -> list[str]:
     words = [str(word) for word in command[1:]] if isinstance(command, list) else []
     joined = [word.partition("=")[2] for word in words if word.startswith("--sweep=")]
     return [*joined, *(words[at + 1] for at, word in enumerate(words[:-1]) if word == "--sweep")]
-
-
-@verb(
-    PATH,
-    argument("--now", action="store_true", help="end the runs at hand, too"),
-    examples=(
-        ("simmanager stop tonight", "after the runs at hand"),
-        ("simmanager stop tonight --now", "end those, too, also if their manager is gone; they will be interrupted"),
-    ),
-    exits=("it was asked, or no manager is running the batch",),
-)
-def stop(arguments: argparse.Namespace) -> int:
-    """Ask the manager of a batch to stop.
-
-    Does from another terminal what Ctrl-C does in the manager's own: nothing new
-    is started, and the runs at hand end. "simmanager resume" goes on.
-    """
-    from ..base.text import plain
-    from ..disk.batch_folder import BatchFolder
-    from ..dispatch.orphans import orphans_of, stop_orphans
-    from ..dispatch.stop import BY_USER
-
-    folder = BatchFolder(arguments.path)
-    folder.read_manifest()
-    if (held := folder.is_held()) is False:
-        said = ["No manager is running this batch."]
-        if arguments.now:
-            with folder.held() as batch:
-                said += stop_orphans(orphans_of(batch), BY_USER)
-        print("\n".join(said))  # whatever becomes of the words, all of them are ended
-        return EXIT_OK
-    folder.request_stop(now=arguments.now)
-    who = plain(folder.owner()) if held else "the manager, if one is running (that cannot be told),"
-    print(f"Asked {who} to stop{' now' if arguments.now else ' after the runs at hand'}.")
-    return EXIT_OK

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from ..base.advice import command
-from ..base.clock import utc_now
 from ..base.errors import (
     BatchBusy,
     BatchDamaged,
@@ -23,59 +21,45 @@ from ..base.errors import (
     suggest,
 )
 from ..base.paths import is_file
+from .batch_lock import CHANGE_LOCK, LOCK, Signature, is_held_by_its_signer, owner, sign, why_paused
 from .batch_log import BATCH_LOG
 from .files import FileIn, is_scratch, read_regular, remove_scratch, write_file
-from .json_file import json_bytes, read_json
-from .locks import LockHeld, holders, is_held, take_batch_lock, who_holds
+from .json_file import json_bytes
+from .listing import RECIPE, Listing, is_remain, list_runs
+from .locks import LockHeld, is_held, take_batch_lock, who_holds
 from .manifest import SAFE_NAME, Manifest
+from .orders import ORDERS
 from .run_folder import RunFolder
 from .shared_params import SHARED
 from .starts import STARTS
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+#: How often a batch is tried to be held, or changed beside the manager that holds it, while managers come and go.
+_TRIES = 5
+
+#: Seconds to wait for another process that changes the batch.
+_CHANGE_PATIENCE_S = 60.0
+
 #: The files in the folder of a batch.
-MANIFEST, LOCK, STOP_REQUEST = "manager.json", "batch.lock", "stop.request"
+MANIFEST, STOP_REQUEST = "manager.json", "stop.request"
 REPORT, SETUP = "report.html", "setup.pkl"
-
-#: The file in the folder of a simulation.
-RECIPE = "simulation.pkl"
-
-#: The next one, until it is put in its place.
-NEXT_RECIPE = "next-simulation.pkl"
 
 #: The code of the batch as it was (see `sources`); a part of that in folders of earlier versions.
 SOURCES, OLD_SOURCES = "sources.json", "code.json"
 
 #: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
-RESERVED = (MANIFEST, LOCK, BATCH_LOG, STOP_REQUEST, STARTS, REPORT, SETUP, SOURCES, OLD_SOURCES, "figures")
+RESERVED = (
+    *(MANIFEST, LOCK, CHANGE_LOCK, BATCH_LOG, STOP_REQUEST, STARTS, REPORT, SETUP, SOURCES, OLD_SOURCES, ORDERS),
+    "figures",
+)
 
 #: Bytes of a manifest that are read; longer ones count as damaged.
 _LONGEST_MANIFEST = 1 << 28
 
 #: Entries of a folder that are looked at for batches, and how many of those found are named.
 _LOOKED_AT, _NAMED = 1000, 5
-
-#: How the name begins under which a run is taken out of the batch before its files are removed.
-REMOVED = ".removed-"
-
-
-#: The first letters of what `_is_remain` knows: most names need no closer look.
-_BEGIN_REMAINS = "~."
-
-
-def _is_remain(name: str) -> bool:
-    """Return whether something beside the runs is what a killed process left half written or half removed."""
-    if name.startswith(REMOVED):
-        return RunFolder.run_id_of(name.removeprefix(REMOVED)) is not None
-    return is_scratch(name, lambda rest: rest in (RECIPE, NEXT_RECIPE) or RunFolder.run_id_of(rest) is not None)
-
-
-class Listing(NamedTuple):
-    """What the folder of a simulation holds."""
-
-    #: Run id -> path of each run that has a folder; of two with one id, the newer.
-    runs: dict[int, str]
-    #: Names of what a killed process left half written or half removed.
-    remains: list[str]
 
 
 class BatchFolder:
@@ -88,7 +72,8 @@ class BatchFolder:
 
     manifest_file = FileIn(MANIFEST, "manager.json.")
     lock_file = FileIn(LOCK, "Held by the manager that runs the batch; its text says who that is.")
-    stop_request = FileIn(STOP_REQUEST, 'Made by ``simmanager stop``: "finish" or "now".')
+    change_lock_file = FileIn(CHANGE_LOCK, "Held by whoever changes what the batch consists of.")
+    stop_request = FileIn(STOP_REQUEST, 'Made while a manager with a Dask cluster stops: "finish" or "now".')
     setup_file = FileIn(SETUP, "The pickled function that each worker calls before its first run, if there is one.")
 
     def simulation(self, simulation_id: str) -> Path:
@@ -163,11 +148,13 @@ class BatchFolder:
     def holds_only_remains(self) -> bool:
         """Return whether the folder holds nothing but what a killed creation of a batch leaves."""
         for entry in self.path.iterdir():
-            if entry.name in (LOCK, SETUP, SOURCES, OLD_SOURCES) or is_scratch(entry.name, RESERVED.__contains__):
+            if entry.name in (LOCK, CHANGE_LOCK, SETUP, SOURCES, OLD_SOURCES) or is_scratch(
+                entry.name, RESERVED.__contains__
+            ):
                 continue
             if entry.is_symlink() or not entry.is_dir():
                 return False
-            if any(f.name not in (RECIPE, SHARED) and not _is_remain(f.name) for f in entry.iterdir()):
+            if any(f.name not in (RECIPE, SHARED) and not is_remain(f.name) for f in entry.iterdir()):
                 return False
         return True
 
@@ -183,24 +170,7 @@ class BatchFolder:
 
     def listing(self, simulation_id: str) -> Listing:
         """List the folder of a simulation."""
-        newest: dict[int, str] = {}
-        remains: list[str] = []
-        folder = f"{self.path}{os.sep}{simulation_id}"
-        try:
-            entries = os.scandir(folder)
-        except OSError:
-            return Listing({}, [])
-        with entries:
-            for entry in entries:
-                name = entry.name
-                run_id = RunFolder.run_id_of(name)
-                if run_id is None and name[0] in _BEGIN_REMAINS and _is_remain(name):
-                    remains.append(name)
-                if run_id is None or not entry.is_dir(follow_symlinks=False):
-                    continue
-                if run_id not in newest or RunFolder.age_key(name) >= RunFolder.age_key(newest[run_id]):
-                    newest[run_id] = name
-        return Listing({run_id: f"{folder}/{name}" for run_id, name in newest.items()}, remains)
+        return list_runs(f"{self.path}{os.sep}{simulation_id}")
 
     # The lock --------------------------------------------------------------------------------------------------
 
@@ -211,74 +181,84 @@ class BatchFolder:
         Raises `BatchBusy`, which names the manager that holds it, `BatchNotFound` without a folder or if it is not the
         batch of this id, `BatchNotWritable` if the lock cannot be made, `BatchDamaged` if manager.json cannot be read.
         """
+        with ExitStack() as locks:
+            try:
+                lock = self._take(self.lock_file, 0.5)
+            except LockHeld:
+                raise BatchBusy(self._why_busy()) from None
+            locks.callback(lock.release)
+            batch = self._to_change(batch_id, locks)
+            batch.signature = sign(self.lock_file)
+            yield batch
+
+    @contextmanager
+    def held_or_beside(self, batch_id: str = "") -> Iterator[OpenBatch]:
+        """Hold the batch as `held` does; or, while a manager runs it, what others may add to it (`is_beside`)."""
+        with ExitStack() as locks:
+            for _ in range(_TRIES):
+                if self.is_held() is not True:
+                    with suppress(BatchBusy):  # by somebody who was quicker
+                        yield locks.enter_context(self.held(batch_id))
+                        return
+                batch = self._to_change(batch_id, locks)
+                if self.is_held():
+                    batch.is_beside = True
+                    yield batch
+                    return
+                batch.allow_changes()  # the manager has ended: it looks at nothing any more
+            raise BatchBusy(self._why_busy())
+
+    def _take(self, lock: Path, timeout: float) -> FileLock:
         if not self.path.is_dir():  # filelock would make it
             raise BatchNotFound(f"There is no batch at {self.path}: the folder does not exist.{self.nearby()}")
         try:
-            lock = take_batch_lock(self.lock_file, timeout=0.5)
+            return take_batch_lock(lock, timeout)
         except LockHeld:
-            raise BatchBusy(self._why_busy()) from None
+            raise
         except OSError as error:
             raise BatchNotWritable(f"{self.path} cannot be written ({error.strerror or error}).") from error
-        try:
-            batch = OpenBatch(self)
-            if batch_id and batch.is_made and batch.manifest.batch_id != batch_id:
-                raise BatchNotFound(
-                    f"The batch of this manager is not at {self.path} any more; another one is in its place. "
-                    "Give its folder as it is now: SimulationManager(existing_simulation=...)."
-                )
-            self._sign()
-            yield batch
-        finally:
-            lock.release()
 
-    def _sign(self) -> None:
-        text = json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": utc_now()})
-        with suppress(OSError):  # a full disk: the lock itself holds all the same
-            descriptor = os.open(self.lock_file, os.O_WRONLY | os.O_NOFOLLOW)
-            try:
-                os.ftruncate(descriptor, 0)
-                os.write(descriptor, text.encode())
-            finally:
-                os.close(descriptor)
+    def _to_change(self, batch_id: str, locks: ExitStack) -> OpenBatch:
+        """Hold what the batch consists of, and return it."""
+        try:
+            lock = self._take(self.change_lock_file, _CHANGE_PATIENCE_S)
+        except LockHeld:
+            who = who_holds(self.change_lock_file)
+            raise BatchBusy(f"Another process is changing this batch: {who}. Wait, then try again.") from None
+        locks.callback(lock.release)
+        batch = OpenBatch(self, lock.release)
+        if batch_id and batch.is_made and batch.manifest.batch_id != batch_id:
+            raise BatchNotFound(
+                f"The batch of this manager is not at {self.path} any more; another one is in its place. "
+                "Give its folder as it is now: SimulationManager(existing_simulation=...)."
+            )
+        return batch
 
     def _why_busy(self) -> str:
-        if is_held(self.lock_file) and self._is_held_by_its_signer():
-            return (
-                f"Another manager is running this batch: {self.owner()}. Wait for it, look with "
-                f"{command('status', self.path)} or end it with {command('stop', self.path)}"
-            )
+        if is_held(self.lock_file) and is_held_by_its_signer(self.lock_file):
+            end = f"Wait for it, look with {command('status', self.path)} or end it with {command('stop', self.path)}"
+            if why_paused(self.lock_file):
+                end = f"It pauses; let it go on with {command('resume', self.path)}"
+            return f"Another manager is running this batch: {self.owner()}. {end}"
         who = who_holds(self.lock_file)
         return f"The lock of this batch, {self.lock_file}, is held by {who}. End that process, or wait; then try again."
 
     def owner(self) -> str:
         """Return in words who holds the lock of the batch, or, if nobody does, who was the last."""
-        if is_held(self.lock_file) and not self._is_held_by_its_signer():
-            return who_holds(self.lock_file)
-        content = read_json(self.lock_file)
-        if not content:
-            return "an unknown process"
-        return f"process {content.get('pid')} on {content.get('host')}, since {content.get('since')}"
-
-    def _is_held_by_its_signer(self) -> bool:
-        """Return False if the system says that another process holds the lock than the one that signed it."""
-        known = [holder.pid for holder in holders(self.lock_file)]
-        return not known or read_json(self.lock_file).get("pid") in known
+        return owner(self.lock_file)
 
     def is_held(self) -> bool | None:
         """Return whether a manager is running this batch; None if its lock may not be opened, so nobody can tell."""
         return is_held(self.lock_file)
 
-    # Stop requests ---------------------------------------------------------------------------------------------
+    # The wish to stop, for those who supervise runs on other machines --------------------------------------------
 
     def request_stop(self, *, now: bool, who: str = "") -> None:
-        """Ask the manager that runs the batch to stop: after the runs at hand, or at once.
+        """Let them know that the manager stops: after the runs at hand, or at once. Raises `OSError`.
 
-        ``who`` says in words by whom runs are ended; "": the user asks. Raises `BatchNotWritable`.
+        ``who`` says in words by whom runs are ended; "": the user asks.
         """
-        try:
-            write_file(self.stop_request, f"{'now' if now else 'finish'} {who}".encode())
-        except OSError as error:
-            raise BatchNotWritable(f"{self.path} cannot be written ({error.strerror or error}).") from error
+        write_file(self.stop_request, f"{'now' if now else 'finish'} {who}".encode())
 
     def requested_stop(self) -> str:
         """Return "", "finish" or "now"."""
@@ -297,7 +277,7 @@ class BatchFolder:
         return (mode, who) if mode in ("finish", "now") else ("", "")
 
     def clear_stop_request(self) -> None:
-        """Forget an answered request."""
+        """Forget it."""
         with suppress(OSError):  # missing, or no file at all
             self.stop_request.unlink()
 
@@ -308,8 +288,14 @@ class OpenBatch:
     Nobody else changes them while the lock is held, so what this object writes is all that keeps them current.
     """
 
-    def __init__(self, folder: BatchFolder) -> None:
+    def __init__(self, folder: BatchFolder, allow_changes: Callable[[], None] = lambda: None) -> None:
         self.folder = folder
+        #: Lets other processes add to the batch from now on; here it is not changed any more.
+        self.allow_changes = allow_changes
+        #: Whether a manager runs the batch meanwhile: it may get more, but nothing of it may be changed.
+        self.is_beside = False
+        #: What the lock says of us.
+        self.signature = Signature()
         self._manifest = folder.find_manifest()
         self._listings: dict[str, Listing] = {}
         #: Device and inode of a manager.json that is known to be that of this batch.
@@ -335,6 +321,11 @@ class OpenBatch:
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace manager.json; what is kept is what will be read from it."""
         self._manifest = self.folder.write_manifest(manifest)
+
+    def read_again(self) -> None:
+        """Take note of what another process has added to the batch, which may do so while this one executes it."""
+        self._manifest = self.folder.find_manifest() or self._manifest
+        self._listings.clear()
 
     def why_not_there(self) -> str:
         """Return "" as long as this batch is in its folder, else in words what has become of it."""

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from ..base.user_frames import KeptSource, KeptSources, is_users
-from .batch_folder import OLD_SOURCES, RECIPE, SOURCES
+from .batch_folder import OLD_SOURCES, SOURCES
 from .files import read_regular, write_file
 from .json_file import json_bytes, read_json
+from .listing import RECIPE
 
 #: Characters of a source that is kept at most.
 _LONGEST = 1_000_000

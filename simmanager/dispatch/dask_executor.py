@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import uuid
 from asyncio import CancelledError as AsyncCancelledError
 from collections import Counter
@@ -70,13 +71,20 @@ class DaskExecutor:
         self._client = _connect(options.address) if client is None else client
         try:
             self._batch = _Batch(str(batch.folder.path.absolute()), batch.manifest.batch_id)
-            threads = sum(self._workers().values())
-            self.n_jobs = n_jobs if n_jobs > 0 else max(threads + 1 + n_jobs, 1)
+            self._workers()  # raises if there are none
+            self.n_jobs = self._counted(n_jobs)
             self._check_folder_is_shared()
         except BaseException:
             self.close()
             raise
         self._told_to_stop, self._lost = "", False
+        #: What was handed over: the run, and how often before.
+        self._at_hand: dict[Any, tuple[Task, int]] = {}
+
+    @property
+    def busy(self) -> int:
+        """Runs at hand."""
+        return len(self._at_hand)
 
     def _workers(self) -> dict[str, int]:
         """Return the threads of each worker; waits for a first one."""
@@ -118,7 +126,7 @@ class DaskExecutor:
         on_start: Callable[[Task], None] = lambda task: None,
     ) -> None:
         """Do as `Executor.run`; ``on_start`` is called when a run is handed to the cluster."""
-        at_hand: dict[Any, tuple[Task, int]] = {}
+        at_hand = self._at_hand
         failures = 0
         with ticking(on_tick), self._hearing():
             try:
@@ -127,7 +135,7 @@ class DaskExecutor:
                     for task in self._due(queue, len(at_hand)):
                         on_start(task)
                         at_hand[self._submit(task)] = (task, 0)
-                    if not at_hand or not self._is_connected():
+                    if not self._is_connected() or (not at_hand and (self.stop.mode or not len(queue))):
                         return
                     for future in self._ended(list(at_hand)):
                         task, attempts = at_hand.pop(future)
@@ -161,9 +169,19 @@ class DaskExecutor:
                 self._client.unsubscribe_topic(topic)
 
     def _due(self, queue: RunQueue, at_hand: int) -> Iterator[Task]:
-        while at_hand < self.n_jobs and not self.stop.mode and (tasks := queue.take()):
+        while at_hand < self.n_jobs and not self.stop.mode and not self.stop.paused and (tasks := queue.take()):
             yield from tasks
             at_hand += 1
+
+    def adjust(self, n_jobs: int, queue: RunQueue) -> None:
+        """Do as `Executor.adjust`."""
+        self.n_jobs = queue.slots = self._counted(n_jobs)
+
+    def _counted(self, n_jobs: int) -> int:
+        return n_jobs if n_jobs > 0 else max(sum(self._workers().values()) + 1 + n_jobs, 1)
+
+    def renew(self) -> None:
+        """Do nothing: each run goes with the import path as it is then."""
 
     def _submit(self, task: Task) -> Any:
         settings = WorkerSettings(
@@ -179,6 +197,9 @@ class DaskExecutor:
     def _ended(self, futures: list[Any]) -> list[Any]:
         from distributed import wait
 
+        if not futures:  # it pauses
+            time.sleep(_TICK_S)
+            return []
         try:
             with self._client.as_current():
                 return list(wait(futures, timeout=_TICK_S, return_when="FIRST_COMPLETED").done)

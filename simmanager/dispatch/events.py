@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 from ..base.clock import duration
 from ..base.public import public
 from ..base.tell import note
+from ..disk.run_folder import RunFolder
 from ..status.reader import read_status
 from ..status.status import BatchStatus
 from ..worker.process_group import signal_group
+from ..worker.task import Task
 
 #: Seconds that the end of a batch waits for a slow function, and for the command.
 _PATIENCE_S = 30.0
@@ -52,6 +54,12 @@ class Event(NamedTuple):
     fraction: float | None = None
     reason: str = ""
     status: BatchStatus | None = None
+
+
+def event_of(kind: str, task: Task, state: str, fraction: float | None = None, reason: str = "") -> Event:
+    """Return what is to be told of a run."""
+    folder = RunFolder(task.folder)
+    return Event(kind, folder.simulation_id, folder.run_id, task.folder, state, fraction, reason)
 
 
 class Announcer:

@@ -1,34 +1,53 @@
-"""Runs on slots: dispatch through joblib, crashes, timeouts, retries, and the user's wish to stop."""
+"""Runs on slots: dispatch through joblib, crashes, timeouts, retries, and the user's wish to stop or to pause."""
 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from functools import partial
+from queue import SimpleQueue
 
 from ..base.errors import SimManagerError, limit_met
 from ..disk.state import RunState
 from ..worker.task import Outcome, Task
-from .run_options import RunOptions
+from .run_options import RunOptions, count_jobs
 from .run_queue import RunQueue
 from .slots import Slots
 from .stop import BY_ERROR, Stop, ticking
 from .supervision import Job, supervise, supervise_together
 from .worker_process import WorkerSettings
 
+#: Seconds between two looks whether something may start, or is to stop, if nobody tells.
+_LOOK_S = 0.25
+
+
+#: What a loop of a slot tells: runs that have ended, or what went wrong; None: all loops that were begun together have
+#: ended.
+_Told = list[tuple[Task, Outcome]] | BaseException | None
+
 
 class Executor:
     """Executes a queue of jobs on slots, by workers whose interpreters have these flags."""
 
     def __init__(self, n_jobs: int, options: RunOptions, flags: Sequence[str] = ()) -> None:
+        #: Runs at a time.
         self.n_jobs = n_jobs
         self.options = options
         self.stop = Stop()
         self._slots = Slots(WorkerSettings(options.threads_per_run, flags=tuple(flags)), options.slot_env or ())
         self._failures = 0
         self._counting = threading.Lock()
+        self._told: SimpleQueue[_Told] = SimpleQueue()
+        #: Held to change what follows; told of when something may start that could not before.
+        self._changed = threading.Condition()
+        #: Loops that take from the queue, those that have runs at hand, and how often loops were begun and not ended.
+        self._loops, self._busy, self._begun = 0, 0, 0
+        self._is_over = False
+
+    @property
+    def busy(self) -> int:
+        """Slots that have runs at hand."""
+        return self._busy
 
     def prepare(self, runs: int) -> None:
         """Start the workers for so many runs ahead of `run`; whoever does so calls `close`, whatever happens."""
@@ -48,41 +67,100 @@ class Executor:
         """Execute all tasks; returns when the last has ended, or when the user's wish to stop is fulfilled.
 
         Tasks are taken as slots become free. ``on_start`` is called in the thread of the slot that takes one,
-        ``on_end`` in this thread, ``on_tick`` about four times a second in another, which may stop the runs by `stop`.
+        ``on_end`` in this thread, ``on_tick`` about four times a second in another, which may stop the runs by `stop`,
+        and use `adjust` and `renew`.
         """
-        from joblib import Parallel, delayed
-
-        slots = min(self.n_jobs, len(queue))
-        if slots == 0:
+        if not len(queue):
             return
-        results: Iterator[list[tuple[Task, Outcome]]] = iter(())
+        self._work = partial(self._work_off, queue, on_start)
         try:
             with ticking(on_tick):
                 self.prepare(len(queue))
-                # None is taken ahead of time: the queue learns, and a wish to stop is obeyed at once.
-                parallel = Parallel(
-                    slots, backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch=slots
-                )
-                supervise_tasks = delayed(partial(self._supervise_tasks, queue, on_start))
-                results = parallel(map(supervise_tasks, self._until_stopped(queue)))
-                for ended in results:
-                    for task, outcome in ended:
-                        if outcome.state:
-                            on_end(task, outcome)
+                self.adjust(self.n_jobs, queue)
+                self._hear(on_end)
         except BaseException as error:
             self.stop.now("the manager raised an error", BY_ERROR)
-            with suppress(Exception):
-                deque(results, maxlen=0)  # until each run at hand has its verdict
+            while self._begun:  # until each run at hand has its verdict
+                self._begun -= self._told.get() is None
             if not isinstance(error, SimManagerError) and (why := limit_met(error)):
                 raise SimManagerError(f"The batch cannot be executed: {why}.") from error
             raise
         finally:
             self.close()
 
-    def _until_stopped(self, queue: RunQueue) -> Iterator[list[Task]]:
-        takers = self.n_jobs if self.options.allow_several else None
-        while not self.stop.mode and (tasks := queue.take(takers)):
-            yield tasks
+    def _hear(self, on_end: Callable[[Task, Outcome], None]) -> None:
+        """Take what the loops tell until all have ended."""
+        while True:
+            with self._changed:
+                self._is_over = not self._begun
+            if self._is_over:
+                return
+            told = self._told.get()
+            if told is None:
+                with self._changed:
+                    self._begun -= 1
+            elif isinstance(told, BaseException):
+                raise told
+            else:
+                for task, outcome in told:
+                    if outcome.state:
+                        on_end(task, outcome)
+
+    def adjust(self, n_jobs: int, queue: RunQueue) -> None:
+        """Let so many runs go at a time from now on (-1: one on each core); if more are at hand, these end first."""
+        n_jobs = count_jobs(n_jobs, self.options)
+        with self._changed:
+            self.n_jobs = queue.slots = n_jobs
+            wanted = min(n_jobs, self._busy + len(queue)) - self._loops
+            if wanted > 0 and not self._is_over:
+                threading.Thread(target=self._begin, args=[wanted], name="simmanager-slots", daemon=True).start()
+                self._loops += wanted
+                self._begun += 1
+            self._changed.notify_all()
+        self._slots.limit(n_jobs)
+
+    def renew(self) -> None:
+        """Give the runs to come to new workers, which know the import path as it is now."""
+        self._slots.renew()
+
+    def _begin(self, number: int) -> None:
+        """Work off the queue with so many further slots, each a thread of joblib."""
+        from joblib import Parallel, delayed
+
+        try:
+            Parallel(number, backend="threading", batch_size=1, pre_dispatch="all")(
+                delayed(self._work)() for _ in range(number)
+            )
+        except BaseException as error:
+            self._told.put(error)
+        finally:
+            self._told.put(None)
+
+    def _work_off(self, queue: RunQueue, on_start: Callable[[Task], None]) -> None:
+        """Execute runs of the queue on one slot, until none is left or nothing is to start any more."""
+        while tasks := self._take(queue):
+            try:
+                self._told.put(self._supervise_tasks(queue, on_start, tasks))
+            except BaseException as error:
+                self._told.put(error)
+            finally:
+                with self._changed:
+                    self._busy -= 1
+                    self._changed.notify_all()
+
+    def _take(self, queue: RunQueue) -> list[Task]:
+        """Take out what this slot executes next; waits as long as nothing may start; [] if there is no more."""
+        with self._changed:
+            while not self.stop.mode and (len(queue) or self._busy):
+                # None is taken ahead of time: the queue learns, and a wish to stop is obeyed at once.
+                may_start = not self.stop.paused and self._busy < self.n_jobs
+                if may_start and (tasks := queue.take(self.n_jobs if self.options.allow_several else None)):
+                    self._busy += 1
+                    return tasks
+                self._changed.wait(_LOOK_S)
+            self._loops -= 1
+            self._changed.notify_all()
+        return []
 
     def _count(self, outcome: Outcome) -> None:
         with self._counting:

@@ -118,6 +118,15 @@ class RunOptions:
         """Whether short runs may be handed to a worker several at a time: nothing is asked that needs each alone."""
         return not any(getattr(self, name) for name, option in OPTIONS.items() if option.alone)
 
+    def in_words(self) -> list[str]:
+        """Return those that have another value than by default, without what may be a secret or holds for a call."""
+        changed = {name: getattr(self, name) for name in OPTIONS if name != "n_jobs" and OPTIONS[name].is_kept}
+        return [
+            OPTIONS[name].in_words(value)
+            for name, value in changed.items()
+            if value != OPTIONS[name].default and OPTIONS[name].kind is not ENVIRONMENTS
+        ]
+
     def __post_init__(self) -> None:
         for each in fields(self):
             value = each.metadata["option"].checked(each.name, getattr(self, each.name))

@@ -40,32 +40,57 @@ class RunQueue:
     so that a batch that is stopped has as much of each; within a round the simulations by their mean duration in
     seconds, longest first. Only at the end, where a long run that comes last would be waited for, all that is left
     comes longest first. Unknown simulations count as long, until many runs in a row were short. Then come the ``last``
-    (runs that another process still executes). Within a simulation runs keep their order. The order never changes
-    results. ``slots`` is how many runs go at a time.
+    (runs that another process still executes). What the user wants `first` comes before all of that. Within a
+    simulation runs keep their order. The order never changes results. ``slots`` is how many runs go at a time.
     """
 
     def __init__(
         self, tasks: Iterable[Task], durations: Mapping[str, float], last: Iterable[Task] = (), slots: int = 1
     ) -> None:
         self._waiting: dict[str, deque[Task]] = {}
-        for task in tasks:
-            self._waiting.setdefault(task.simulation_id, deque()).append(task)
         self._last = deque(last)
+        self._left = len(self._last)
         self._durations = dict(durations)
         self._longest = dict(durations)
         self._longest_of_all = _DOUBT * SHORT_S
         self._lock = threading.Lock()
-        self._left = sum(map(len, self._waiting.values())) + len(self._last)
-        self._slots = slots
+        self.slots = slots
         #: Waiting runs of unknown simulations; seconds that those of the others take together; the longest of those.
-        self._unknown = sum(len(waiting) for name, waiting in self._waiting.items() if name not in self._durations)
-        self._work = sum(self._durations.get(name, 0.0) * len(waiting) for name, waiting in self._waiting.items())
-        self._longest_mean = max((self._durations.get(name, 0.0) for name in self._waiting), default=0.0)
+        self._unknown, self._work, self._longest_mean = 0, 0.0, 0.0
         self._by_rounds = True
-        self._probes = deque(name for name in self._waiting if name not in self._durations)
-        self._places = {name: place for place, name in enumerate(self._waiting)}
-        self._order = [self._entry(name) for name in self._waiting]  # a heap; a simulation may be in it twice
-        heapq.heapify(self._order)
+        self._probes: deque[str] = deque()
+        #: Simulations that the user wants first, the last one asked for first.
+        self._wanted: deque[str] = deque()
+        self._places: dict[str, int] = {}
+        self._order: list[tuple[float, float, int, str]] = []  # a heap; a simulation may be in it twice
+        self.add(tasks)
+
+    def add(self, tasks: Iterable[Task]) -> None:
+        """Put further tasks into the queue."""
+        with self._lock:
+            new: dict[str, deque[Task]] = {}
+            for task in tasks:
+                new.setdefault(task.simulation_id, deque()).append(task)
+            for name, more in new.items():
+                waiting = self._waiting.setdefault(name, deque())
+                if name not in self._places:
+                    self._places[name] = len(self._places)
+                    if name not in self._durations:
+                        self._probes.append(name)
+                if name in self._durations:
+                    self._work += self._durations[name] * len(more)
+                    self._longest_mean = max(self._longest_mean, self._durations[name])
+                else:
+                    self._unknown += len(more)
+                waiting.extend(more)
+                self._left += len(more)
+                heapq.heappush(self._order, self._entry(name))
+
+    def first(self, simulation_id: str) -> int:
+        """Let the runs of a simulation come before all others that wait; return how many these are."""
+        with self._lock:
+            self._wanted.appendleft(simulation_id)
+            return len(self._waiting.get(simulation_id, ()))
 
     def __len__(self) -> int:
         return self._left
@@ -112,8 +137,11 @@ class RunQueue:
 
     def _following(self) -> str:
         """Return the simulation whose turn it is; "" if only the last are left."""
-        if self._probes:
-            return self._probes[0]
+        for known in (self._wanted, self._probes):
+            while known and not self._waiting.get(known[0]):
+                known.popleft()
+            if known:
+                return known[0]
         if self._by_rounds and self._are_last_rounds():
             self._by_rounds = False
             self._order = [self._entry(name) for name, waiting in self._waiting.items() if waiting]
@@ -127,13 +155,13 @@ class RunQueue:
 
     def _are_last_rounds(self) -> bool:
         """Return whether a long run might be waited for at the end, if it did not come before others."""
-        return self._slots > 1 and not self._unknown and self._work < _LAST_ROUNDS * self._slots * self._longest_mean
+        return self.slots > 1 and not self._unknown and self._work < _LAST_ROUNDS * self.slots * self._longest_mean
 
     def _next(self) -> list[Task]:
         """Take out one task, if one is left."""
         if name := self._following():
-            if self._probes:
-                self._probes.popleft()
+            if name in self._probes:
+                self._probes.remove(name)
             task = self._waiting[name].popleft()
             self._unknown -= name not in self._durations
             self._work -= self._durations.get(name, 0.0)

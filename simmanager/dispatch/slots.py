@@ -24,11 +24,31 @@ class Slots:
         #: Keeps the deadlines of runs, should this process be killed.
         self.deadlines = Deadlines(settings)
         self._idle: list[Worker] = []
+        self._busy: set[Worker] = set()
         #: Numbers of the slots of living workers: a new worker takes the lowest that is free.
         self._taken: set[int] = set()
         #: Recipe -> name of what loading it imports, where that had to be known.
         self._imports: dict[str, str] = {}
         self._lock = threading.Lock()
+        #: How many may live, and those that take no further run.
+        self._most, self._outdated = 1 << 30, set[Worker]()
+
+    def limit(self, number: int) -> None:
+        """Let so many workers live at most; of those that have nothing to do, the others end."""
+        with self._lock:
+            self._most = number
+            too_many = len(self._busy) + len(self._idle) - number
+            surplus = [self._idle.pop() for _ in range(min(too_many, len(self._idle)))]
+        for worker in surplus:
+            self.retire(worker)
+
+    def renew(self) -> None:
+        """Give no further run to the workers that there are."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+            self._outdated |= self._busy
+        for worker in idle:
+            self.retire(worker)
 
     def take(self, recipe: str) -> Worker:
         """Return an idle worker that may take this recipe, or a new one."""
@@ -38,11 +58,15 @@ class Slots:
             for worker in sorted(self._idle, key=lambda worker: worker.bound_to != imports):
                 if worker.bound_to in ("", imports):
                     self._idle.remove(worker)
+                    self._busy.add(worker)
                     return worker
             unfit = self._idle.pop() if self._idle else None
         if unfit is not None:
             self.retire(unfit)
-        return self._start()
+        worker = self._start()
+        with self._lock:
+            self._busy.add(worker)
+        return worker
 
     def bind(self, worker: Worker, recipe: str) -> None:
         """Let a worker take only recipes that import what this one imports: its modules changed the process."""
@@ -88,12 +112,16 @@ class Slots:
             self._taken.discard(slot)
 
     def give_back(self, worker: Worker, *, usable: bool = True) -> None:
-        """Return a clean worker for the next run; one that is not usable any more is ended."""
+        """Return a clean worker for the next run; one that is not usable any more, or one too many, is ended."""
+        with self._lock:
+            self._busy.discard(worker)
+            is_one_too_many = len(self._busy) + len(self._idle) >= self._most
+            usable = usable and worker not in self._outdated and not is_one_too_many
+            self._outdated.discard(worker)
+            if usable:
+                self._idle.append(worker)
         if not usable:
             self.retire(worker)
-            return
-        with self._lock:
-            self._idle.append(worker)
 
     def retire(self, worker: Worker, patience_s: float = 0.5) -> None:
         """End a worker that is not to take another run; its slot is free then."""

@@ -1,4 +1,4 @@
-"""The wish to stop: from a signal, another terminal or a failure; known to whoever waits."""
+"""The wish to stop or to pause: from a signal, another terminal or a failure; known to whoever waits."""
 
 from __future__ import annotations
 
@@ -33,11 +33,20 @@ def said_of_signal(number: int) -> str:
     return f"stopped by {name} ({_SENDERS[name]})" if name in _SENDERS else BY_USER
 
 
+#: Seconds between two looks whether it still pauses.
+_PAUSE_TICK_S = 0.05
+
+
 class Stop:
-    """The wish to stop: first "finish" (nothing new starts), then "now" (running runs are ended)."""
+    """The wish to stop: first "finish" (nothing new starts), then "now" (running runs are ended); or to pause."""
+
+    #: How it pauses: nothing new starts until it goes on (`batch_lock.PAUSED`), or the runs at hand are stopped, too
+    #: (`batch_lock.FROZEN`).
+    paused = ""
 
     def __init__(self) -> None:
         self.mode = ""
+        self._paused_at, self._paused_s = 0.0, 0.0
         self.reason = ""
         self.by_signal = 0
         self._ended = ""
@@ -66,6 +75,26 @@ class Stop:
         """Start nothing new, since it cannot be done."""
         self.error = self.error or error
         self.finish(str(error))
+
+    def pause(self, how: str) -> None:
+        """Start nothing new until `go_on`."""
+        if not self.paused:
+            self._paused_at = time.monotonic()
+        self.paused = how
+
+    def go_on(self) -> None:
+        """End a pause."""
+        self._paused_s, self.paused = self.paused_s(), ""
+
+    def paused_s(self) -> float:
+        """Return for how many seconds it has paused so far, all pauses together."""
+        return self._paused_s + (time.monotonic() - self._paused_at if self.paused else 0.0)
+
+    def may_start(self) -> bool:
+        """Return whether something may start, as soon as that is known: not while it pauses."""
+        while self.paused and not self.mode:
+            time.sleep(_PAUSE_TICK_S)
+        return not self.mode
 
     def now(self, reason: str, ended: str = BY_USER) -> None:
         """End running runs, too; ``ended`` is what their state.log says of it."""

@@ -88,7 +88,7 @@ def supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
 def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
     folder, task, options = RunFolder(job.task.folder, durable=job.task.durable), job.task, job.options
     retries_left = options.retries
-    while not stop.mode:
+    while stop.may_start():
         if is_held(folder.lock_path):
             if (ended := _wait_for_another(folder, task, options, stop)) is None:
                 continue

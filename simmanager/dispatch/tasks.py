@@ -1,13 +1,62 @@
-"""What the workers are told of the runs of a batch."""
+"""Which runs of a batch are due, and what the workers are told of them."""
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from ..base.import_path import extend_sys_path
 from ..base.provenance import frozen_code_of, provenance_of
 from ..disk.batch_folder import OpenBatch
-from ..status.status import RunStatus
+from ..disk.state import RunState
+from ..status.reader import StatusReader
+from ..status.status import NO_FOLDER, BatchStatus, RunStatus
 from ..worker.session import session_of
-from ..worker.task import Task
+from ..worker.task import EXECUTABLE, Task
 from .run_options import RunOptions
+
+
+class Chosen(NamedTuple):
+    """Which runs of a batch are meant: all of them, those of a simulation, or one."""
+
+    simulation_id: str | None = None
+    run_id: int | None = None
+
+    def has(self, simulation_id: str, run_id: int | None) -> bool:
+        """Return whether a run is among them."""
+        return self.simulation_id in (None, simulation_id) and self.run_id in (None, run_id)
+
+
+#: All runs of a batch.
+ALL = Chosen()
+
+
+class DueRuns:
+    """Those of the chosen runs of a batch that are in one of these states, and those that are added later."""
+
+    def __init__(
+        self, batch: OpenBatch, reader: StatusReader, states: AbstractSet[RunState], only: Chosen, options: RunOptions
+    ) -> None:
+        self._batch, self.reader, self._only, self._options = batch, reader, only, options
+        self._execute = (*EXECUTABLE, RunState.ERROR.value) if RunState.ERROR in states else EXECUTABLE
+        #: How the batch stood before.
+        self.before: BatchStatus = reader.read_open(batch)
+        self._known = {run.path for run in self.before.runs}
+        #: What is to be executed now.
+        self.tasks = self._tasks([run for run in self.before.runs if run.state in states])
+
+    def _tasks(self, runs: list[RunStatus]) -> list[Task]:
+        chosen = [run for run in runs if self._only.has(run.simulation_id, run.run_id)]
+        return make_tasks(self._batch, chosen, self._options, self._execute)
+
+    def added(self) -> list[Task]:
+        """Return what another process has added to the batch since the last look."""
+        self._batch.read_again()
+        extend_sys_path(self._batch.manifest.provenance)
+        runs = self.reader.read_open(self._batch).runs
+        new = [run for run in runs if run.path not in self._known and run.reason != NO_FOLDER]
+        self._known.update(run.path for run in new)
+        return self._tasks([run for run in new if run.state is RunState.IN_QUEUE])
 
 
 def make_tasks(batch: OpenBatch, due: list[RunStatus], options: RunOptions, execute: tuple[str, ...]) -> list[Task]:

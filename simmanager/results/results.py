@@ -123,7 +123,9 @@ class Results(Sequence[RunResult]):
         paths = {(run.simulation_id, str(run.path)) for run in runs}
         old = self.status
         some = tuple(run for run in old.runs if (run.simulation_id, run.path) in paths)
-        status = summarise_runs(old.manager_id, self.path, some, alive=old.manager_alive, damage=old.damage)
+        status = summarise_runs(
+            old.manager_id, self.path, some, alive=old.manager_alive, damage=old.damage, paused=old.paused
+        )
         parameters = {name: self._parameters.get(name, {}) for name in chosen}
         return Results(status, runs, parameters, self._declared, _summaries=self._summaries, _contents=self._contents)
 

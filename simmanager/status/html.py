@@ -18,6 +18,7 @@ def status_html(status: Any) -> str:
     parts = [
         f"<b>{text(status.manager_id)}</b>: {in_words(status.counts)}",
         f" of {status.total} runs",
+        f", {status.paused}" if status.paused else "",
         f", about {duration(status.eta_s)} left" if status.eta_s else "",
         _bar(status.counts),
     ]
@@ -31,6 +32,8 @@ def status_html(status: Any) -> str:
         parts.append(f"<div>{_sign(RunState.ERROR)}{number} failed: <code>{text(reason)}</code></div>")
     parts += [f"<div>damaged: {text(damage)}</div>" for damage in status.damage[:MAX_ROWS]]
     parts += [f"<div>mixed: {text(line)}</div>" for line in status.mixed[:MAX_ROWS]]
+    if status.last_said:
+        parts.append(f"<div>{text(status.last_said)}</div>")
     if status.advice:
         parts.append(f"<div>{text(status.advice)}</div>")
     return box("".join(parts))

@@ -34,7 +34,7 @@ class Progress:
         self._live: Any = None
         self._handle: Any = None
         self._eta: float | None = None
-        self._running = 0
+        self._running, self._paused = 0, ""
         self._failures: list[str] = []
 
     @contextmanager
@@ -64,7 +64,7 @@ class Progress:
 
     def say(self, text: str, style: str = "") -> None:
         """Print a line above the bar at once."""
-        if not self._shown:
+        if not self._shown or not text:
             return
         from rich.text import Text
 
@@ -81,9 +81,13 @@ class Progress:
                 self.say(f"{state}: {run}\n       {reason}", look_of(state).terminal)
         self._refresh()
 
-    def tick(self, running: int, eta_s: float | None) -> None:
-        """Take note of how many runs are running and of the time left."""
-        self._running, self._eta = running, eta_s
+    def more(self, runs: int) -> None:
+        """Take note of runs that were added."""
+        self._total += runs
+
+    def tick(self, running: int, eta_s: float | None, paused: str = "") -> None:
+        """Take note of how many runs are running, of the time left, and whether the batch pauses."""
+        self._running, self._eta, self._paused = running, eta_s, paused
         self._refresh()
 
     def _refresh(self) -> None:
@@ -98,9 +102,10 @@ class Progress:
     def _line(self) -> str:
         failed = f", {self._failed} failed" if self._failed else ""
         running = f", {self._running} running" if self._running and self._done < self._total else ""
+        paused = f", {self._paused}" if self._paused else ""
         left = f", about {duration(self._eta)} left" if self._eta and self._done < self._total else ""
         so_far = duration(time.monotonic() - self._start)
-        return f"{self._done} of {self._total} runs done{failed}{running}, {so_far}{left}"
+        return f"{self._done} of {self._total} runs done{failed}{running}{paused}, {so_far}{left}"
 
     def _bar(self) -> RenderableType:
         from rich.progress_bar import ProgressBar

@@ -13,6 +13,7 @@ from ..base.errors import BatchDamaged, BatchNotFound
 from ..base.paths import why_not_listed
 from ..base.public import public
 from ..disk.batch_folder import BatchFolder, OpenBatch
+from ..disk.batch_lock import why_paused
 from ..disk.manifest import Manifest
 from ..disk.run_folder import RunFolder
 from ..disk.starts import StartsLog
@@ -89,7 +90,8 @@ class StatusReader:
                 raise BatchNotFound(f"There is no batch and no run at {folder.path}.{why}")
             name = manifest.manager_id if manifest else folder.path.resolve().name
             mixed = manifest.mixed_in_words() if manifest else ()
-            return summarise_runs(name, folder.path, runs, alive=alive, damage=damage, mixed=mixed)
+            paused = why_paused(folder.lock_file) if alive else ""
+            return summarise_runs(name, folder.path, runs, alive=alive, damage=damage, mixed=mixed, paused=paused)
 
     def _read_starts(self) -> None:
         """Learn which runs were started since the last look; now and then all are looked at again."""

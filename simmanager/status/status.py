@@ -14,6 +14,8 @@ from ..base.advice import command
 from ..base.errors import UnknownName, unknown
 from ..base.public import public
 from ..base.text import count
+from ..disk.batch_lock import FROZEN
+from ..disk.batch_log import last_line
 from ..disk.metric_log import read_last_logged
 from ..disk.state import RunState
 
@@ -109,6 +111,8 @@ class BatchStatus:
         What could not be read, in words.
     mixed : tuple of str
         Simulations whose runs were not all made with the same parameters and code, in words.
+    paused : str
+        ``"paused"`` if its manager starts nothing new for now, ``"frozen"`` if its runs are stopped, too; else "".
     """
 
     manager_id: str
@@ -121,6 +125,7 @@ class BatchStatus:
     runs: tuple[RunStatus, ...]
     damage: tuple[str, ...] = ()
     mixed: tuple[str, ...] = ()
+    paused: str = ""
 
     def __repr__(self) -> str:
         return f"<BatchStatus {self}>"
@@ -139,6 +144,11 @@ class BatchStatus:
         return ", ".join(f"{number} {state}" for state, number in self.counts.items() if number) or "no runs"
 
     @property
+    def last_said(self) -> str:
+        """The last line of ``batch.log`` in its folder: when, who, what; "" if there is none."""
+        return last_line(Path(self.path))
+
+    @property
     def all_finished(self) -> bool:
         """Whether every run is finished."""
         return self.counts[RunState.FINISHED] == self.total
@@ -153,6 +163,9 @@ class BatchStatus:
                 f"no manager is running; one that is gone has left process {named} with {count(len(left), 'run')}; "
                 f"go on: {command('resume', self.path)}; or end what it left: {command('stop', self.path, '--now')}"
             )
+        if self.paused:
+            runs = ", and its runs are stopped" if self.paused == FROZEN else ""
+            return f"its manager pauses{runs}; go on: {command('resume', self.path)}"
         waiting = self.counts[RunState.IN_QUEUE] + self.counts[RunState.INTERRUPTED]
         waiting_runs = count(waiting, "run is", "runs are")
         if self.manager_alive is None and (waiting or self.counts[RunState.RUNNING]):
@@ -197,6 +210,7 @@ def summarise_runs(
     alive: bool | None,
     damage: Iterable[str] = (),
     mixed: Iterable[str] = (),
+    paused: str = "",
 ) -> BatchStatus:
     """Count runs and estimate the end."""
     counts = dict.fromkeys((state.value for state in RunState), 0)
@@ -210,11 +224,12 @@ def summarise_runs(
         counts=counts,
         total=len(runs),
         fraction=progress / len(runs) if runs else 0.0,
-        eta_s=estimate_remaining(runs) if alive else None,
+        eta_s=estimate_remaining(runs) if alive and not paused else None,
         manager_alive=alive,
         runs=runs,
         damage=tuple(damage),
         mixed=tuple(mixed),
+        paused=paused,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.clock import duration
 from ..base.text import count, plain
+from ..disk.batch_log import BATCH_LOG
 from ..disk.state import RunState
 from ..disk.state_look import LOOKS, look_of
 from .status import BatchStatus, RunStatus, by_simulation, mean_duration
@@ -80,6 +81,8 @@ def headline_spans(status: BatchStatus) -> Spans:
             line.append((", " if len(line) > 1 else "", ""))
             line.append((f"{number} {keyword}", look_of(keyword).terminal))
     line.append((f"   {status.fraction:.0%} done", ""))
+    if status.paused:
+        line.append((f", {status.paused}", "yellow"))
     if status.eta_s:
         line.append((f", about {duration(status.eta_s)} left", ""))
     return line
@@ -114,7 +117,8 @@ def _remarks(status: BatchStatus) -> list[Spans]:
     """Return the damage that was found, which runs do not belong together, and what the user can do next."""
     damage = [[(f"damaged: {plain(text)}", "yellow")] for text in status.damage]
     damage += [[(f"mixed: {plain(text)}", "yellow")] for text in status.mixed]
-    return damage + ([[(plain(status.advice), "")]] if status.advice else [])
+    said = [[(f"{BATCH_LOG}: {plain(status.last_said)}", "dim")]] if status.last_said else []
+    return damage + said + ([[(plain(status.advice), "")]] if status.advice else [])
 
 
 def status_view(status: BatchStatus, max_runs: int = MAX_RUNS_SHOWN) -> RenderableType:

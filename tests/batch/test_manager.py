@@ -261,7 +261,7 @@ def files_of(folder):
 def test_the_folders_are_as_the_design_draws_them(tmp_path):
     manager = batch(toy_sim("a"), toy_sim("b"), runs=3)
     manager.generate_sim_paths()
-    assert files_of(tmp_path / "batch") == {"manager.json", "batch.lock", "a", "b"}
+    assert files_of(tmp_path / "batch") == {"manager.json", "batch.lock", "change.lock", "a", "b"}
     for simulation in ("a", "b"):
         names = sorted(path.name for path in (tmp_path / "batch" / simulation).iterdir())
         assert names.pop() == "simulation.pkl"
@@ -287,7 +287,7 @@ def test_overwriting_replaces_a_batch_and_its_results_but_nothing_else(tmp_path)
     manager = batch(toy_sim("new"), runs=1)
     manager.generate_sim_paths(overwrite=True)
     assert manager.status().headline == "1 in_queue"
-    assert files_of(tmp_path / "batch") == {"manager.json", "batch.lock", "new", "kept"}
+    assert files_of(tmp_path / "batch") == {"manager.json", "batch.lock", "change.lock", "new", "kept"}
     assert [path.name for path in (tmp_path / "batch" / "kept").iterdir()] == ["notes.txt"]
 
 

@@ -7,8 +7,9 @@ from toys import python, toy_sim
 
 from simmanager import RunFolder, SimulationManager
 from simmanager.base.errors import BatchBusy, BatchDamaged, BatchNotFound
-from simmanager.disk.batch_folder import REMOVED, BatchFolder
+from simmanager.disk.batch_folder import BatchFolder
 from simmanager.disk.files import SCRATCH
+from simmanager.disk.listing import REMOVED
 from simmanager.status.reader import StatusReader
 
 #: Counts what is read before the first run.

@@ -6,7 +6,7 @@ import pytest
 from toys import toy_sim, waiting_loop
 
 from simmanager import SimulationManager
-from simmanager.dispatch import run_batch
+from simmanager.dispatch import batch_supervision, run_batch
 from simmanager.dispatch.slots import Slots
 
 
@@ -60,7 +60,7 @@ def test_runs_that_an_error_of_the_manager_ends_were_not_stopped_by_the_user(tmp
     def fails(*args):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(run_batch._Supervision, "_on_end", fails)
+    monkeypatch.setattr(batch_supervision.BatchSupervision, "_on_end", fails)
     started = str(tmp_path / "started")
     waits = toy_sim("waits", waiting_loop, gate="nobody makes it", started=started)
     manager = SimulationManager([waits, toy_sim("ends", waiting_loop, gate=started)], 1, "batch", seed=1)

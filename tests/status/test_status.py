@@ -23,6 +23,7 @@ from simmanager.status.status import estimate_remaining, summarise_runs
 BATCH_NAMES = {"manager_id", "path", "counts", "total", "fraction", "eta_s", "manager_alive", "runs"} | {
     "damage",
     "mixed",
+    "paused",
 }
 RUN_NAMES = {
     "simulation_id",

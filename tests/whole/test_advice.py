@@ -12,6 +12,8 @@ from places import python_path
 from toys import python
 
 from simmanager.disk.batch_folder import BatchFolder
+from simmanager.disk.batch_lock import signature_in
+from simmanager.disk.orders import orders_to
 
 WORD = r"(?:'[^']*'|\"[^\"]*\"|[^\s;,()'\"])+"
 COMMAND = re.compile(rf"simmanager (?:run|rerun|resume|status|logs|stop)(?: {WORD})*")
@@ -119,7 +121,8 @@ def test_a_batch_that_is_being_run(shell):
         status, stop = [command.partition(" or ")[0] for command in re.findall(r"simmanager st\w+ '.*?'", done.stderr)]
         for command in (status, stop):
             assert shell(command).returncode == 0, command
-    assert folder.requested_stop() == "finish"
+        (order,) = orders_to(folder.path, signature_in(folder.lock_file))
+    assert (order.verb, order.arguments) == ("stop", {"now": False})
 
 
 @pytest.mark.parametrize("name", ["my models.py", "models.py"])

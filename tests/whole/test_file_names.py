@@ -8,7 +8,7 @@ import pytest
 
 import simmanager
 from simmanager.batch.neuralplayground_folder import PARAMETERS
-from simmanager.disk import batch_folder, batch_log, run_folder, starts, state
+from simmanager.disk import batch_folder, batch_lock, batch_log, listing, orders, run_folder, starts, state
 
 ROOT = Path(simmanager.__file__).parent
 
@@ -25,10 +25,15 @@ OWNED = {
         run_folder.HISTORY,
         run_folder.SUMMARY,
     ),
-    "disk/batch_folder.py": (
-        *sorted(set(batch_folder.RESERVED) - {"figures", starts.STARTS, batch_log.BATCH_LOG}),
-        batch_folder.RECIPE,
+    "disk/batch_folder.py": tuple(
+        sorted(
+            set(batch_folder.RESERVED)
+            - {"figures", starts.STARTS, batch_log.BATCH_LOG, batch_lock.LOCK, batch_lock.CHANGE_LOCK, orders.ORDERS}
+        )
     ),
+    "disk/batch_lock.py": (batch_lock.LOCK, batch_lock.CHANGE_LOCK),
+    "disk/listing.py": (listing.RECIPE,),
+    "disk/orders.py": (orders.ORDERS,),
     "disk/starts.py": (starts.STARTS,),
     "disk/batch_log.py": (batch_log.BATCH_LOG,),
     "batch/neuralplayground_folder.py": (PARAMETERS,),

@@ -16,7 +16,7 @@ from trouble import is_alive, wait_for
 
 from simmanager import BatchNotFound, RunState, SimulationManager
 from simmanager.cli.main import main
-from simmanager.dispatch import run_batch
+from simmanager.dispatch import batch_supervision
 from simmanager.status.reader import read_status
 
 HANGING = (
@@ -64,7 +64,7 @@ def test_a_run_keeps_its_time_limit_when_its_manager_is_killed():
 
 
 def test_what_a_killed_manager_left_is_named_by_status_and_resume_and_ended_by_the_next_timeout(capsys, monkeypatch):
-    monkeypatch.setattr(run_batch, "TELL_AFTER_S", 0.0)
+    monkeypatch.setattr(batch_supervision, "TELL_AFTER_S", 0.0)
     with abandoned(start_batch(HANGING, jobs=3)) as pids:
         advice = read_status("b").advice
         assert all(str(pid) in advice for pid in pids.values()) and "simmanager stop" in advice
