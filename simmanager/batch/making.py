@@ -29,6 +29,7 @@ from ..base.provenance import frozen_code, provenance_of
 from ..disk.batch_folder import OLD_SOURCES, RESERVED, SOURCES, BatchFolder, OpenBatch
 from ..disk.batch_log import BATCH_LOG
 from ..disk.files import let_owner_write, move_folder, remove_all, remove_entry
+from ..disk.frozen import FROZEN_TIMES
 from ..disk.listing import REMOVED
 from ..disk.manifest import MOST_RUNS, SEEDS, Manifest, check_name
 from ..disk.recipe import pickle_recipe
@@ -284,7 +285,8 @@ def _remove_batch(folder: BatchFolder, manifest: Manifest) -> None:
             (folder.path / name).unlink(missing_ok=True)
         folder.setup_file.unlink(missing_ok=True)
         StartsLog(folder.path).path.unlink(missing_ok=True)
-        (folder.path / BATCH_LOG).unlink(missing_ok=True)
+        for name in (BATCH_LOG, FROZEN_TIMES):
+            (folder.path / name).unlink(missing_ok=True)
         folder.manifest_file.unlink()  # last: killed before this, it is a batch that can be overwritten again
 
 

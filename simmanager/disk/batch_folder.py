@@ -24,6 +24,7 @@ from ..base.paths import is_file
 from .batch_lock import CHANGE_LOCK, LOCK, Signature, is_held_by_its_signer, owner, sign, why_paused
 from .batch_log import BATCH_LOG
 from .files import FileIn, is_scratch, read_regular, remove_scratch, write_file
+from .frozen import FROZEN_TIMES
 from .json_file import json_bytes
 from .listing import RECIPE, Listing, is_remain, list_runs
 from .locks import LockHeld, is_held, take_batch_lock, who_holds
@@ -51,8 +52,8 @@ SOURCES, OLD_SOURCES = "sources.json", "code.json"
 
 #: Names in the folder of a batch that no simulation may have; the demo draws into "figures".
 RESERVED = (
-    *(MANIFEST, LOCK, CHANGE_LOCK, BATCH_LOG, STOP_REQUEST, STARTS, REPORT, SETUP, SOURCES, OLD_SOURCES, ORDERS),
-    "figures",
+    *(MANIFEST, LOCK, CHANGE_LOCK, BATCH_LOG, STOP_REQUEST, ORDERS, STARTS, FROZEN_TIMES),
+    *(REPORT, SETUP, SOURCES, OLD_SOURCES, "figures"),
 )
 
 #: Bytes of a manifest that are read; longer ones count as damaged.

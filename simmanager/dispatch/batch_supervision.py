@@ -18,6 +18,7 @@ from ..base.text import count, plain
 from ..disk.batch_folder import OpenBatch
 from ..disk.batch_lock import FROZEN, PAUSED, sign
 from ..disk.batch_log import write_log
+from ..disk.frozen import is_frozen, note_freeze
 from ..disk.locks import is_held
 from ..disk.orders import Order, orders_to
 from ..disk.run_folder import RunFolder
@@ -30,7 +31,7 @@ from ..worker.shared_directory import advice
 from ..worker.task import Outcome, Task
 from .events import Announcer, event_of
 from .executor import Executor
-from .orphans import stop_orphans, whom_it_waits_for
+from .orphans import freeze_orphan, stop_orphans, thaw_orphans, whom_it_waits_for
 from .run_options import OPTIONS
 from .run_queue import RunQueue
 from .stop import said_of_signal, stop_on_signals
@@ -85,7 +86,11 @@ class BatchSupervision:
         """Execute the queue; tell what ended it early, and raise that again."""
         stop = self._stop
         with stop_on_signals(stop), self._progress.shown():
-            self._executor.run(self._queue, self._on_end, self._on_tick, self._on_start)
+            try:
+                self._executor.run(self._queue, self._on_end, self._on_tick, self._on_start)
+            finally:
+                if self._stop.paused:
+                    self._go_on()
         if self._why_not_there:
             raise SimManagerError(
                 f"The batch is not at {plain(str(self._folder.path))} any more: {self._why_not_there}. Its runs were "
@@ -221,10 +226,19 @@ class BatchSupervision:
     def _pause(self, freeze: bool = False) -> str:
         if not self._stop.paused:
             self._paused_at = time.monotonic()
-        self._stop.pause(FROZEN if freeze else PAUSED)
+        self._stop.pause(FROZEN if freeze or self._stop.paused == FROZEN else PAUSED)
         self._is_quiet = False
-        self._sign()
         running = self._executor.busy
+        try:
+            if freeze:
+                self._freeze()
+        except (OSError, SimManagerError):
+            self._go_on()
+            raise
+        self._sign()
+        if self._stop.paused == FROZEN:
+            self._is_quiet = True
+            return f"nothing new starts, {count(running, 'run is', 'runs are')} stopped"
         finishing = f", {count(running, 'run is', 'runs are')} finishing" if running else ""
         return f"nothing new starts{finishing}"
 
@@ -235,7 +249,17 @@ class BatchSupervision:
         self._go_on()
         return f"going on after {duration(paused_s)}"
 
+    def _freeze(self) -> None:
+        if not is_frozen(self._folder.path):
+            note_freeze(self._folder.path)
+        self._executor.freeze()
+        for task in self._orphans:
+            freeze_orphan(task)
+
     def _go_on(self) -> None:
+        if self._stop.paused == FROZEN:
+            self._executor.thaw()
+            thaw_orphans(self._folder.path, self._orphans)
         self._stop.go_on()
         self._sign()
         self._executor.adjust(self._executor.n_jobs, self._queue)

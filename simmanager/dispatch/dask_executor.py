@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.command_line import command_line, recorded
-from ..base.errors import BatchDamaged, BatchNotFound, PackageMissing, SimManagerError
+from ..base.errors import BatchDamaged, BatchNotFound, PackageMissing, ParameterError, SimManagerError
 from ..base.provenance import working_directory
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.state import RunState
@@ -179,6 +179,13 @@ class DaskExecutor:
 
     def _counted(self, n_jobs: int) -> int:
         return n_jobs if n_jobs > 0 else max(sum(self._workers().values()) + 1 + n_jobs, 1)
+
+    def freeze(self) -> None:
+        """Raise `ParameterError`."""
+        raise ParameterError("runs on a Dask cluster cannot be frozen; pause without it, and they end")
+
+    def thaw(self) -> None:
+        """Do nothing: no run is frozen."""
 
     def renew(self) -> None:
         """Do nothing: each run goes with the import path as it is then."""

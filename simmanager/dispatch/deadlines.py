@@ -16,12 +16,15 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from ..disk.frozen import note_thaw
 from ..disk.run_folder import RunFolder
-from ..worker.process_group import end_worker, lives, token_of
+from ..worker.process_group import end_worker, lives, thaw, token_of
 from ..worker.task import Task, as_plain
 from .orphans import end_run, running_at
 from .worker_process import GRACE_S, Worker, WorkerSettings, timed_out
@@ -31,6 +34,9 @@ _TICK_S = 0.5
 
 #: Seconds after its deadline at which a run is ended whose manager lives, but does not do it (it is stopped, say).
 _LATE_S = 15.0
+
+#: What is said: the deadline of a run; that all workers are stopped from now on, or go on.
+SET, FREEZE, THAW = "set", "freeze", "thaw"
 
 #: Seconds that the process may take to read what it is told, before it is given up.
 _PATIENCE_S = 1.0
@@ -43,10 +49,12 @@ class Deadlines:
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        self._is_frozen = False
 
     def set(self, worker: Worker, task: Task, timeout_s: float) -> None:
         """Let a worker have so many seconds from now for a run; said again, it has a new deadline."""
         message = {
+            "what": SET,
             "pid": worker.pid,
             "token": worker.token,
             "task": as_plain(replace(task, session={})),
@@ -57,8 +65,16 @@ class Deadlines:
             if self._process is None or self._process.poll() is not None:  # somebody may have killed it
                 self._end()
                 self._process = self._start()
-            if not self._send(json.dumps(message).encode() + b"\n"):
-                self._end()
+                if self._is_frozen:
+                    self._send({"what": FREEZE})
+            self._send(message)
+
+    def tell(self, what: str) -> None:
+        """Let it know that the workers are stopped (`FREEZE`), so that no time passes for them, or go on (`THAW`)."""
+        with self._lock, suppress(OSError):
+            self._is_frozen = what == FREEZE
+            if self._process is not None:
+                self._send({"what": what})
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
@@ -74,7 +90,9 @@ class Deadlines:
         os.set_blocking(process.stdin.fileno(), False)
         return process
 
-    def _send(self, line: bytes) -> bool:
+    def _send(self, message: Mapping[str, Any]) -> None:
+        """Say something; a process that does not read it is given up."""
+        line = json.dumps(message).encode() + b"\n"
         assert self._process and self._process.stdin
         deadline = time.monotonic() + _PATIENCE_S
         poller = select.poll()  # `select` takes no descriptor from 1024 on
@@ -82,7 +100,8 @@ class Deadlines:
         while line and time.monotonic() < deadline:
             poller.poll(_PATIENCE_S * 1000)
             line = line[self._process.stdin.write(line) or 0 :]
-        return not line
+        if line:
+            self._end()
 
     def _end(self) -> None:
         process, self._process = self._process, None
@@ -138,24 +157,69 @@ class _Manager:
         return [json.loads(line) for line in lines]
 
 
+class _Keeper:
+    """The deadlines that are kept, by the worker; for workers that are frozen no time passes."""
+
+    def __init__(self) -> None:
+        self.deadlines: dict[int, _Deadline] = {}
+        self._frozen_at: float | None = None
+
+    def hear(self, message: dict[str, Any]) -> None:
+        """Take what the manager says."""
+        what = message.pop("what")
+        if what == FREEZE:
+            self._frozen_at = time.monotonic()
+        elif what == THAW:
+            self._go_on()
+        else:
+            content = message["task"]
+            task = Task(**{**content, "execute": tuple(content["execute"])})
+            self.deadlines[message["pid"]] = _Deadline(**{**message, "task": task})
+
+    def _go_on(self) -> None:
+        if self._frozen_at is not None:
+            frozen_s, self._frozen_at = time.monotonic() - self._frozen_at, None
+            self.deadlines = {pid: replace(one, at=one.at + frozen_s) for pid, one in self.deadlines.items()}
+
+    def thaw(self) -> None:
+        """Let workers go on that a manager which is gone has left frozen."""
+        if self._frozen_at is None:
+            return
+        for pid, one in self.deadlines.items():
+            if token_of(pid) == one.token:
+                thaw(pid, one.token)
+        with suppress(OSError):
+            for batch in {Path(one.task.folder).parents[1] for one in self.deadlines.values()}:
+                note_thaw(batch)
+        self._go_on()
+
+    def seconds(self) -> float:
+        """Return in how many seconds the next deadline is."""
+        if self._frozen_at is not None:
+            return float("inf")
+        return min((one.at for one in self.deadlines.values()), default=float("inf")) - time.monotonic()
+
+    def enforce(self, manager: _Manager) -> None:
+        """End what has had its time, and forget what has ended."""
+        for pid, deadline in list(self.deadlines.items()):
+            if self._frozen_at is None and time.monotonic() >= deadline.at + (_LATE_S if manager.lives else 0.0):
+                # In a thread: it takes a while, and others may be due.
+                threading.Thread(target=deadline.enforce, args=[manager]).start()
+                del self.deadlines[pid]
+            elif not lives(pid):
+                del self.deadlines[pid]
+
+
 def main() -> None:
     """Keep deadlines until the manager has gone, and all workers that it left."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    manager = _Manager()
-    deadlines: dict[int, _Deadline] = {}
-    while manager.lives or deadlines:
-        due = min((one.at for one in deadlines.values()), default=float("inf")) - time.monotonic()
-        for message in manager.told(min(max(due, 0.0), _TICK_S) if not manager.lives else _TICK_S):
-            content = message["task"]
-            task = Task(**{**content, "execute": tuple(content["execute"])})
-            deadlines[message["pid"]] = _Deadline(**{**message, "task": task})
-        for pid, deadline in list(deadlines.items()):
-            if time.monotonic() >= deadline.at + (_LATE_S if manager.lives else 0.0):
-                # In a thread: it takes a while, and others may be due.
-                threading.Thread(target=deadline.enforce, args=[manager]).start()
-                del deadlines[pid]
-            elif not lives(pid):
-                del deadlines[pid]
+    manager, keeper = _Manager(), _Keeper()
+    while manager.lives or keeper.deadlines:
+        for message in manager.told(_TICK_S if manager.lives else min(max(keeper.seconds(), 0.0), _TICK_S)):
+            keeper.hear(message)
+        if not manager.lives:
+            keeper.thaw()
+        keeper.enforce(manager)
 
 
 if __name__ == "__main__":

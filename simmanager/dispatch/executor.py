@@ -123,6 +123,14 @@ class Executor:
         """Give the runs to come to new workers, which know the import path as it is now."""
         self._slots.renew()
 
+    def freeze(self) -> None:
+        """Stop the runs at hand, with all their processes, until `thaw`."""
+        self._slots.freeze()
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        self._slots.thaw()
+
     def _begin(self, number: int) -> None:
         """Work off the queue with so many further slots, each a thread of joblib."""
         from joblib import Parallel, delayed

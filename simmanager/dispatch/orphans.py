@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 
 from ..base.advice import command
 from ..base.clock import local_time
 from ..base.text import plain
 from ..disk.batch_folder import OpenBatch
+from ..disk.frozen import note_thaw
 from ..disk.locks import Holder, holders, who_holds
 from ..disk.run_folder import RunFolder
 from ..disk.state import RunState
 from ..status.reader import StatusReader, read_status
 from ..status.status import RunStatus
 from ..worker.memory import peak_memory_mb
-from ..worker.process_group import end_worker, lives, may_signal, started_at, state_of, token_of
+from ..worker.process_group import end_worker, freeze, lives, may_signal, started_at, state_of, thaw, token_of
 from ..worker.task import EXECUTABLE, Outcome, Task
 from .run_options import RunOptions
 from .tasks import make_tasks
@@ -60,15 +63,34 @@ def end_orphan(task: Task, reason: str, *, stopped: bool = False) -> Outcome | N
     which process executes it: the kernel must name the process of state.log as the holder of the lock, and it must be
     older than the run.
     """
+    run = _proven(task)
+    return None if run is None else end_run(run, task, reason, stopped=stopped)
+
+
+def _proven(task: Task) -> RunStatus | None:
+    """Return a run whose process can be shown to execute it, and may be signalled."""
     run = running_at(RunFolder(task.folder))
     if run is None or run.pid is None or run.host != socket.gethostname():
         return None
     is_it = Holder(run.pid, looks=False) in holders(RunFolder(run.path).lock_path)
     if not is_it or started_at(run.pid) > datetime.fromisoformat(run.started).timestamp() + _TOLERANCE_S:
         return None
-    if not may_signal(run.pid):
-        return None
-    return end_run(run, task, reason, stopped=stopped)
+    return run if may_signal(run.pid) else None
+
+
+def freeze_orphan(task: Task) -> None:
+    """Stop a run that a manager which is gone has left, with all its processes, if it can be shown which these are."""
+    if (run := _proven(task)) is not None and run.pid:
+        freeze(run.pid, token_of(run.pid))
+
+
+def thaw_orphans(batch: Path, tasks: Iterable[Task]) -> None:
+    """Let runs go on that were frozen, by us or by a manager that is gone, and note that the batch is not any more."""
+    for task in tasks:
+        if (run := _proven(task)) is not None and run.pid:
+            thaw(run.pid, token_of(run.pid))
+    with suppress(OSError):
+        note_thaw(batch)
 
 
 def end_run(run: RunStatus, task: Task, reason: str, *, stopped: bool = False) -> Outcome:

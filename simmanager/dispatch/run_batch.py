@@ -14,6 +14,7 @@ from ..base.text import count, one_line, plain
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.batch_log import who_runs, write_log
 from ..disk.files import remove_all
+from ..disk.frozen import is_frozen
 from ..disk.locks import network_file_system
 from ..disk.orders import end_of_orders, forget_orders
 from ..disk.run_folder import RunFolder
@@ -31,7 +32,7 @@ from .batch_supervision import BatchSupervision, final_status, finish
 from .copies import copies_in_words
 from .events import Announcer, Event, event_of
 from .executor import Executor
-from .orphans import whom_it_waits_for
+from .orphans import orphans_of, thaw_orphans, whom_it_waits_for
 from .run_options import RunOptions
 from .tasks import ALL, Chosen, DueRuns
 
@@ -62,6 +63,8 @@ def run_batch(
     for text in remove_leftovers(batch):
         if show:
             tell(f"note: {plain(text)}; that is tried again at each start.")
+    if is_frozen(folder.path):  # by a manager that was killed
+        thaw_orphans(folder.path, orphans_of(batch))
     is_first = StartsLog(folder.path).begin()
     executor: Executor | DaskExecutor | None = None
     try:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from ..base.errors import limit_met
-from .deadlines import Deadlines
+from .deadlines import FREEZE, THAW, Deadlines
 from .recipe_imports import imports_of
 from .worker_process import Worker, WorkerLost, WorkerSettings, is_named_python
 
@@ -33,6 +33,10 @@ class Slots:
         #: How many may live, and those that take no further run.
         self._most, self._outdated = 1 << 30, set[Worker]()
 
+        #: Not while the workers are frozen.
+        self._may_take = threading.Event()
+        self._may_take.set()
+
     def limit(self, number: int) -> None:
         """Let so many workers live at most; of those that have nothing to do, the others end."""
         with self._lock:
@@ -50,8 +54,27 @@ class Slots:
         for worker in idle:
             self.retire(worker)
 
+    def freeze(self) -> None:
+        """Stop the workers that have something to do, with all that they started; none can be taken until `thaw`."""
+        with self._lock:
+            self._may_take.clear()
+            workers = list(self._busy)
+        self.deadlines.tell(FREEZE)
+        for worker in workers:
+            worker.freeze()
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        with self._lock:
+            workers = list(self._busy)
+        for worker in workers:
+            worker.thaw()
+        self.deadlines.tell(THAW)
+        self._may_take.set()
+
     def take(self, recipe: str) -> Worker:
         """Return an idle worker that may take this recipe, or a new one."""
+        self._may_take.wait()
         self._retire_dead_workers()
         with self._lock:
             imports = self._imports_of(recipe) if any(worker.bound_to for worker in self._idle) else ""

@@ -6,6 +6,7 @@ import socket
 from contextlib import suppress
 
 from ..base.clock import seconds_between, utc_now
+from ..disk.frozen import batch_of, frozen_seconds
 from ..disk.locks import LockHeld, take_lock
 from ..disk.run_folder import RunFolder
 from ..disk.run_record import RunRecord
@@ -38,11 +39,17 @@ def write_verdict(folder: RunFolder, task: Task, death: Death) -> Outcome:
         ended = history.state or state
         reason = "" if ended is RunState.FINISHED else (history.last.detail if history.last else death.reason)
         started = history.started or utc_now()
-        return Outcome(ended.value, reason, True, seconds_between(started, utc_now()), history.attempts)
+        return Outcome(ended.value, reason, True, _duration(folder, started, utc_now()), history.attempts)
     except OSError as error:
         return Outcome(state.value, f"{death.reason}; this could not be noted: {error.strerror or error}", True)
     finally:
         lock.release()
+
+
+def _duration(folder: RunFolder, started: str, ended: str) -> float | None:
+    """Return how long a run was executed, in seconds, the time left out in which it was frozen."""
+    seconds = seconds_between(started, ended)
+    return None if seconds is None else max(seconds - frozen_seconds(batch_of(folder.text), started, ended), 0.0)
 
 
 def _write_end(folder: RunFolder, task: Task, history: StateHistory, state: RunState, death: Death) -> StateHistory:
@@ -61,7 +68,7 @@ def _write_end(folder: RunFolder, task: Task, history: StateHistory, state: RunS
         reason=death.reason,
         started=history.started,
         ended=ended,
-        duration_s=seconds_between(history.started, ended),
+        duration_s=_duration(folder, history.started, ended),
         cpu_s=death.cpu_s,
         peak_mb=death.peak_mb,
         pid=death.pid,

@@ -24,7 +24,7 @@ from ..base.import_path import python_path
 from ..base.provenance import working_directory
 from ..base.text import memory
 from ..worker.memory import peak_memory_mb, usage_peak_mb
-from ..worker.process_group import TOKEN, end_worker, wait_for_end
+from ..worker.process_group import TOKEN, end_worker, freeze, thaw, wait_for_end
 from ..worker.serve import MARK
 from ..worker.task import Outcome, Task, as_message
 
@@ -150,8 +150,11 @@ class Worker:
         assert self._process.stdin and self._process.stdout  # pipes, by construction
         self._input, self._output = self._process.stdin, self._process.stdout
         self._exit_code: int | None = None
-        #: When the run at hand has had its time (``time.monotonic``); None: never.
+        #: When the run at hand has had its time (`_now`); None: never.
         self._deadline: float | None = None
+        #: Since when it is frozen (``time.monotonic``), and for how many seconds it was before.
+        self._frozen_at: float | None = None
+        self._frozen_s = 0.0
         self._peak_mb: float | None = None
         #: Peak inherited from the manager across exec, MB; a lower peak of the worker cannot be measured by the system.
         self._inherited_mb = 0.0
@@ -170,12 +173,31 @@ class Worker:
         self._send(settings.first_message())
         self._ready = False
 
+    def _now(self) -> float:
+        """Return the time of a clock that stands still while it is frozen, in seconds."""
+        now, frozen_at = time.monotonic(), self._frozen_at
+        return (now if frozen_at is None else frozen_at) - self._frozen_s
+
+    def freeze(self) -> None:
+        """Stop it and all that it started; its time does not go on."""
+        if self._frozen_at is None and not self.has_ended():
+            self._frozen_at = time.monotonic()
+            freeze(self.pid, self.token)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        if self._frozen_at is not None:
+            frozen_s = time.monotonic() - self._frozen_at
+            if not self.has_ended():
+                thaw(self.pid, self.token)
+            self._frozen_s, self._frozen_at = self._frozen_s + frozen_s, None
+
     def wait_until_ready(self) -> None:
         """Wait until it can take a run; `WorkerLost` if it does not get so far."""
         if self._ready:
             return
-        deadline = time.monotonic() + _START_PATIENCE_S
-        if (message := self._receive(lambda: time.monotonic() > deadline)) is None:
+        deadline = self._now() + _START_PATIENCE_S
+        if (message := self._receive(lambda: self._now() > deadline)) is None:
             code = self._exit_code
             self._stderr.seek(0)  # before it is closed
             said = self._stderr.read()[-2000:].decode("utf-8", "replace").strip().rpartition("\n")[2]
@@ -203,13 +225,13 @@ class Worker:
 
     def _next_result(self, timeout_s: float | None, stop_now: Callable[[], str]) -> Outcome | Death:
         self._peak_mb, stopped = None, ""
-        self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        self._deadline = None if timeout_s is None else self._now() + timeout_s
 
         def give_up() -> bool:
             nonlocal stopped
             self._peak_mb = peak_memory_mb(self.pid) or self._peak_mb
             stopped = stop_now()
-            return bool(stopped) or (self._deadline is not None and time.monotonic() >= self._deadline)
+            return bool(stopped) or (self._deadline is not None and self._now() >= self._deadline)
 
         message = self._receive(give_up)
         if message is not None:
@@ -262,7 +284,11 @@ class Worker:
         while True:
             if (message := self._next_message()) is not None:
                 return message
-            wait = TICK_S if self._deadline is None else min(TICK_S, max(self._deadline - time.monotonic(), 0))
+            wait = (
+                TICK_S
+                if self._deadline is None
+                else min(TICK_S, max(self._deadline - self._now(), 0.001 if self._frozen_at else 0.0))
+            )
             ready = {descriptor for descriptor, _ in self._poller.poll(wait * 1000)}
             if self._unsent and self._input.fileno() in ready:
                 self._send_on()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..base.clock import seconds_between, utc_now
+from ..disk.frozen import batch_of, frozen_seconds
 from ..disk.json_file import read_json
 from ..disk.locks import is_held
 from ..disk.run_folder import RECORD, STATE_LOCK, RunFolder
@@ -119,6 +120,8 @@ def describe(path: str, simulation_id: str, run_id: int | None, seed: int | None
     attempts, started, facts = history.attempts, history.started, _facts(history)
     if last.state is RunState.RUNNING:
         elapsed = seconds_between(started, utc_now())
+        if elapsed is not None and run_id is not None:
+            elapsed = max(elapsed - frozen_seconds(batch_of(path), started), 0.0)
         fraction = RunFolder(path).read_progress()
         return RunStatus(*run, "", seed, attempts, started, "", elapsed, None, None, fraction, *_place(facts))
     if last.state is RunState.IN_QUEUE:

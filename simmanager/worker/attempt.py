@@ -18,6 +18,7 @@ from ..base.errors import InvalidTransition
 from ..base.provenance import loaded_versions
 from ..base.text import describe, memory
 from ..base.user_frames import KeptSources, lines_known, location, traceback_text
+from ..disk.frozen import batch_of, frozen_seconds
 from ..disk.locks import LockHeld, take_lock
 from ..disk.metric_log import MetricLog
 from ..disk.run_folder import CHECKPOINT, PROGRESS, RECORD, RESULTS, RunFolder
@@ -220,7 +221,10 @@ def _verdict(
     kept: Kept,
     meter: Meter,
 ) -> Outcome:
-    started = history.started
+    started, seconds = history.started, meter.seconds()
+    ended = _later(started, seconds)
+    if folder.run_id is not None:
+        seconds = round(max(seconds - frozen_seconds(batch_of(folder.text), started, ended), 0.0), 6)
     state = RunState.FINISHED if error is None else RunState.ERROR
     if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         state, reason = RunState.INTERRUPTED, "stopped by the user"  # Ctrl-C; workers ignore it
@@ -233,8 +237,8 @@ def _verdict(
         reason=reason,
         error_type=type(error).__name__ if error is not None else "",
         started=started,
-        ended=_later(started, meter.seconds()),
-        duration_s=meter.seconds(),
+        ended=ended,
+        duration_s=seconds,
         cpu_s=meter.cpu(),
         peak_mb=meter.peak_mb(),
         pid=os.getpid(),

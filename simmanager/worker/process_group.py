@@ -26,6 +26,9 @@ _TICK_S = 0.01
 #: Seconds after which what cannot be killed is left alone.
 _PATIENCE_S = 5.0
 
+#: Seconds that stopping all processes of a worker may take.
+_FREEZE_PATIENCE_S = 2.0
+
 #: So many looks in a row must find nothing: what forks while it is looked for may be missed by one.
 _QUIET = 3
 
@@ -155,6 +158,30 @@ def _read(path: str) -> bytes:
             return file.readall()
     except OSError:
         return b""
+
+
+def freeze(leader: int, token: str) -> None:
+    """Stop a worker and all that it started (SIGSTOP); what it starts while it is looked for is stopped, too."""
+    signal_group(leader, signal.SIGSTOP)
+    deadline = time.monotonic() + _FREEZE_PATIENCE_S
+    while new := [pid for pid in _all_of(leader, token) if state_of(pid) not in ("T", "t")]:
+        if time.monotonic() > deadline:  # in the kernel, uninterruptible: it stops when it comes back
+            return
+        _send(new, signal.SIGSTOP)
+        time.sleep(_TICK_S)
+
+
+def thaw(leader: int, token: str) -> None:
+    """Let a worker that was stopped, and all that it started, go on."""
+    _send(_all_of(leader, token), signal.SIGCONT)
+    signal_group(leader, signal.SIGCONT)
+
+
+def _all_of(leader: int, token: str) -> list[int]:
+    """Return a worker and all that it started, as far as the system tells."""
+    if sys.platform != "linux":
+        return []
+    return [pid for pid in {leader, *_descendants(leader, set()), *members(leader, token)} if _lives(pid)]
 
 
 def end_members(leader: int, token: str, grace_s: float) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import simmanager
 from simmanager.batch.neuralplayground_folder import PARAMETERS
-from simmanager.disk import batch_folder, batch_lock, batch_log, listing, orders, run_folder, starts, state
+from simmanager.disk import batch_folder, batch_lock, batch_log, frozen, listing, orders, run_folder, starts, state
 
 ROOT = Path(simmanager.__file__).parent
 
@@ -28,11 +28,20 @@ OWNED = {
     "disk/batch_folder.py": tuple(
         sorted(
             set(batch_folder.RESERVED)
-            - {"figures", starts.STARTS, batch_log.BATCH_LOG, batch_lock.LOCK, batch_lock.CHANGE_LOCK, orders.ORDERS}
+            - {
+                "figures",
+                starts.STARTS,
+                batch_log.BATCH_LOG,
+                batch_lock.LOCK,
+                batch_lock.CHANGE_LOCK,
+                orders.ORDERS,
+                frozen.FROZEN_TIMES,
+            }
         )
     ),
     "disk/batch_lock.py": (batch_lock.LOCK, batch_lock.CHANGE_LOCK),
     "disk/listing.py": (listing.RECIPE,),
+    "disk/frozen.py": (frozen.FROZEN_TIMES,),
     "disk/orders.py": (orders.ORDERS,),
     "disk/starts.py": (starts.STARTS,),
     "disk/batch_log.py": (batch_log.BATCH_LOG,),

@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from manager_process import MAKE, Started, start_batch, start_cli, start_script
+from manager_process import MAKE, start_cli, start_script
 from toys import hashes, toy_sim
 from trouble import counted_loop, executions, wait_for
+from waiting_batch import WAITING, begun, counts, finish, logged, start_waiting, waiting_sim
 
 from simmanager import (
     BatchBusy,
@@ -29,46 +30,11 @@ from simmanager.disk.batch_lock import Signature
 from simmanager.disk.orders import ORDERS, ask
 from simmanager.status.reader import read_status
 
-WAITING = "[toy_sim(name, counted_loop, folder='trace', gate='gate') for name in ('w', 'v')]"
-
 
 @pytest.fixture(autouse=True)
 def traces(leaves_nothing_behind: None, tmp_path: Path) -> Path:
     (tmp_path / "trace").mkdir()
     return tmp_path / "trace"
-
-
-def begun() -> int:
-    return len(list(Path("trace").glob("*.trace")))
-
-
-def start_waiting(runs: int = 3, jobs: int = 2, then: str = "") -> Started:
-    """Start a batch of two simulations whose runs wait for the file ``gate``."""
-    manager = start_batch(WAITING, runs, jobs=jobs, then=then)
-    wait_for(lambda: begun() >= jobs or not manager.running(), "the first runs to begin")
-    assert manager.running(), manager.output()
-    return manager
-
-
-def counts() -> dict[str, int]:
-    return {state: number for state, number in read_status("b").counts.items() if number}
-
-
-def logged() -> str:
-    return Path("b/batch.log").read_text()
-
-
-def waiting_sim(name: str):
-    return toy_sim(name, counted_loop, folder="trace", gate="gate")
-
-
-def finish(manager: Started, runs: int) -> None:
-    """Let all go on; every run is executed once."""
-    Path("gate").touch()
-    assert manager.wait() == 0, manager.output()
-    assert counts() == {"finished": runs}
-    assert set(executions(Path("trace")).values()) == {1}
-    assert not Path("b", ORDERS).exists()
 
 
 # Pause -----------------------------------------------------------------------------------------------------------
