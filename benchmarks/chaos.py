@@ -28,11 +28,13 @@ from typing import Any
 
 import numpy as np
 
-from simmanager import SimulationManager, SingleSim
+from simmanager import BatchBusy, BatchHandle, OrderNotAnswered, OrderRefused, SimulationManager, SingleSim
+from simmanager.disk.batch_folder import BatchFolder
+from simmanager.disk.batch_lock import signature_in
 from simmanager.disk.run_folder import RESULTS
 from simmanager.status.reader import read_status
 from simmanager.status.status import BatchStatus
-from simmanager.worker.process_group import TOKEN
+from simmanager.worker.process_group import TOKEN, lives
 
 #: Mean seconds between two blows (Poisson).
 BLOW_EVERY_S = 0.7
@@ -44,10 +46,25 @@ BLOWS = {
     "SIGKILL all": 1,
     "SIGSTOP/SIGCONT worker": 2,
     "SIGSTOP/SIGCONT manager": 1,
+    "pause, resume": 2,
+    "freeze, resume": 2,
+    "freeze, SIGKILL manager": 1,
+    "jobs": 2,
+    "add runs": 2,
+    "add runs, SIGKILL it": 1,
 }
+
+#: How often a manager is started without a terminal, in a session of its own.
+DETACHED = 0.3
+
+#: Most runs that are added to a batch.
+MOST_ADDED = 5
 
 #: Runs of a batch; a new one begins when all are finished.
 RUNS = {"quick": 40, "slow": 25, "bulky": 15}
+
+#: Program that gives a batch one more run of each simulation.
+ADD = "import sys, simmanager; simmanager.SimulationManager(existing_simulation=sys.argv[1]).extend({runs})"
 
 #: Program of one command of simmanager.
 MANAGER = "import sys; from simmanager.cli.main import main; sys.exit(main(sys.argv[1:]))"
@@ -134,6 +151,7 @@ class Report:
     runs: int = 0
     executions: int = 0
     managers: int = 0
+    detached: int = 0
     looks: int = 0
     bad: dict[str, list[str]] = field(
         default_factory=lambda: {
@@ -145,6 +163,7 @@ class Report:
                 "finished without loadable results",
                 "results differ",
                 "untrue status",
+                "unanswered",
                 "leftovers",
                 "manager failed",
             )
@@ -153,8 +172,11 @@ class Report:
 
     def table(self) -> str:
         """Return the table."""
-        rows = [(f"kills: {name}", str(self.blows[name])) for name in BLOWS]
-        rows += [(name, str(getattr(self, name))) for name in ("batches", "runs", "executions", "managers", "looks")]
+        rows = [(f"moves: {name}", str(self.blows[name])) for name in BLOWS]
+        rows += [
+            (name, str(getattr(self, name)))
+            for name in ("batches", "runs", "executions", "managers", "detached", "looks")
+        ]
         rows += [(name, str(len(found))) for name, found in self.bad.items()]
         lines = [f"| {name:<40} | {value:>8} |" for name, value in rows]
         examples = [f"  {name}: {found[0]}" for name, found in self.bad.items() if found]
@@ -198,6 +220,30 @@ def send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
+class Elsewhere:
+    """A manager that is no child of this process."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.returncode = pid, 0
+
+    def poll(self) -> int | None:
+        """Return None as long as it lives."""
+        return None if lives(self.pid) else self.returncode
+
+    def wait(self, seconds: float) -> int:
+        """Wait until it has ended, so long at most."""
+        deadline = time.monotonic() + seconds
+        while self.poll() is None:
+            if time.monotonic() >= deadline:
+                raise subprocess.TimeoutExpired("manager", seconds)
+            time.sleep(0.01)
+        return self.returncode
+
+    def kill(self) -> None:
+        """Kill it."""
+        send(self.pid, signal.SIGKILL)
+
+
 class Chaos:
     """One batch after the other under fire, until the time is over.
 
@@ -215,11 +261,13 @@ class Chaos:
         self.report = Report()
         self.mark = f"CHAOS={os.getpid()}-{seed}"
         self.deadline = 0.0
-        self.manager: subprocess.Popen[bytes] | None = None
+        self.manager: subprocess.Popen[bytes] | Elsewhere | None = None
         self.over = threading.Event()
         #: Processes that were started.
         self.pids: set[int] = set()
         self._begun: dict[str, int] = {}
+        #: Runs of the batch at hand, at least and at most: what a killed process was adding may be there or not.
+        self._least = self._most = 0
 
     def run(self, seconds: float) -> Report:
         """Run batches until the time is over and the last one is finished."""
@@ -253,6 +301,7 @@ class Chaos:
 
     def _under_fire(self, batch: Path, traces: Path) -> None:
         self.over.clear()
+        self._least = self._most = read_status(batch).total
         poller = threading.Thread(target=self._poll, args=(batch, traces))
         poller.start()
         try:
@@ -264,7 +313,7 @@ class Chaos:
                         self.manager.wait(pause)
                         break
                     if time.monotonic() < self.deadline:
-                        self._strike()
+                        self._strike(batch)
                 if self.manager is not None and self.manager.returncode not in (0, 1, -9):
                     self.report.bad["manager failed"].append(f"exit code {self.manager.returncode}, see {batch}.log")
                     if len(self.report.bad["manager failed"]) > 20:
@@ -277,20 +326,30 @@ class Chaos:
         return read_status(batch).all_finished
 
     def _start_manager(self, batch: Path) -> None:
-        name, _, value = self.mark.partition("=")
         words = ["resume", str(batch), "--jobs", "2", "--retry-errors"]
+        if self.random.random() < DETACHED:
+            code = self._start(batch, MANAGER, *words, "--detach").wait()
+            if code not in (0, 1):
+                self.report.bad["manager failed"].append(f"exit code {code} with --detach, see {batch}.log")
+            self.manager = Elsewhere(signature_in(BatchFolder(batch).lock_file).pid)
+            self.report.detached += 1
+        else:
+            self.manager = self._start(batch, MANAGER, *words)
+        self.report.managers += 1
+        self.pids.add(self.manager.pid)
+
+    def _start(self, batch: Path, program: str, *words: str) -> subprocess.Popen[bytes]:
+        name, _, value = self.mark.partition("=")
         with Path(f"{batch}.log").open("ab") as log:
-            self.manager = subprocess.Popen(
-                [sys.executable, "-c", MANAGER, *words],
+            return subprocess.Popen(
+                [sys.executable, "-c", program, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, name: value, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
-        self.report.managers += 1
-        self.pids.add(self.manager.pid)
 
-    def _strike(self) -> None:
+    def _strike(self, batch: Path) -> None:
         assert self.manager is not None
         blow = self.random.choices(list(BLOWS), list(BLOWS.values()))[0]
         victims = workers(self.mark)
@@ -307,26 +366,60 @@ class Chaos:
             self.manager.kill()
         elif blow == "SIGKILL worker":
             send(self.random.choice(victims), signal.SIGKILL)
+        elif not blow.startswith("SIG"):
+            self._order(batch, blow)
         else:
             pid = self.manager.pid if blow.endswith("manager") else self.random.choice(victims)
             send(pid, signal.SIGSTOP)
             time.sleep(self.random.random() * 0.3)
             send(pid, signal.SIGCONT)
 
+    def _order(self, batch: Path, blow: str) -> None:
+        """Tell the manager something, if there is one."""
+        assert self.manager is not None
+        handle = BatchHandle(batch)
+        try:
+            if blow.startswith("add"):
+                self._add(batch, is_killed="SIGKILL" in blow)
+            elif blow == "jobs":
+                handle.jobs(self.random.randint(1, 4))
+            else:
+                handle.pause(freeze=blow.startswith("freeze"))
+                time.sleep(self.random.random() * 0.5)
+                if "SIGKILL" in blow:
+                    self.manager.kill()
+                else:
+                    handle.resume()
+        except OrderNotAnswered as error:
+            self.report.bad["unanswered"].append(str(error))
+        except (OrderRefused, BatchBusy):  # it is ending
+            pass
+
+    def _add(self, batch: Path, *, is_killed: bool) -> None:
+        if self._most >= RUNS[batch.name.rstrip("0123456789")] + MOST_ADDED:
+            return
+        self._most += 1
+        adding = self._start(batch, ADD.format(runs=self._most), str(batch))
+        if is_killed:
+            time.sleep(0.1 + self.random.random() * 0.4)
+            adding.kill()
+        if adding.wait() == 0:
+            self._least = self._most
+
     # Looking ---------------------------------------------------------------------------------------------------
 
     def _poll(self, batch: Path, traces: Path) -> None:
         """Look all the time: what is said must be possible, and what is finished stays finished."""
         finished: set[tuple[str, int | None]] = set()
-        expected = len(read_status(batch).runs)
         while not self.over.is_set():
             self.report.looks += 1
+            least = self._least
             try:
                 status = read_status(batch)
             except Exception as error:
                 self.report.bad["untrue status"].append(f"{type(error).__name__}: {error}")
                 continue
-            for text in self._untruths(status, finished, expected):
+            for text in self._untruths(status, finished, least):
                 self.report.bad["untrue status"].append(text)
             for run in status.runs:
                 if run.state == "finished" and (run.simulation_id, run.run_id) not in finished:
@@ -335,9 +428,9 @@ class Chaos:
                     self._begun[key] = count_begins(traces / key)
             self.over.wait(0.02)
 
-    def _untruths(self, status: BatchStatus, finished: set[Any], expected: int) -> Iterator[str]:
-        if status.total != expected or sum(status.counts.values()) != expected:
-            yield f"{status.total} runs instead of {expected}"
+    def _untruths(self, status: BatchStatus, finished: set[Any], least: int) -> Iterator[str]:
+        if not least <= status.total <= self._most or sum(status.counts.values()) != status.total:
+            yield f"{status.total} runs instead of {least} to {self._most}"
         yield from status.damage
         for run in status.runs:
             if (run.simulation_id, run.run_id) in finished and run.state != "finished":
