@@ -63,6 +63,8 @@ _PUBLIC = {
     "reinforcement_learning_loop": "training.reinforcement_learning",
     "OneShot": "simulation.one_shot",
     "sweep": "simulation.sweep",
+    "diverged": "base.rules",
+    "no_improvement": "base.rules",
     "SimManagerError": "base.errors",
     "BatchFileError": "base.errors",
     "ParameterError": "base.errors",
@@ -89,6 +91,8 @@ _PARTS = {
     "FunctionCall": "simulation.one_shot",
     "FunctionResult": "simulation.one_shot",
     "nothing": "simulation.one_shot",
+    "Diverged": "base.rules",
+    "NoImprovement": "base.rules",
     "SimulationSummary": "results.comparison",
     "Difference": "results.comparison",
     "MetricValues": "results.values",
@@ -121,6 +125,8 @@ if TYPE_CHECKING:
     from .base.errors import SimulationError as SimulationError
     from .base.errors import UnknownName as UnknownName
     from .base.errors import UnsafeName as UnsafeName
+    from .base.rules import diverged as diverged
+    from .base.rules import no_improvement as no_improvement
     from .batch.background import BatchHandle as BatchHandle
     from .batch.manager import SimulationManager as SimulationManager
     from .batch.reproduction import Reproduction as Reproduction

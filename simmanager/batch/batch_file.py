@@ -18,8 +18,10 @@ from ..base.errors import (
     suggest,
     unknown,
 )
+from ..base.rules import rules_from
 from ..disk.manifest import check_name
 from ..dispatch.run_options import OPTIONS, check_options
+from ..simulation.description import RULE_FIELDS
 from ..simulation.parameter_path import GROUPS, ParameterPath, named_parameters, takes_any
 from ..simulation.single_sim import SingleSim
 from ..simulation.sweep import sweep
@@ -51,6 +53,8 @@ _SIMULATION = {
     "training_loop_params": dict,
     "metrics": dict,
     "cwd": str,
+    "fail_when": list,
+    "stop_when": list,
     "sweep": dict,
 }
 
@@ -184,6 +188,10 @@ class _BatchFile:
                 setattr(sim, group, {**(getattr(sim, group) or {}), **entry[group]})
         sim.metrics = self._metrics(entry, where) or sim.metrics
         sim.cwd = entry.get("cwd", sim.cwd)
+        for name in RULE_FIELDS:
+            if name in entry:
+                with self._at(*where, name):
+                    setattr(sim, name, rules_from(entry[name]))
         sim.simulation_id = entry.get("simulation_id", sim.simulation_id)
         if sim.simulation_id is None:
             raise self._document.error(where, "simulation_id is missing: add it.")

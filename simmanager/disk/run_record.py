@@ -48,6 +48,7 @@ class RunRecord:
     not_saved: dict[str, str] = field(default_factory=dict)
     #: Keys of the training history that have no curve in the summary, and why.
     left_out: dict[str, str] = field(default_factory=dict)
+    stopped_early: str = ""  #: Which rule has stopped a finished run, in words.
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of run.json. NaN and infinities, which JSON does not have, become texts."""
@@ -122,9 +123,20 @@ def not_saved_of(record: Mapping[str, Any]) -> dict[str, str]:
     return _texts(record, "not_saved")
 
 
-def remark_on(not_saved: Mapping[str, str]) -> str:
-    """Return in one line what was not saved: ``agent not saved: Agent.writer cannot be pickled (...)``."""
-    return one_line("; ".join(f"{name} not saved: {why}" for name, why in not_saved.items()))
+def stopped_early_of(record: Mapping[str, Any]) -> str:
+    """Return in words which rule has stopped a run early, from a record that may be damaged; or ""."""
+    words = record.get("stopped_early")
+    return words if isinstance(words, str) else ""
+
+
+def remark_on(not_saved: Mapping[str, str], stopped_early: str = "") -> str:
+    """Return in one line what has to be known of a finished run: that it was stopped early, and what was not saved.
+
+    >>> remark_on({"agent": "Agent.writer cannot be pickled"})
+    'agent not saved: Agent.writer cannot be pickled'
+    """
+    early = [stopped_early] if stopped_early else []
+    return one_line("; ".join([*early, *(f"{name} not saved: {why}" for name, why in not_saved.items())]))
 
 
 def left_out_of(record: Mapping[str, Any]) -> dict[str, str]:

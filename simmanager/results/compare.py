@@ -197,6 +197,7 @@ def _summary(runs: RunValues, statistic: str, level: float, how: dict[str, Any])
         n_unreadable=runs.n_unreadable,
         n_other_parameters=runs.n_other_parameters,
         n_other_code=runs.n_other_code,
+        n_stopped_early=runs.n_stopped_early,
         run_ids=runs.run_ids,
         values=tuple(runs.values.tolist()),
     )

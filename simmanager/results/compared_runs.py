@@ -47,6 +47,8 @@ class RunValues:
         Finished runs whose value is NaN, whose metric raised, that have no such curve or metric.
     n_shorter, n_not_finite, n_unreadable, n_other_parameters, n_other_code : int
         As of `Curves`.
+    n_stopped_early : int
+        Runs with a value that a rule has stopped early.
     reduction : str
         As of `Curves`.
     last_iteration : int or None
@@ -69,6 +71,7 @@ class RunValues:
     n_unreadable: int
     n_other_parameters: int
     n_other_code: int
+    n_stopped_early: int
     reduction: str
     last_iteration: int | None
     numbers: dict[str, FloatArray]
@@ -178,11 +181,11 @@ def _known(
     """Return the runs whose value is not NaN, and what is known about the others."""
     known = ~np.isnan(values)
     chosen = tuple(run_id for run_id, there in zip(run_ids, known.tolist(), strict=True) if there)
-    seeds = {run.run_id: run.seed for run in results.of(simulation_id)}
+    runs = {run.run_id: run for run in results.of(simulation_id)}
     return RunValues(
         simulation_id=simulation_id,
         run_ids=chosen,
-        seeds=tuple(seeds[run_id] for run_id in chosen),
+        seeds=tuple(runs[run_id].seed for run_id in chosen),
         values=values[known],
         n_total=results.total(simulation_id),
         n_finished=results.counts(simulation_id)["finished"],
@@ -194,6 +197,7 @@ def _known(
         n_unreadable=n_unreadable,
         n_other_parameters=n_other_parameters,
         n_other_code=n_other_code,
+        n_stopped_early=sum(bool(runs[run_id].stopped_early) for run_id in chosen),
         reduction=reduction,
         last_iteration=last_iteration,
         numbers=numbers or {},

@@ -54,6 +54,8 @@ class SimulationSummary:
         whose summary is damaged.
     n_other_parameters, n_other_code : int
         Runs that were made with other parameters, or other code, than the simulation has now, before a rerun.
+    n_stopped_early : int
+        Runs with a value that a rule (``stop_when``) has stopped early.
     run_ids, values : tuple, (n_runs,)
         The runs and their values.
     """
@@ -81,6 +83,7 @@ class SimulationSummary:
     n_unreadable: int
     n_other_parameters: int
     n_other_code: int
+    n_stopped_early: int
     run_ids: tuple[int, ...]
     values: tuple[float, ...]
 
@@ -104,6 +107,7 @@ class SimulationSummary:
             (self.n_infinite, "{} infinite"),
             (self.n_not_finite, "NaN or inf in the curve of {}"),
             (self.n_shorter, "{} shorter"),
+            (self.n_stopped_early, "{} stopped early"),
             (self.n_unreadable, "summary of {} damaged"),
         )
         found = (text.format(count(n, "run")) for n, text in counts if n)

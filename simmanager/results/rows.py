@@ -55,6 +55,7 @@ def run_rows(
             **{name: run.parameters.get(name) for name in names},
             **{f"metrics.{name}": run.metrics.get(name) for name in metrics},
             "artefacts": run.artefacts,
+            "stopped_early": run.stopped_early,
             **{name: _reasons(getattr(run, name)) for name in ("metric_errors", "not_saved", "left_out")},
         }
         for run in runs

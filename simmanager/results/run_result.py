@@ -14,7 +14,7 @@ from ..base.text import one_line
 from ..disk.json_file import why_unreadable
 from ..disk.metric_log import Logged, read_metric_log
 from ..disk.run_folder import RECORD, RunFolder
-from ..disk.run_record import left_out_of, metric_errors_of, metrics_of, not_saved_of
+from ..disk.run_record import left_out_of, metric_errors_of, metrics_of, not_saved_of, stopped_early_of
 from ..disk.state import RunState
 from ..status.status import RunStatus
 
@@ -65,6 +65,8 @@ class RunResult:
         Results of a finished run that could not be saved (``"agent"``, ``"training_hist.dict['key']"``), and why.
     left_out : dict of str to str
         Keys of its training history that have no curve, and why.
+    stopped_early : str
+        Which rule (``stop_when``) has stopped the finished run, and at which step; "" if none has.
     """
 
     simulation_id: str
@@ -86,6 +88,7 @@ class RunResult:
     metric_errors: dict[str, str]
     not_saved: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    stopped_early: str = ""
     contents: dict[str, str] | None = None
 
     @property
@@ -141,6 +144,7 @@ def result_of(run: RunStatus, parameters: dict[str, Any]) -> RunResult:
         contents=_own_contents(record),
         not_saved=not_saved,
         left_out=left_out_of(record) if finished else {},
+        stopped_early=stopped_early_of(record) if finished else "",
     )
 
 

@@ -21,6 +21,9 @@ FIELDS = (
 )
 
 
+#: What else may end a run.
+RULE_FIELDS = ("fail_when", "stop_when")
+
 PARAMS = ("agent_params", "env_params", "training_loop_params")
 
 
@@ -76,6 +79,9 @@ def describe_simulation(sim: Any) -> dict[str, Any]:
         entry["metrics"] = describe_metrics(sim.metrics)
     if sim.cwd:
         entry["cwd"] = sim.cwd
+    for name in RULE_FIELDS:
+        if rules := getattr(sim, name, None):
+            entry[name] = [str(rule) for rule in rules]
     return entry
 
 
@@ -88,7 +94,6 @@ def changed_names(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator
         else:
             names = [f"{part}.{name}" for name in {**one, **other} if one.get(name) != other.get(name)]
         yield from names
-    if before.get("cwd") != now.get("cwd"):
-        yield "cwd"
+    yield from (name for name in ("cwd", *RULE_FIELDS) if before.get(name) != now.get(name))
     old, new = (entry.get("metrics") or {} for entry in (before, now))
     yield from (f"metrics.{name}" for name in new if name in old and old[name] != new[name])

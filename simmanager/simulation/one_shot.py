@@ -45,7 +45,7 @@ class OneShot(SingleSim):
         Name of the simulation; it becomes the name of a folder. By default the name of the function.
     metrics : dict, optional
         Further metrics: name -> ``function(result, None, history)`` that returns a number.
-    cwd : {"run"}, optional
+    cwd, fail_when, stop_when : {"run"}, list, list, optional
         As of `SingleSim`.
 
     Raises
@@ -63,6 +63,8 @@ class OneShot(SingleSim):
         simulation_id: str | None = None,
         metrics: dict[str, Any] | None = None,
         cwd: str | None = None,
+        fail_when: list[Any] | None = None,
+        stop_when: list[Any] | None = None,
     ) -> None:
         if function is None:
             super().__init__(training_loop_params=params, simulation_id=simulation_id, metrics=metrics, cwd=cwd)
@@ -71,7 +73,7 @@ class OneShot(SingleSim):
         name = getattr(function, "__name__", "")
         if simulation_id is None and name.isidentifier():  # a lambda has no name
             simulation_id = name
-        super().__init__(nothing, None, nothing, None, call, params, simulation_id, metrics, cwd)
+        super().__init__(nothing, None, nothing, None, call, params, simulation_id, metrics, cwd, fail_when, stop_when)
 
     @property
     def function(self) -> Any:

@@ -14,18 +14,19 @@ from ..base.equality import same
 from ..base.errors import ParameterError, ParameterTypeError, RecipeError, SimManagerError, SimulationError, unknown
 from ..base.metrics import check_metrics
 from ..base.public import public
+from ..base.rules import check_rules
 from ..base.text import name_of
 from ..disk.run_folder import PARAMS as PARAMS_FILE
 from ..disk.run_folder import RunFolder
 from ..disk.unpicklable import unpicklable
-from .description import FIELDS, PARAMS, describe_simulation
+from .description import FIELDS, PARAMS, RULE_FIELDS, describe_simulation
 from .troublesome_globals import dump_with_globals, words_about
 
 if TYPE_CHECKING:
     from ..disk.travelling import Classes
 
-#: What a recipe holds: ours have metrics and a working directory, too.
-_ALL_FIELDS = (*FIELDS, "metrics", "cwd")
+#: What a recipe holds: ours have metrics, a working directory and rules, too.
+_ALL_FIELDS = (*FIELDS, "metrics", "cwd", "fail_when", "stop_when")
 
 #: The working directories that there are: the one that all runs share, or the run's own folder for files.
 CWD = (None, "run")
@@ -64,6 +65,13 @@ class SingleSim:
     cwd : {"run"}, optional
         The working directory of a run: with "run" its own folder for files (`current_run`), for models that write to
         fixed names. By default the one in which the batch was started, which all runs share.
+    fail_when : list of rules, optional
+        `diverged("loss")`: a run that logs (`log_metrics`) NaN, an infinite value, or one beyond a bound, has failed at
+        once; what it has logged and its files stay.
+    stop_when : list of rules, optional
+        `no_improvement("loss", patience=500)`: a run whose metric has not improved for so long is finished, with agent
+        and environment as they are then; the loops of this package return their history so far, others give what was
+        logged. It is marked as stopped early, and `compare` says how many were.
 
     Notes
     -----
@@ -91,6 +99,8 @@ class SingleSim:
         simulation_id: str | None = None,
         metrics: dict[str, Any] | None = None,
         cwd: str | None = None,
+        fail_when: list[Any] | None = None,
+        stop_when: list[Any] | None = None,
     ) -> None:
         self.agent_class = agent_class
         self.agent_params = agent_params
@@ -101,6 +111,8 @@ class SingleSim:
         self.simulation_id = simulation_id
         self.metrics = metrics
         self.cwd = cwd
+        self.fail_when = fail_when
+        self.stop_when = stop_when
 
     @classmethod
     def from_object(cls, thing: Any) -> SingleSim:
@@ -166,7 +178,8 @@ class SingleSim:
             if name not in _ALL_FIELDS:
                 raise ParameterTypeError(unknown("A simulation has no field", name, _ALL_FIELDS, "It has"))
         fields = {name: value if name not in PARAMS else copy.deepcopy(value) for name, value in self.fields.items()}
-        fields["metrics"] = copy.copy(self.metrics)
+        for name in ("metrics", *RULE_FIELDS):
+            fields[name] = copy.copy(getattr(self, name))
         return type(self)(**{**fields, **changes})
 
     def check(self, *, with_id: bool = True) -> None:
@@ -194,6 +207,8 @@ class SingleSim:
         check_metrics(self.metrics, owner)
         if self.cwd not in CWD:
             raise ParameterError(f"cwd of {owner} must be None or 'run' (its own folder for files), not {self.cwd!r}.")
+        for field in RULE_FIELDS:
+            check_rules(field, getattr(self, field), owner)
         self._check_calls()
 
     def _check_calls(self) -> None:
@@ -217,8 +232,9 @@ class SingleSim:
 
         try:
             fields = self.fields
-            if self.cwd is None:
-                del fields["cwd"]  # as in recipes of earlier versions
+            for name in ("cwd", *RULE_FIELDS):
+                if not fields[name]:
+                    del fields[name]  # as in recipes of earlier versions
             return dump_with_globals(pickle_recipe, fields)
         except UnusableRecipe as error:
             raise RecipeError(f"Simulation {self.simulation_id!r} {error}") from error

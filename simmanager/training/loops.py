@@ -14,7 +14,8 @@ import numpy.typing as npt
 from ..base.checks import check_integer, check_number
 from ..base.current_run import load_checkpoint, report_progress, save_checkpoint
 from ..base.public import public
-from .recording import HistoryRecorder
+from ..base.rules import EndOfRun
+from .recording import HistoryRecorder, history_until
 
 History = dict[str, npt.NDArray[Any]]
 
@@ -126,20 +127,28 @@ def _run(agent: Any, env: Any, total: int, record_every: int, iterate: Iteration
     in_blocks = _works_in_blocks(state.agent) and _works_in_blocks(state.env)
     advance = _advance_in_blocks if in_blocks else partial(_advance, iterate)
     until = state.iteration + 1
-    while until < total:
-        advance(state, until, record_every)
-        until = report()
-    advance(state, total, record_every)
+    try:
+        while until < total:
+            advance(state, until, record_every)
+            until = report()
+        advance(state, total, record_every)
+    except EndOfRun as end:
+        return state.agent, state.env, history_until(end, state.recorder, -(-state.iteration // record_every))
     report_progress(total, total)
     return state.agent, state.env, state.recorder.history()
 
 
 def _advance(iterate: Iteration, state: LoopState, until: int, record_every: int) -> None:
     agent, env, obs, record = state.agent, state.env, state.obs, state.recorder.record
-    for iteration in range(state.iteration, until):
-        obs, output = iterate(agent, env, obs)
-        if iteration % record_every == 0:
-            record(iteration // record_every, output)
+    iteration = state.iteration
+    try:
+        for iteration in range(state.iteration, until):
+            obs, output = iterate(agent, env, obs)
+            if iteration % record_every == 0:
+                record(iteration // record_every, output)
+    except EndOfRun:
+        state.iteration = iteration
+        raise
     state.obs, state.iteration = obs, until
 
 

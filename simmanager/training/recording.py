@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..base.errors import ParameterError, UnknownName, suggest
 from ..base.public import public
+from ..base.rules import EndOfRun
 from .history_columns import NumberColumn, ObjectColumn, is_numeric, new_column
 
 
@@ -291,6 +292,13 @@ class HistoryRecorder:
     def history(self) -> dict[str, npt.NDArray[Any]]:
         """Return name -> array, first axis = row."""
         return {key: column.finished() for key, column in self._columns.items()}
+
+
+def history_until(end: EndOfRun, recorder: HistoryRecorder, n_rows: int) -> dict[str, npt.NDArray[Any]]:
+    """Return the history of a run that a rule has stopped early: its first rows; what has failed is raised again."""
+    if not end.finishes:
+        raise end
+    return {key: rows[:n_rows] for key, rows in recorder.history().items()}
 
 
 def _as_array(value: Any) -> npt.NDArray[Any]:

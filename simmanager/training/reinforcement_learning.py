@@ -10,7 +10,8 @@ from ..base.checks import check_integer, parameter_names
 from ..base.current_run import load_checkpoint, report_progress, save_checkpoint
 from ..base.errors import ParameterError
 from ..base.public import public
-from .recording import HistoryRecorder
+from ..base.rules import EndOfRun
+from .recording import HistoryRecorder, history_until
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -77,10 +78,13 @@ def reinforcement_learning_loop(
     obs, _ = env.reset()
     state = load_checkpoint() or EpisodeState(agent, env, HistoryRecorder(total), obs)
     learn = _learner(state.agent)
-    while state.episode < total:
-        _step(state, learn, limit)
-        report_progress(state.episode, total)
-        save_checkpoint(state)
+    try:
+        while state.episode < total:
+            _step(state, learn, limit)
+            report_progress(state.episode, total)
+            save_checkpoint(state)
+    except EndOfRun as end:
+        return state.agent, state.env, history_until(end, state.recorder, state.episode)
     report_progress(total, total)
     return state.agent, state.env, state.recorder.history()
 

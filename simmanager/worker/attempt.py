@@ -16,13 +16,14 @@ from pathlib import Path
 from ..base.current_run import CurrentRun, executing
 from ..base.errors import InvalidTransition
 from ..base.provenance import loaded_versions
+from ..base.rules import EndOfRun
 from ..base.text import describe, memory
 from ..base.user_frames import KeptSources, lines_known, location, traceback_text
 from ..disk.frozen import batch_of, frozen_seconds
 from ..disk.locks import LockHeld, take_lock
 from ..disk.metric_log import MetricLog
 from ..disk.run_folder import CHECKPOINT, PROGRESS, RECORD, RESULTS, RunFolder
-from ..disk.run_record import RunRecord, not_saved_of, number_of, remark_on
+from ..disk.run_record import RunRecord, not_saved_of, number_of, remark_on, stopped_early_of
 from ..disk.sources import kept_sources
 from ..disk.starts import note_start
 from ..disk.state import REMARK, RunState, StateHistory
@@ -132,7 +133,8 @@ def finish_if_complete(folder: RunFolder, history: StateHistory) -> StateHistory
         return history
     lost = {None: [RunState.IN_QUEUE, RunState.RUNNING], RunState.IN_QUEUE: [RunState.RUNNING]}
     moves = lost.get(history.state, [])  # lines that state.log no longer has
-    remark = remark_on(not_saved_of(folder.read_json(folder.record)))
+    record = folder.read_json(folder.record)
+    remark = remark_on(not_saved_of(record), stopped_early_of(record))
     detail = "its results were in place" + (f"{REMARK}{remark}" if remark else "")
     return folder.move(history, *((state, "") for state in moves), (RunState.FINISHED, detail))
 
@@ -249,6 +251,7 @@ def _verdict(
         metric_errors=kept.measured.errors,
         not_saved=kept.not_saved,
         left_out=kept.left_out,
+        stopped_early=kept.stopped_early if error is None else "",
     )
     try:
         record = folder.write_record(record)
@@ -259,8 +262,8 @@ def _verdict(
         with suppress(OSError):  # after the results are in place; a run that raised would only raise again
             folder.remove(CHECKPOINT)
     facts = f"duration_s={record.duration_s} cpu_s={record.cpu_s} peak_mb={record.peak_mb}"
-    if record.not_saved and state is RunState.FINISHED:
-        reason = remark_on(record.not_saved)
+    if (remark := remark_on(record.not_saved, record.stopped_early)) and state is RunState.FINISHED:
+        reason = remark
         facts = f"{facts}{REMARK}{reason}"
     try:
         folder.move(history, (state, facts if state is RunState.FINISHED else reason))
@@ -299,6 +302,8 @@ def reason_of(
     error: BaseException, folder: RunFolder, sources: KeptSources, memory_limit_mb: float | None = None
 ) -> str:
     """Return why a run failed, in one line: where in the user's code, which error, and under which limit of memory."""
+    if isinstance(error, EndOfRun):
+        return str(error)
     where = location(error, sources)
     why = describe(error)
     if is_debuggers_end(error):

@@ -39,12 +39,15 @@ class Kept:
         History key -> why it has no curve in the summary.
     failure : SimManagerError or None
         The disk did not take a result: the run has failed, whatever else was kept.
+    stopped_early : str
+        Which rule has stopped the run early, in words, or "".
     """
 
     measured: Measured = field(default_factory=Measured)
     not_saved: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     failure: SimManagerError | None = None
+    stopped_early: str = ""
 
 
 def save_results(folder: RunFolder, agent: Any, env: Any, history: Any, kept: Kept) -> None:

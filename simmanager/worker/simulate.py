@@ -15,6 +15,7 @@ from ..base.errors import SimulationError
 from ..base.load_guard import loading
 from ..base.metrics import Measured, as_number, check_metrics
 from ..base.provenance import working_directory
+from ..base.rules import EndOfRun
 from ..base.tell import tell
 from ..base.text import describe
 from ..disk.files import read_regular
@@ -29,6 +30,10 @@ from .process_group import end_if_forked
 from .saving import Kept, complain, save_results, save_what_was_refused, warnings_before
 from .seeding import seed_everything
 from .task import Task
+from .watched_log import WatchedLog
+
+#: Fields of a recipe whose rules end a run.
+RULE_FIELDS = ("fail_when", "stop_when")
 
 #: The working directory of a simulation whose runs have one of their own, as its recipe tells it.
 OWN_DIRECTORY = "run"
@@ -65,6 +70,9 @@ def simulate(
         loaded(content)
     write_params(folder, content, Path(task.recipe))
     run.checkpoints = CheckpointStore(folder, task.checkpoint_every_s, content, classes)
+    rules = [rule for name in RULE_FIELDS for rule in recipe.get(name) or ()]
+    if rules and run.log is not None:
+        run.log = WatchedLog(run.log, rules)
     own = recipe.get("cwd") == OWN_DIRECTORY
     with code_reaches_children(), _working_in(run.folder) if own else nullcontext():
         _simulate(folder, task, run, recipe, content, kept)
@@ -82,8 +90,12 @@ def _simulate(
         tell(warning)
     tell("---> Training loop")
     try:
-        returned = recipe["training_loop"](agent, env, **(recipe.get("training_loop_params") or {}))
+        try:
+            returned = recipe["training_loop"](agent, env, **(recipe.get("training_loop_params") or {}))
+        except EndOfRun:
+            returned = agent, env, {}
         end_if_forked(process)  # before it saves into the same files as its parent
+        kept.stopped_early = _end_by_a_rule(run)
         agent, env, history = check_returned(returned, recipe["training_loop"])
     except HistoryRefused as refused:
         if not save_what_was_refused(folder, agent, env, refused.returned):
@@ -98,6 +110,19 @@ def _simulate(
     if kept.failure is not None:
         raise kept.failure
     tell("---> Simulation finished")
+
+
+def _end_by_a_rule(run: CurrentRun) -> str:
+    """Return in words which rule has stopped a run early, or ""; raise what it raised if the run has failed by it."""
+    if not isinstance(run.log, WatchedLog):
+        return ""
+    if run.log.ended is None:
+        run.log.tell_what_was_never_seen()
+        return ""
+    if not run.log.ended.finishes:
+        raise run.log.ended
+    tell(f"---> {run.log.ended}")
+    return str(run.log.ended)
 
 
 @contextmanager
