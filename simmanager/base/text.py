@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MAX_LINE = 5000  # longest line of a log that is shown whole
@@ -12,6 +13,30 @@ DETAIL_LENGTH = 500  # characters of a reason that a line of state.log keeps
 # Escape sequences, control characters but tab and newline, and marks that change the direction of text.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+#: Eight heights of a sparkline.
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float], width: int = 16) -> str:
+    """Return a curve as one line of at most so many characters, from its lowest to its highest value.
+
+    Values that share a character are averaged; those that are NaN or infinite are spaces.
+
+    >>> sparkline([0, 1, 2, 3, 4, 5, 6, 7])
+    '▁▂▃▄▅▆▇█'
+    """
+    size = max(len(values) / width, 1.0)
+    groups = [values[round(i * size) : round((i + 1) * size)] for i in range(min(len(values), width))]
+    finite = [[value for value in group if math.isfinite(value)] for group in groups]
+    means = [sum(group) / len(group) if group else None for group in finite]
+    known = [mean for mean in means if mean is not None]
+    if not known:
+        return " " * len(means)
+    low, high = min(known) / 2, max(known) / 2  # halves: the distance of two large numbers may be infinite
+    scale = (len(_BLOCKS) - 1) / ((high - low) or 1.0)
+    return "".join(" " if mean is None else _BLOCKS[round((mean / 2 - low) * scale)] for mean in means)
 
 
 def plain(text: str) -> str:

@@ -16,6 +16,7 @@ from ..base.public import public
 from ..disk.batch_folder import BatchFolder
 from ..disk.batch_log import BATCH_LOG, open_log
 from ..dispatch.worker_process import python_program
+from ..status.progress_bar import show_until_over
 from ..status.reader import read_status
 from ..status.status import BatchStatus
 from .asking import AsksManager
@@ -89,6 +90,11 @@ class BatchHandle(AsksManager):
 
     def __repr__(self) -> str:
         return f"<BatchHandle {self.path}: {self.status().headline}>"
+
+    def _ipython_display_(self) -> None:
+        """Show in a notebook how the batch stands, kept current until it ends; other cells go on meanwhile."""
+        if not show_until_over(self.path):
+            print(repr(self))
 
     def _repr_html_(self) -> str:
         return self.status()._repr_html_()

@@ -15,7 +15,7 @@ from ..base.text import MAX_LINE, as_last_seen, plain
 from ..disk.files import open_regular
 from ..disk.run_folder import RunFolder
 from .reader import read_status
-from .watch import is_over
+from .status import is_over
 
 _MAX_LOG = 1 << 24  # bytes of a log that are shown, at most: its end
 _LOGS_TICK_S = 0.3  # between two looks at the logs

@@ -6,12 +6,15 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.clock import duration
 from ..base.text import plain
 from ..disk.state import RunState
 from ..disk.state_look import look_of
+from .reader import StatusReader
+from .status import BatchStatus, is_over
 from .tree import console, show_line
 
 if TYPE_CHECKING:
@@ -122,6 +125,30 @@ def _jupyter_display() -> Any:
     from IPython.display import display
 
     return display(_jupyter_text("starting…", 0.0), display_id=True)
+
+
+def show_until_over(path: Path, interval_s: float = 1.0) -> bool:
+    """Show in a cell of Jupyter how a batch stands, kept current until nothing of it runs; returns at once.
+
+    Returns False, and nothing is shown, if this is no Jupyter.
+    """
+    if not console().is_jupyter:
+        return False
+    from IPython.display import HTML, display
+
+    reader = StatusReader(path)
+    status = reader.read()
+    shown = display(HTML(status._repr_html_()), display_id=True)
+
+    def keep_current(status: BatchStatus) -> None:
+        with suppress(Exception):  # the batch was removed, or the notebook closed: there is nothing to show any more
+            while not is_over(status):
+                time.sleep(interval_s)
+                status = reader.read()
+                shown.update(HTML(status._repr_html_()))
+
+    threading.Thread(target=keep_current, args=[status], name="simmanager-display", daemon=True).start()
+    return True
 
 
 def _jupyter_text(line: str, fraction: float, failures: Sequence[str] = ()) -> Any:

@@ -233,6 +233,11 @@ def summarise_runs(
     )
 
 
+def is_over(status: BatchStatus) -> bool:
+    """Return whether nothing of a batch runs any more."""
+    return not status.manager_alive and status.counts["running"] == 0
+
+
 def by_simulation(runs: Iterable[RunStatus]) -> dict[str, list[RunStatus]]:
     """Return the runs of each simulation."""
     grouped: dict[str, list[RunStatus]] = {}

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.clock import duration
-from ..base.text import count, plain
+from ..base.text import count, plain, sparkline
 from ..disk.batch_log import BATCH_LOG
+from ..disk.metric_log import read_metric_log
 from ..disk.state import RunState
 from ..disk.state_look import LOOKS, look_of
 from .status import BatchStatus, RunStatus, by_simulation, mean_duration
@@ -56,14 +57,17 @@ def text_of(spans: Spans) -> Any:
     return Text.assemble(*spans)
 
 
-def run_spans(run: RunStatus, *, name: str | None = None) -> Spans:
-    """Return one line about a run: name, state, duration or progress, what it has logged last, reason."""
+def run_spans(run: RunStatus, *, name: str | None = None, curves: bool = False) -> Spans:
+    """Return one line about a run: name, state, duration or progress, what it has logged last, reason.
+
+    With ``curves``, what a running run has logged is drawn, too.
+    """
     line = [(f"{name or plain(Path(run.path).name)}: ", ""), (run.state.value, LOOKS[run.state].terminal)]
     facts = [duration(run.duration_s)] if run.duration_s is not None else []
     if run.state is RunState.RUNNING and run.fraction is not None:
         facts.append(f"{run.fraction:.0%}")
     if run.state is RunState.RUNNING:
-        facts += [f"{plain(name)} {value:.4g}" for name, value in list(run.last_logged.items())[:MAX_METRICS_SHOWN]]
+        facts += _logged(run, curves=curves)
     if run.attempt > 1:
         facts.append(f"attempt {run.attempt}")
     if facts:
@@ -71,6 +75,14 @@ def run_spans(run: RunStatus, *, name: str | None = None) -> Spans:
     if run.reason and run.state is not RunState.IN_QUEUE:
         line.append((f"  {plain(run.reason)}", "dim"))
     return line
+
+
+def _logged(run: RunStatus, *, curves: bool) -> list[str]:
+    """Return name and last value of the first metrics that a run has logged, with a sparkline if curves are wanted."""
+    if not curves:
+        return [f"{plain(name)} {value:.4g}" for name, value in list(run.last_logged.items())[:MAX_METRICS_SHOWN]]
+    found = list(read_metric_log(run.path).items())[:MAX_METRICS_SHOWN]
+    return [f"{plain(name)} {one.values[-1]:.4g} {sparkline(one.values.tolist())}" for name, one in found]
 
 
 def headline_spans(status: BatchStatus) -> Spans:
@@ -103,14 +115,14 @@ def simulation_spans(runs: Sequence[RunStatus]) -> Spans:
     return line
 
 
-def _branches(status: BatchStatus, max_runs: int) -> Iterator[tuple[Spans, list[Spans]]]:
+def _branches(status: BatchStatus, max_runs: int, *, curves: bool = False) -> Iterator[tuple[Spans, list[Spans]]]:
     """Return a line for each simulation, with those of its runs; none for the runs of a large batch."""
     for simulation_id, runs in by_simulation(status.runs).items():
         label = [(plain(simulation_id), "")]
         if status.total > max_runs:
             yield label + simulation_spans(runs), []
         else:
-            yield label, [run_spans(run) for run in runs]
+            yield label, [run_spans(run, curves=curves) for run in runs]
 
 
 def _remarks(status: BatchStatus) -> list[Spans]:
@@ -121,13 +133,16 @@ def _remarks(status: BatchStatus) -> list[Spans]:
     return damage + said + ([[(plain(status.advice), "")]] if status.advice else [])
 
 
-def status_view(status: BatchStatus, max_runs: int = MAX_RUNS_SHOWN) -> RenderableType:
-    """Return the tree batch / simulation / run (a large batch collapses to its simulations), headline, remarks."""
+def status_view(status: BatchStatus, max_runs: int = MAX_RUNS_SHOWN, *, curves: bool = False) -> RenderableType:
+    """Return the tree batch / simulation / run (a large batch collapses to its simulations), headline, remarks.
+
+    With ``curves``, those of what the running runs have logged, too.
+    """
     from rich.console import Group
     from rich.tree import Tree
 
     tree = Tree(text_of([(plain(status.path), "bold")]), guide_style="bright_black")
-    for label, runs in _branches(status, max_runs):
+    for label, runs in _branches(status, max_runs, curves=curves):
         branch = tree.add(text_of(label))
         for run in runs:
             branch.add(text_of(run))

@@ -10,7 +10,7 @@ from ..base.errors import BatchNotFound
 from ..base.paths import exists
 from ..base.text import plain
 from .reader import StatusReader
-from .status import BatchStatus
+from .status import BatchStatus, is_over
 from .tree import console, status_view
 
 
@@ -25,7 +25,7 @@ def watch(path: Path) -> BatchStatus:
     def view() -> Any:
         rows = screen.size.height - 6
         simulations = len({run.simulation_id for run in status.runs})
-        return status_view(status, max_runs=max(rows - simulations, 0))
+        return status_view(status, max_runs=max(rows - simulations, 0), curves=True)
 
     with Live(view(), console=screen, auto_refresh=False, transient=True) as live:
         while not is_over(status):
@@ -55,8 +55,3 @@ def _read_again(reader: StatusReader, status: BatchStatus) -> BatchStatus:
         if not exists(status.path):
             raise
         return status
-
-
-def is_over(status: BatchStatus) -> bool:
-    """Return whether nothing of a batch runs any more."""
-    return not status.manager_alive and status.counts["running"] == 0

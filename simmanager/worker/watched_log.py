@@ -27,11 +27,8 @@ class WatchedLog:
 
     def __init__(self, log: MetricsTaker, rules: Iterable[Rule]) -> None:
         self._log, self._process, self._lock = log, os.getpid(), threading.Lock()
-        self._checks: dict[str, list[tuple[Check, bool]]] = {}
-        for rule in rules:
-            self._checks.setdefault(rule.name, []).append((rule.begin(), rule.finishes))
+        self._checks: list[tuple[str, Check, bool]] = [(rule.name, rule.begin(), rule.finishes) for rule in rules]
         self._next: dict[tuple[str, ...], int] = {}
-        self._seen: set[str] = set()
         #: What has ended the run.
         self.ended: EndOfRun | None = None
 
@@ -42,14 +39,14 @@ class WatchedLog:
         if self.ended is not None:
             raise self.ended
         with self._lock:
-            at = self._next.get(tuple(metrics), 0) if step is None else step
+            names = tuple(metrics)
+            at = self._next.get(names, 0) if step is None else step
             self._log(metrics, at)
-            self._next[tuple(metrics)] = int(at) + 1
-            for name in self._checks.keys() & metrics.keys():
-                self._seen.add(name)
-                for check, finishes in self._checks[name]:
-                    if self.ended is None and (why := check(float(metrics[name]), int(at))):
-                        self.ended = EndOfRun(why, finishes=finishes)
+            number = int(at)
+            self._next[names] = number + 1
+            for name, check, finishes in self._checks:
+                if name in metrics and (why := check(float(metrics[name]), number)) and self.ended is None:
+                    self.ended = EndOfRun(why, finishes=finishes)
         if self.ended is not None:
             if threading.current_thread() is not threading.main_thread():
                 _end_main_thread()
@@ -61,8 +58,9 @@ class WatchedLog:
 
     def tell_what_was_never_seen(self) -> None:
         """Say in error.log which metrics no rule could look at: their names are wrong, perhaps."""
-        for name in self._checks.keys() - self._seen:
-            logged = ", ".join(sorted({name for names in self._next for name in names})) or "nothing"
+        seen = {name for names in self._next for name in names}
+        logged = ", ".join(sorted(seen)) or "nothing"
+        for name in sorted({name for name, _, _ in self._checks} - seen):
             note(f"a rule looks at {name!r}, which this run has not logged; it has logged: {logged}")
 
 

@@ -1,10 +1,11 @@
 """Numbers, memory and names are told in one way everywhere; of what was written over, the last state."""
 
 import functools
+import math
 
 import pytest
 
-from simmanager.base.text import as_last_seen, count, memory, name_of
+from simmanager.base.text import as_last_seen, count, memory, name_of, sparkline
 
 
 def test_a_number_of_things_has_its_plural():
@@ -52,3 +53,25 @@ def test_other_things_are_told_as_they_show_themselves_but_for_addresses():
 )
 def test_of_a_progress_bar_the_last_state_is_seen(written, seen):
     assert as_last_seen(written) == seen
+
+
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [
+        ([], ""),
+        ([3.0], "▁"),
+        ([1.0, 1.0, 1.0], "▁▁▁"),
+        ([7, 6, 5, 4, 3, 2, 1, 0], "█▇▆▅▄▃▂▁"),
+        ([0.0, math.nan, 1.0, math.inf], "▁ █ "),
+        ([math.nan, -math.inf], "  "),
+        ([-1e308, 1e308], "▁█"),  # their distance is infinite
+    ],
+)
+def test_a_curve_in_a_line(values, drawn):
+    assert sparkline(values) == drawn
+
+
+@pytest.mark.parametrize("n", [15, 16, 17, 31, 100, 1000])
+def test_a_long_curve_is_drawn_in_so_many_characters_and_keeps_its_shape(n):
+    drawn = sparkline(range(n))
+    assert len(drawn) == min(n, 16) and drawn == "".join(sorted(drawn)) and drawn[0] == "▁" and drawn[-1] == "█"

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from kernels import execute, of_jupyter
 from manager_process import ENVIRONMENT
+from places import HELPERS
 from toys import toy_sim
 from trouble import counted_loop, executions, is_alive, wait_for
 
@@ -116,3 +118,24 @@ def test_an_error_in_the_new_process_is_told_here():
     with pytest.raises(SimManagerError, match=r"The batch was not started: .*(Dask|dask)"):
         manager.start(backend="dask", address="tcp://127.0.0.1:9")
     assert "process" in Path("b/batch.log").read_text()
+
+
+@of_jupyter
+def test_a_handle_in_a_notebook_is_kept_current_and_blocks_no_cell(tmp_path, monkeypatch):
+    cells = [
+        f"import sys, time; sys.path.insert(0, {str(HELPERS)!r})\nfrom pathlib import Path\n"
+        "from toys import toy_sim\nfrom trouble import counted_loop\nfrom simmanager import SimulationManager\n"
+        "sim = toy_sim('w', counted_loop, folder='.', gate='gate')\n"
+        "handle = SimulationManager([sim], 2, 'n', seed=1).start(2)\nhandle",
+        "before = handle.status().headline\nPath('gate').touch()\nhandle.wait(60)\ntime.sleep(2.5)\nprint(before)",
+    ]
+    first, second = execute(cells, tmp_path, monkeypatch)
+    assert "finished" not in second[0]["text"], "the first cell did not wait"
+    (shown,) = [output for output in first if "text/html" in output.get("data", {})]
+    assert "2 finished" in shown["data"]["text/html"]
+
+
+def test_a_handle_elsewhere_is_a_line(capsys):
+    SimulationManager([toy_sim("w")], 1, "b", seed=1).run_all(1, progress=False)
+    BatchHandle("b")._ipython_display_()
+    assert capsys.readouterr().out == "<BatchHandle b: 1 finished>\n"

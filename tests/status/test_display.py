@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from simmanager import RunFolder, RunState, RunStatus
 from simmanager.base.clock import duration
 from simmanager.base.text import plain
+from simmanager.disk.metric_log import MetricLog
 from simmanager.disk.state_look import LOOKS
 from simmanager.status import logs, progress_bar
 from simmanager.status.logs import print_log
@@ -294,3 +295,15 @@ def test_of_a_huge_log_the_end_is_shown(tmp_path, monkeypatch, capsys):
     logs.print_log(folder, "error")
     shown = capsys.readouterr().out
     assert shown.startswith("(the first 112 bytes of") and shown.endswith("last\n") and "first\n" not in shown
+
+
+def test_what_a_running_run_has_logged_is_drawn_if_curves_are_wanted(tmp_path):
+    log = MetricLog(tmp_path)
+    for step in range(8):
+        log({"loss": 1.0 - step / 8})
+    log.close()
+    run = RunStatus("sim", 0, RunState.RUNNING, str(tmp_path), duration_s=3.0)
+    assert "loss 0.125 █▇▆▅▄▃▂▁" in text_of(batch_of(run), curves=True)
+    assert "loss 0.125" in text_of(batch_of(run)) and "█" not in text_of(batch_of(run))
+    ended = run._replace(state=RunState.FINISHED)
+    assert "loss" not in text_of(batch_of(ended), curves=True)
