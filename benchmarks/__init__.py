@@ -11,6 +11,7 @@ MODULES = (
     "sweep",
     "scaling",
     "mixed",
+    "memory",
     "status",
     "startup",
     "scale",

@@ -25,7 +25,7 @@ from ..disk.run_folder import RunFolder
 from ..disk.state import RunState
 from ..status.progress_bar import Progress
 from ..status.reader import StatusReader
-from ..status.status import BatchStatus, mean_durations
+from ..status.status import BatchStatus, largest_peaks, mean_durations
 from ..status.tree import console, headline, show_line
 from ..worker.shared_directory import advice
 from ..worker.task import Outcome, Task
@@ -70,6 +70,7 @@ class BatchSupervision:
         #: Runs that were started and have not ended, with how far they said they are.
         self._at_hand: dict[str, tuple[Task, float | None]] = {}
         self._total = len(due.tasks)
+        executor.know_peaks(largest_peaks(due.before.runs))
         self._executor, self._stop = executor, executor.stop
         self._durations: list[float] = []
         self._done, self._begun = 0, self._now()
@@ -138,6 +139,7 @@ class BatchSupervision:
 
     def _on_tick(self) -> None:
         self._tell_progress()
+        self._executor.watch()
         if not self._told_of_orphans and self._now() >= self._begun + TELL_AFTER_S:
             self._told_of_orphans = True
             self._tell_of_orphans()

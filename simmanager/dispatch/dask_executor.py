@@ -11,7 +11,7 @@ import time
 import uuid
 from asyncio import CancelledError as AsyncCancelledError
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -179,6 +179,12 @@ class DaskExecutor:
 
     def _counted(self, n_jobs: int) -> int:
         return n_jobs if n_jobs > 0 else max(sum(self._workers().values()) + 1 + n_jobs, 1)
+
+    def know_peaks(self, peaks: Mapping[str, float]) -> None:
+        """Do nothing: the memory is that of other machines."""
+
+    def watch(self) -> None:
+        """Do nothing."""
 
     def freeze(self) -> None:
         """Raise `ParameterError`."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from queue import SimpleQueue
 
 from ..base.errors import SimManagerError, limit_met
 from ..disk.state import RunState
 from ..worker.task import Outcome, Task
+from .room import Room
 from .run_options import RunOptions, count_jobs
 from .run_queue import RunQueue
 from .slots import Slots
@@ -35,6 +36,7 @@ class Executor:
         self.options = options
         self.stop = Stop()
         self._slots = Slots(WorkerSettings(options.threads_per_run, flags=tuple(flags)), options.slot_env or ())
+        self._room = Room(self.stop.say)
         self._failures = 0
         self._counting = threading.Lock()
         self._told: SimpleQueue[_Told] = SimpleQueue()
@@ -123,6 +125,16 @@ class Executor:
         """Give the runs to come to new workers, which know the import path as it is now."""
         self._slots.renew()
 
+    def know_peaks(self, peaks: Mapping[str, float]) -> None:
+        """Take note of the peak memory of earlier runs, in MB, by simulation."""
+        for simulation_id, peak_mb in peaks.items():
+            self._room.learn(simulation_id, peak_mb)
+
+    def watch(self) -> None:
+        """Look whether the memory suffices for the runs at hand."""
+        if not self.stop.paused:
+            self._room.watch()
+
     def freeze(self) -> None:
         """Stop the runs at hand, with all their processes, until `thaw`."""
         self._slots.freeze()
@@ -162,9 +174,13 @@ class Executor:
             while not self.stop.mode and (len(queue) or self._busy):
                 # None is taken ahead of time: the queue learns, and a wish to stop is obeyed at once.
                 may_start = not self.stop.paused and self._busy < self.n_jobs
-                if may_start and (tasks := queue.take(self.n_jobs if self.options.allow_several else None)):
-                    self._busy += 1
-                    return tasks
+                if may_start and self._room.may_start(queue.following(), min(self.n_jobs, self._busy + len(queue))):
+                    tasks = queue.take(self.n_jobs if self.options.allow_several else None)
+                    if tasks:
+                        self._busy += 1
+                        for task in tasks:
+                            self._room.take(task.folder, task.simulation_id)
+                        return tasks
                 self._changed.wait(_LOOK_S)
             self._loops -= 1
             self._changed.notify_all()
@@ -184,8 +200,11 @@ class Executor:
         ended = supervise_together(tasks, self._slots, self.stop) if len(tasks) > 1 else {}
         pairs = []
         for task in tasks:
-            outcome = ended.get(task.folder) or supervise(Job(task, self.options), self._slots, self.stop)
+            outcome = ended.get(task.folder) or supervise(Job(task, self.options), self._slots, self.stop, self._room)
             self._count(outcome)  # in the thread of the slot: before it takes the next run
             queue.learn(task, outcome)
+            if outcome.executed:
+                self._room.learn(task.simulation_id, outcome.peak_mb)
+            self._room.end(task.folder)
             pairs.append((task, outcome))
         return pairs

@@ -135,6 +135,11 @@ class RunQueue:
     def _is_short(self, name: str) -> bool:
         return self._longest.get(name, self._longest_of_all) < SHORT_S
 
+    def following(self) -> str:
+        """Return the simulation whose turn it is; "" if only the last are left, or none."""
+        with self._lock:
+            return self._following()
+
     def _following(self) -> str:
         """Return the simulation whose turn it is; "" if only the last are left."""
         for known in (self._wanted, self._probes):

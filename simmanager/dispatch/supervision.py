@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 
 from ..disk.locks import is_held
@@ -12,6 +12,7 @@ from ..disk.run_folder import RunFolder
 from ..disk.state import RunState
 from ..worker.task import EXECUTABLE, NOT_STARTED, Outcome, Task
 from .orphans import end_orphan, running_at, whom_it_waits_for
+from .room import RAN_OUT, RAN_SHORT, Room
 from .run_options import RunOptions
 from .slots import Slots
 from .stop import Stop
@@ -69,13 +70,13 @@ def _execute_together(tasks: Sequence[Task], slots: Slots, stop: Stop, ended: di
         slots.give_back(worker, usable=keep)
 
 
-def supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
+def supervise(job: Job, slots: Slots, stop: Stop, room: Room | None = None) -> Outcome:
     """Execute a run on a slot and return how it ended; never raises, and safe to repeat.
 
     A finished run returns at once; one that another process executes is waited for.
     """
     try:
-        return _supervise(job, slots, stop)
+        return _supervise(job, slots, stop, room)
     except WorkerLost as error:
         stop.fail(error)
         return Outcome(RunState.IN_QUEUE.value, str(error))
@@ -85,19 +86,24 @@ def supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
         )
 
 
-def _supervise(job: Job, slots: Slots, stop: Stop) -> Outcome:
+def _supervise(job: Job, slots: Slots, stop: Stop, room: Room | None) -> Outcome:
     folder, task, options = RunFolder(job.task.folder, durable=job.task.durable), job.task, job.options
-    retries_left = options.retries
+    retries_left, is_to_be_alone = options.retries, False
     while stop.may_start():
         if is_held(folder.lock_path):
             if (ended := _wait_for_another(folder, task, options, stop)) is None:
                 continue
             outcome, crashed = ended, True
         else:
-            outcome, crashed = _execute_on_some_worker(folder, task, options, slots, stop)
+            with room.alone(stop) if room is not None and is_to_be_alone else nullcontext():
+                outcome, crashed = _execute_on_some_worker(folder, task, options, slots, stop, room)
         if not outcome.state:
             if outcome.reason != NOT_STARTED.reason:  # another process was quicker, or looks at the lock all the time
                 stop.say(whom_it_waits_for(folder))
+            continue
+        if outcome.reason in (RAN_SHORT, RAN_OUT) and room is not None:
+            is_to_be_alone = outcome.reason == RAN_OUT
+            room.wait_for(task.simulation_id, stop)
             continue
         failed = outcome.executed and outcome.state == RunState.ERROR.value
         if not failed or retries_left == 0 or stop.mode or not (crashed or options.retry_errors):
@@ -132,31 +138,51 @@ def _deadline_of(folder: RunFolder, timeout_s: float | None) -> float:
 
 
 def _execute_on_some_worker(
-    folder: RunFolder, task: Task, options: RunOptions, slots: Slots, stop: Stop
+    folder: RunFolder, task: Task, options: RunOptions, slots: Slots, stop: Stop, room: Room | None
 ) -> tuple[Outcome, bool]:
     """Execute a run; a worker that was killed before it began with it is no reason to end the batch or the run."""
     for _ in range(_WORKER_STARTS - 1):
         with suppress(WorkerLost):
-            return _execute_once(folder, task, options, slots, stop, may_try_again=True)
-    return _execute_once(folder, task, options, slots, stop)
+            return _execute_once(folder, task, options, slots, stop, room, may_try_again=True)
+    return _execute_once(folder, task, options, slots, stop, room)
 
 
 def _execute_once(
-    folder: RunFolder, task: Task, options: RunOptions, slots: Slots, stop: Stop, *, may_try_again: bool = False
+    folder: RunFolder,
+    task: Task,
+    options: RunOptions,
+    slots: Slots,
+    stop: Stop,
+    room: Room | None,
+    *,
+    may_try_again: bool = False,
 ) -> tuple[Outcome, bool]:
     worker = slots.take(task.recipe)
-    keep = False
+    keep, has_run_out = False, False
+
+    def ends_run() -> str:
+        return stop.ends_runs() or (room.ends(task.folder) if room is not None else "")
+
     try:
+        if room is not None:
+            room.begin(task.folder, task.simulation_id, worker.pid)
         if options.timeout is not None:
             worker.wait_until_ready()
             slots.deadlines.set(worker, task, options.timeout)
-        (result,) = worker.execute([task], options.timeout, stop.ends_runs)
+        (result,) = worker.execute([task], options.timeout, ends_run)
         keep = isinstance(result, Outcome) and not result.leftovers and not options.fresh_process
         if isinstance(result, Outcome) and result.bound:
             slots.bind(worker, task.recipe)
+        if isinstance(result, Death) and room is not None:
+            room.learn(task.simulation_id, result.peak_mb)
+            has_run_out = result.is_kill and room.has_run_out(task.folder)
     finally:
+        if room is not None:
+            room.end(task.folder)
         slots.give_back(worker, usable=keep)
     if isinstance(result, Death):
+        if has_run_out:
+            result = replace(result, reason=RAN_OUT, stopped=True)
         if may_try_again and not result.stopped and folder.read_history().state is RunState.IN_QUEUE:
             raise WorkerLost(f"{result.reason} before the run began")
         return write_verdict(folder, task, result), not result.stopped

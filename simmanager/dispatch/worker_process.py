@@ -52,6 +52,10 @@ _THREAD_VARIABLES = (
 )
 
 
+#: How the reason begins if a worker was killed.
+_KILLED = "killed by SIGKILL"
+
+
 class WorkerLost(SimManagerError, RuntimeError):
     """A worker process could not be started."""
 
@@ -65,6 +69,11 @@ class Death:
     pid: int | None = None
     peak_mb: float | None = None  #: Peak resident memory of the run.
     cpu_s: float | None = None  #: Processor time of the run.
+
+    @property
+    def is_kill(self) -> bool:
+        """Whether somebody, or the system, killed it."""
+        return self.reason.startswith(_KILLED)
 
 
 def timed_out(timeout_s: float) -> str:
@@ -261,7 +270,7 @@ class Worker:
             name = f"signal {-code}"
         if name == "SIGKILL":
             peak = f"; peak memory {memory(self._peak_mb)}" if self._peak_mb else ""
-            return f"killed by SIGKILL, often the out-of-memory killer{peak}"
+            return f"{_KILLED}, often the out-of-memory killer{peak}"
         return f"killed by {name}"
 
     # Messages --------------------------------------------------------------------------------------------------

@@ -258,6 +258,15 @@ def mean_durations(runs: Iterable[RunStatus]) -> dict[str, float]:
     return {simulation: mean for simulation, mean in means.items() if mean is not None}
 
 
+def largest_peaks(runs: Iterable[RunStatus]) -> dict[str, float]:
+    """Return the largest peak memory in MB of those runs of each simulation that have ended, where one is known."""
+    peaks: dict[str, float] = {}
+    for run in runs:
+        if run.peak_mb is not None and run.state is not RunState.RUNNING:
+            peaks[run.simulation_id] = max(peaks.get(run.simulation_id, 0.0), run.peak_mb)
+    return peaks
+
+
 def _time_between(runs: Iterable[RunStatus]) -> float:
     """Return the median of the seconds from the end of a run to the start of the next one in its worker, or 0.0."""
     latest = heapq.nlargest(_LOOKED_AT, (run for run in runs if run.ended and run.started), key=lambda run: run.ended)

@@ -269,7 +269,7 @@ def _verdict(
         folder.move(history, (state, facts if state is RunState.FINISHED else reason))
     except OSError as failure:  # even this line may fail on a full disk: the lock is freed, status says interrupted
         state, reason = RunState.ERROR, f"{reason or 'it ended'}; this could not be noted ({failure.strerror})"
-    return Outcome(state.value, reason, True, record.duration_s, attempt)
+    return Outcome(state.value, reason, True, record.duration_s, attempt, peak_mb=record.peak_mb)
 
 
 def _later(started: str, seconds: float) -> str:

@@ -83,6 +83,8 @@ class Outcome:
         True if the worker is fit only for recipes that import the same modules: these changed the process on import.
     wrote : list of str
         What appeared in the shared working directory while it was executed.
+    peak_mb : float or None
+        Peak resident memory of the process, in MB.
     """
 
     state: str
@@ -93,6 +95,7 @@ class Outcome:
     leftovers: str = ""
     bound: bool = False
     wrote: list[str] = field(default_factory=list)
+    peak_mb: float | None = None
 
 
 #: The answer for a run that was handed over, but not executed.
