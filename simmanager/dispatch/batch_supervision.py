@@ -226,7 +226,8 @@ class BatchSupervision:
         return self._how_it_stops()
 
     def _pause(self, freeze: bool = False) -> str:
-        if not self._stop.paused:
+        before = self._stop.paused
+        if not before:
             self._paused_at = time.monotonic()
         self._stop.pause(FROZEN if freeze or self._stop.paused == FROZEN else PAUSED)
         self._is_quiet = False
@@ -234,8 +235,10 @@ class BatchSupervision:
         try:
             if freeze:
                 self._freeze()
-        except (OSError, SimManagerError):
-            self._go_on()
+        except (OSError, SimManagerError):  # it is as it was
+            self._stop.pause(before or PAUSED)
+            if not before:
+                self._go_on()
             raise
         self._sign()
         if self._stop.paused == FROZEN:

@@ -16,7 +16,7 @@ from ..disk.batch_log import who_runs, write_log
 from ..disk.files import remove_all
 from ..disk.frozen import is_frozen
 from ..disk.locks import network_file_system
-from ..disk.orders import end_of_orders, forget_orders
+from ..disk.orders import end_of_orders, forget_orders, orders_to
 from ..disk.run_folder import RunFolder
 from ..disk.starts import StartsLog
 from ..disk.state import RunState
@@ -111,7 +111,7 @@ def _run_due(
         write_log(folder.path, f"{who_runs()}: {how}")
     try:
         if executor is None:
-            _run_all_here(tasks, progress, announcer)
+            _run_all_here(batch, tasks, progress, announcer)
         elif tasks:
             BatchSupervision(batch, due, executor, progress, announcer).run()
     finally:
@@ -214,10 +214,15 @@ def _new_code(folder: BatchFolder, simulation_id: str, file: str, source: str) -
     )
 
 
-def _run_all_here(tasks: list[Task], progress: Progress, announcer: Announcer) -> None:
+def _run_all_here(batch: OpenBatch, tasks: list[Task], progress: Progress, announcer: Announcer) -> None:
     if tasks and (setup := tasks[0].session.get("setup")):
         call_setup(Path(setup))
     for task in tasks:
+        for order in orders_to(batch.folder.path, batch.signature):
+            if order.verb == "stop":
+                order.answer("nothing new starts, and no run is at hand")
+                return
+            order.answer("", "the runs are executed one after the other in the process of the manager: it only stops")
         _run_here(task, progress, announcer)
 
 

@@ -22,7 +22,7 @@ from trouble import wait_for as wait_until
 
 pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 
-from simmanager import SimulationManager
+from simmanager import BatchHandle, OrderRefused, SimulationManager
 from simmanager.base.errors import ParameterError, SimManagerError
 from simmanager.dispatch import dask_executor
 from simmanager.status.reader import read_status
@@ -227,6 +227,29 @@ def test_stopping_at_once_reaches_the_runs_on_the_cluster(cluster, tmp_path):
     counts = results[0].counts
     assert (counts["interrupted"], counts["in_queue"]) == (1, 2)
     assert not Path("batch/stop.request").exists()
+
+
+def test_a_batch_on_a_cluster_pauses_and_grows(cluster, tmp_path):
+    simulation = toy_sim("w", counting_waiting_loop, folder=str(tmp_path / "marks"), gate=str(tmp_path / "gate"))
+    (tmp_path / "marks").mkdir()
+    manager = SimulationManager([simulation], 3, "batch", seed=7)
+    manager.generate_sim_paths()
+    thread, results = in_thread(lambda: manager.run_all(1, backend="dask", address=cluster.address, progress=False))
+    wait_until(lambda: any((tmp_path / "marks").iterdir()), "the first run")
+    handle = BatchHandle("batch")
+    assert handle.pause() == "nothing new starts, 1 run is finishing"
+    with pytest.raises(OrderRefused, match="cannot be frozen"):
+        handle.pause(freeze=True)
+    assert handle.jobs(2) == "2 runs at a time"
+    (tmp_path / "gate").touch()
+    wait_until(lambda: read_status("batch").counts["finished"] == 1, "its end")
+    time.sleep(0.6)
+    assert read_status("batch").counts["in_queue"] == 2 and read_status("batch").paused == "paused"
+    SimulationManager(existing_simulation="batch").extend(4)
+    assert handle.resume().startswith("going on")
+    thread.join(60)
+    assert results[0].all_finished and results[0].total == 4
+    assert len(list((tmp_path / "marks").iterdir())) == 4
 
 
 def test_a_signal_to_the_manager_is_named_by_the_runs_on_the_cluster(cluster, tmp_path):

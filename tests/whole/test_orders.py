@@ -444,3 +444,24 @@ def test_the_log_says_how_a_batch_ended():
     SimulationManager([toy_sim("w")], 2, "b", seed=1).run_all(1, progress=False)
     assert read_status("b").last_said == logged().splitlines()[-1]
     assert read_status("b").last_said.endswith(": ended: 2 finished")
+
+
+def test_a_manager_that_executes_the_runs_itself_can_be_stopped_between_two():
+    then = "manager.run_all(in_process=True)"
+    manager = start_script(MAKE.format(simulations=WAITING, runs=2, name="b", then=then))
+    wait_for(lambda: begun() == 1 or not manager.running(), "the first run to begin")
+    refused = []
+
+    def ask_in_vain() -> None:
+        with pytest.raises(OrderRefused, match="it only stops"):
+            ask(Path("b"), "jobs", patience_s=30, n_jobs=2)
+        refused.append(True)
+
+    thread = threading.Thread(target=ask_in_vain)
+    thread.start()
+    wait_for(lambda: Path("b", ORDERS).is_dir() and any(Path("b", ORDERS).glob("*.json")), "the question")
+    assert ask(Path("b"), "stop", patience_s=0) == ""
+    Path("gate").touch()
+    thread.join(30)
+    assert manager.wait() == 0, manager.output()
+    assert refused and counts() == {"finished": 1, "in_queue": 3}

@@ -134,6 +134,27 @@ SimulationManager([OneShot(lambda: time.sleep(600), simulation_id="hangs")], 1, 
 """
 
 
+def test_a_colleague_may_tell_the_manager_what_to_do(machine):
+    folder = machine.folder("told", ANNE, 0o2775)
+    more = "from simmanager import OneShot\nsimulation_list = [OneShot(print, simulation_id='more')]\n"
+    (folder / "more.py").write_text(more)
+    manager = machine.start(ANNE, HANGING, cwd=folder)
+    try:
+        wait_for(lambda: any("running" in log.read_text() for log in folder.glob("left/hangs/run_*/state.log")))
+        lines = ["pause left", "resume left", "jobs left 2", "add left more.py"]
+        found = machine.run(BOB, COMMANDS, *lines, cwd=folder).stdout
+        assert found.count("\n0\n") == len(lines), found
+        wait_for(lambda: read_status(folder / "left").simulation("more")[0].state == "finished")
+    finally:
+        found = machine.run(BOB, COMMANDS, "stop left --now", cwd=folder).stdout
+        manager.communicate(timeout=30)
+    assert "stopping the runs at hand" in found
+    assert {run.simulation_id: run.state for run in read_status(folder / "left").runs} == {
+        "hangs": "interrupted",
+        "more": "finished",
+    }
+
+
 def test_the_orphan_of_a_colleague_is_left_alone_and_that_is_said(machine):
     folder = machine.folder("orphan", ANNE, 0o2775)
     manager = machine.start(ANNE, HANGING, cwd=folder)
