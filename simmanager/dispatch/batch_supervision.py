@@ -236,8 +236,9 @@ class BatchSupervision:
             if freeze:
                 self._freeze()
         except (OSError, SimManagerError):  # it is as it was
-            self._stop.pause(before or PAUSED)
-            if not before:
+            if before:
+                self._stop.pause(before)
+            else:
                 self._go_on()
             raise
         self._sign()
