@@ -146,6 +146,9 @@ RULES: Mapping[str, Callable[..., Rule]] = {"diverged": diverged, "no_improvemen
 #: What each of the fields of a simulation takes.
 _KINDS = {"fail_when": (Diverged, "diverged('loss')"), "stop_when": (NoImprovement, "no_improvement('loss', 500)")}
 
+#: The fields of a simulation that hold rules.
+RULE_FIELDS = tuple(_KINDS)
+
 
 def check_rules(field: str, rules: Any, owner: str) -> None:
     """Raise `SimulationError` if the rules of a field of a simulation are none of that kind."""

@@ -18,10 +18,9 @@ from ..base.errors import (
     suggest,
     unknown,
 )
-from ..base.rules import rules_from
+from ..base.rules import RULE_FIELDS, rules_from
 from ..disk.manifest import check_name
 from ..dispatch.run_options import OPTIONS, check_options
-from ..simulation.description import RULE_FIELDS
 from ..simulation.parameter_path import GROUPS, ParameterPath, named_parameters, takes_any
 from ..simulation.single_sim import SingleSim
 from ..simulation.sweep import sweep

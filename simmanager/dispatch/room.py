@@ -50,10 +50,7 @@ class _Running:
     since: float = field(default_factory=time.monotonic)
     ends: str = ""  #: Why it is to end, for others.
     kills: int = 0  #: How many processes the system had killed when it began.
-
-    @property
-    def now_mb(self) -> float:
-        return resident_mb(self.pid) if self.pid else 0.0
+    has_mb: float = 0.0  #: What it had at the last look at the memory.
 
 
 class Room:
@@ -114,7 +111,8 @@ class Room:
         with self._changed:
             if (run := self._running.pop(folder, None)) is not None and run.pid:
                 self.learn(run.simulation_id, peak_memory_mb(run.pid))
-            self._looked_at = 0.0
+                if run.has_mb > _MARGIN * (self._usable or 0.0):
+                    self._looked_at = 0.0  # what it had is free now
             self._changed.notify_all()
 
     def ends(self, folder: str) -> str:
@@ -124,8 +122,9 @@ class Room:
 
     def has_run_out(self, folder: str) -> bool:
         """Return whether a run that was killed by SIGKILL just now was so by the system, while others were at hand."""
-        run = self._running.get(folder)
-        others = [path for path, other in self._running.items() if other.pid and path != folder]
+        with self._changed:
+            run = self._running.get(folder)
+            others = [path for path, other in self._running.items() if other.pid and path != folder]
         return run is not None and bool(others) and out_of_memory_kills() > run.kills
 
     def wait_for(self, simulation_id: str, stop: Stop) -> None:
@@ -171,7 +170,9 @@ class Room:
     def _look(self) -> None:
         now = time.monotonic()
         if now - self._looked_at >= _LOOK_S:
-            ours = sum(run.now_mb for run in self._running.values())
+            for run in self._running.values():
+                run.has_mb = resident_mb(run.pid) if run.pid else 0.0
+            ours = sum(run.has_mb for run in self._running.values())
             self._usable, self._looked_at = usable_mb(ours), now
             self._bound = max(self._bound, (self._usable or 0.0) + ours)
 
@@ -179,8 +180,8 @@ class Room:
         """Return what is left when the runs at hand have got all that they need, in MB."""
         self._look()
         like_others = max(self._needs.values(), default=0.0)
-        needs = [(self._needs.get(run.simulation_id, like_others), run.now_mb) for run in self._running.values()]
-        reserved = sum(max(need - now, 0.0) for need, now in needs)
+        needs = [(self._needs.get(run.simulation_id, like_others), run.has_mb) for run in self._running.values()]
+        reserved = sum(max(need - has, 0.0) for need, has in needs)
         return max((self._usable or 0.0) - reserved, 0.0)
 
     def _need(self, simulation_id: str) -> tuple[float, bool]:
@@ -194,4 +195,4 @@ class Room:
         unknown = [run for run in self._running.values() if run.simulation_id not in self._needs]
         if any(time.monotonic() - run.since < _WATCH_S for run in unknown):
             return _UNKNOWN_MB + self._bound, False  # it waits
-        return _GROWTH * max(run.now_mb for run in self._running.values()), False
+        return _GROWTH * max(run.has_mb for run in self._running.values()), False

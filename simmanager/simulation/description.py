@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..base.metrics import describe_metrics
+from ..base.rules import RULE_FIELDS
 from ..base.text import name_of, shown
 
 #: What a simulation consists of, in the order of the constructor; NeuralPlayground's have the same.
@@ -20,9 +21,6 @@ FIELDS = (
     "simulation_id",
 )
 
-
-#: What else may end a run.
-RULE_FIELDS = ("fail_when", "stop_when")
 
 PARAMS = ("agent_params", "env_params", "training_loop_params")
 

@@ -14,19 +14,19 @@ from ..base.equality import same
 from ..base.errors import ParameterError, ParameterTypeError, RecipeError, SimManagerError, SimulationError, unknown
 from ..base.metrics import check_metrics
 from ..base.public import public
-from ..base.rules import check_rules
+from ..base.rules import RULE_FIELDS, check_rules
 from ..base.text import name_of
 from ..disk.run_folder import PARAMS as PARAMS_FILE
 from ..disk.run_folder import RunFolder
 from ..disk.unpicklable import unpicklable
-from .description import FIELDS, PARAMS, RULE_FIELDS, describe_simulation
+from .description import FIELDS, PARAMS, describe_simulation
 from .troublesome_globals import dump_with_globals, words_about
 
 if TYPE_CHECKING:
     from ..disk.travelling import Classes
 
 #: What a recipe holds: ours have metrics, a working directory and rules, too.
-_ALL_FIELDS = (*FIELDS, "metrics", "cwd", "fail_when", "stop_when")
+_ALL_FIELDS = (*FIELDS, "metrics", "cwd", *RULE_FIELDS)
 
 #: The working directories that there are: the one that all runs share, or the run's own folder for files.
 CWD = (None, "run")

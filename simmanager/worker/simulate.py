@@ -15,7 +15,7 @@ from ..base.errors import SimulationError
 from ..base.load_guard import loading
 from ..base.metrics import Measured, as_number, check_metrics
 from ..base.provenance import working_directory
-from ..base.rules import EndOfRun
+from ..base.rules import RULE_FIELDS, EndOfRun
 from ..base.tell import tell
 from ..base.text import describe
 from ..disk.files import read_regular
@@ -31,9 +31,6 @@ from .saving import Kept, complain, save_results, save_what_was_refused, warning
 from .seeding import seed_everything
 from .task import Task
 from .watched_log import WatchedLog
-
-#: Fields of a recipe whose rules end a run.
-RULE_FIELDS = ("fail_when", "stop_when")
 
 #: The working directory of a simulation whose runs have one of their own, as its recipe tells it.
 OWN_DIRECTORY = "run"
