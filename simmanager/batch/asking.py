@@ -60,7 +60,8 @@ class AsksManager:
         number = OPTIONS["n_jobs"].checked("n_jobs", n_jobs)
         with self._folder.held_or_beside() as batch:
             keep_options(batch, {"n_jobs": number})
-        return self._ask("jobs", n_jobs=number)
+        said = self._ask("jobs", n_jobs=number)
+        return f"{said}; kept for the next one: {OPTIONS['n_jobs'].in_words(number)}" if said == NO_MANAGER else said
 
     def first(self, simulation_id: str) -> str:
         """Let the waiting runs of a simulation come before all others.

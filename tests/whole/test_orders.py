@@ -357,7 +357,8 @@ def test_a_thread_of_the_managers_process_may_ask():
 def test_without_a_manager_nothing_is_left_behind(words, capsys):
     SimulationManager([toy_sim("w")], 1, "b", seed=1).run_all(1, progress=False)
     assert main([words[0], "b", *words[1:]]) == 0
-    assert "o manager is running this batch" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "o manager is running this batch" in said and ("kept for the next one: jobs 2" in said) == ("2" in words)
     assert not Path("b", ORDERS).exists()
     assert main([words[0], "nothing", *words[1:]]) == 2
 
