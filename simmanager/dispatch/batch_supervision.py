@@ -67,8 +67,8 @@ class BatchSupervision:
         alone = [task for task in due.tasks if task.folder not in held]
         self._queue = RunQueue(alone, mean_durations(due.before.runs), self._orphans, executor.n_jobs)
         self._progress, self._announcer = progress, announcer
-        #: Runs that were started and have not ended, with how far they said they are.
-        self._at_hand: dict[str, tuple[Task, float | None]] = {}
+        #: Runs that were started and have not ended, with what was told of them last.
+        self._at_hand: dict[str, tuple[Task, str]] = {}
         self._total = len(due.tasks)
         executor.know_peaks(largest_peaks(due.before.runs))
         self._executor, self._stop = executor, executor.stop
@@ -115,15 +115,15 @@ class BatchSupervision:
 
     def _on_start(self, task: Task) -> None:
         if self._announcer.wanted:
-            self._at_hand[task.folder] = (task, None)
+            self._at_hand[task.folder] = (task, "")
             self._announcer.send(event_of("started", task, RunState.RUNNING.value))
 
     def _tell_progress(self) -> None:
         for path, (task, known) in list(self._at_hand.items()):
-            fraction = RunFolder(path).read_progress()
-            if fraction is not None and fraction != known:
-                self._at_hand[path] = (task, fraction)
-                self._announcer.send(event_of("progress", task, RunState.RUNNING.value, fraction))
+            event = event_of("progress", task, RunState.RUNNING.value, RunFolder(path).read_progress())
+            if (event.fraction is not None or event.metrics) and repr(event) != known:  # NaN is not NaN
+                self._at_hand[path] = (task, repr(event))
+                self._announcer.send(event)
 
     def _on_end(self, task: Task, outcome: Outcome) -> None:
         self._done, self._last_end = self._done + 1, self._now()

@@ -9,13 +9,15 @@ import subprocess
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..base.clock import duration
 from ..base.public import public
 from ..base.tell import note
+from ..disk.metric_log import read_last_logged
 from ..disk.run_folder import RunFolder
 from ..status.reader import read_status
 from ..status.status import BatchStatus
@@ -44,6 +46,8 @@ class Event(NamedTuple):
         Last line of what went wrong, or "".
     status : BatchStatus or None
         At the end of the batch: how it stands.
+    metrics : dict of str to float
+        What the run has logged last (`log_metrics`), by name; {} if nothing.
     """
 
     kind: str
@@ -54,12 +58,14 @@ class Event(NamedTuple):
     fraction: float | None = None
     reason: str = ""
     status: BatchStatus | None = None
+    metrics: Mapping[str, float] = MappingProxyType({})
 
 
 def event_of(kind: str, task: Task, state: str, fraction: float | None = None, reason: str = "") -> Event:
-    """Return what is to be told of a run."""
+    """Return what is to be told of a run, with what it has logged."""
     folder = RunFolder(task.folder)
-    return Event(kind, folder.simulation_id, folder.run_id, task.folder, state, fraction, reason)
+    logged = read_last_logged(task.folder)
+    return Event(kind, folder.simulation_id, folder.run_id, task.folder, state, fraction, reason, None, logged)
 
 
 class Announcer:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from toys import BOOM, failing_loop, toy_sim
 
-from simmanager import SimulationManager, report_progress
+from simmanager import SimulationManager, log_metrics, report_progress
 from simmanager.base.errors import ParameterTypeError
 from simmanager.cli.main import main
 from simmanager.dispatch import events
@@ -50,6 +50,30 @@ def test_each_run_is_told_when_it_starts_and_ends_and_the_batch_at_the_end():
         ("finished", ""),
         ("error", BOOM),
     }
+
+
+def gated_logging_loop(agent, env, folder=""):
+    """Log a loss at each gate that the test opens."""
+    for step, loss in enumerate((0.5, float("nan"), 0.25)):
+        log_metrics({"loss": loss}, step=step)
+        while not (Path(folder) / f"gate{step}").exists():
+            threading.Event().wait(0.02)
+    return agent, env, {"x": [1.0]}
+
+
+def test_what_a_run_logs_is_told_once_each(tmp_path):
+    told, manager = [], SimulationManager([toy_sim("a", gated_logging_loop, folder=str(tmp_path))], 1, "batch", seed=1)
+
+    def listen(event):
+        told.append(event)
+        if event.kind == "progress":
+            threading.Event().wait(0.6)  # ticks pass in which nothing changes
+            (tmp_path / f"gate{len([one for one in told if one.kind == 'progress']) - 1}").touch()
+
+    manager.run_all(1, progress=False, on_event=listen)
+    losses = [event.metrics["loss"] for event in told if event.kind == "progress"]
+    assert str(losses) == "[0.5, nan, 0.25]"
+    assert told[-2].kind == "ended" and told[-2].metrics == {"loss": 0.25} and told[-1].metrics == {}
 
 
 def test_progress_of_a_run_is_told_when_it_changes(tmp_path):
