@@ -39,7 +39,8 @@ def plot_curves(
 
     The legend says of how many runs each line is made, and how many were shorter or hold NaN or infinities. Where a
     run holds one of those the line has a gap; the runs of that simulation are then drawn one by one as well, thin, with
-    a cross at the last value before it. After the end of a shorter run the line is about those that go on.
+    a cross at the last value before it. After the end of a shorter run the line is about those that go on. What running
+    runs have logged so far is drawn run by run, dotted.
 
     Parameters
     ----------
@@ -72,12 +73,16 @@ def plot_curves(
     drawn = {sim: _Runs(curves, window) for sim, curves in found.items()}
     estimates = {sim: estimate(runs.values, statistic, level, ended=runs.ended) for sim, runs in drawn.items()}
     ax = axes_of(ax, 7.2, max(4.0, 0.7 + 0.2 * len(found)))
-    if not any(curves.n_runs for curves in found.values()):
+    running = batch.running_curves(key, simulations)
+    if not any(curves.n_runs for curves in found.values()) and not any(running.values()):
         return say(ax, nothing_to_draw(batch, found, f"curve {drawable(key)}"))
     handles, labels = [], []
     for simulation_id, runs in drawn.items():
         index = batch.simulation_ids.index(simulation_id)
-        labels.append(f"{drawable(simulation_id)} ({runs_in_words(runs.curves)})")
+        going_on = f", {len(running[simulation_id])} running, dotted" if running[simulation_id] else ""
+        labels.append(f"{drawable(simulation_id)} ({runs_in_words(runs.curves)}{going_on})")
+        for one in running[simulation_id].values():
+            ax.plot(one.steps, one.values, color=look(index).colour, linewidth=0.8, linestyle=":", label="_running run")
         handles.append(_draw(ax, runs, estimates[simulation_id], index, labels[-1]))
     tidy(ax)
     ax.margins(x=0.01)

@@ -72,7 +72,8 @@ def _curves(results: Results) -> Section | None:
 
 def _curve(results: Results, key: str, name: str, *, wide: bool) -> PageFigure:
     found = results.curves(key)
-    having = [simulation for simulation, curves in found.items() if curves.n_runs]
+    running = results.running_curves(key)
+    having = [simulation for simulation, curves in found.items() if curves.n_runs or running[simulation]]
     shown, note = _some(having, MAX_LINES, "simulations")
     runs = ", ".join(f"{simulation} {found[simulation].text}" for simulation in shown)
     smooth = max(len(found[simulation].iterations) for simulation in shown) // _POINTS if shown else 1

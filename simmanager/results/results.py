@@ -26,6 +26,7 @@ __all__ = ["Curves", "Map", "MetricValues", "Results", "RunResult", "Trajectory"
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..disk.metric_log import Logged
     from .summary_reader import Arrays
 
 _Found = TypeVar("_Found")
@@ -100,8 +101,6 @@ class Results(Sequence[RunResult]):
 
     def __repr__(self) -> str:
         return f"<Results of {self.name!r}: {len(self._of)} simulations, {self.status.headline}>"
-
-    # Asking it -------------------------------------------------------------------------------------------------
 
     def select(self, simulations: str | Iterable[str] | None = None) -> Results:
         """Return the results of some simulations only, in the order given.
@@ -187,8 +186,10 @@ class Results(Sequence[RunResult]):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The curves that finished runs have: history keys of numbers and what was logged, as `curves` takes them."""
-        return tuple(dict.fromkeys(key for run in self._finished() for key in curve_keys(self._summaries.of(run.path))))
+        """The curves that there are, as `curves` takes them: history keys of numbers, and what was logged."""
+        found = [*(curve_keys(self._summaries.of(run.path)) for run in self._finished())]
+        found += [tuple(run.logged) for run in self.runs if run.state == RunState.RUNNING]
+        return tuple(dict.fromkeys(key for keys in found for key in keys))
 
     @property
     def unreadable(self) -> dict[Path, str]:
@@ -201,6 +202,14 @@ class Results(Sequence[RunResult]):
     def _finished(self, simulation_id: str | None = None) -> list[RunResult]:
         runs = self.runs if simulation_id is None else self._of[simulation_id]
         return [run for run in runs if run.state == RunState.FINISHED]
+
+    def running_curves(self, key: str, simulations: str | Iterable[str] | None = None) -> dict[str, dict[int, Logged]]:
+        """Return what running runs have logged so far under a name: simulation -> run id -> `Logged`."""
+        found: dict[str, dict[int, Logged]] = {name: {} for name in self._chosen(simulations)}
+        for run in self.runs:
+            if run.simulation_id in found and run.state == RunState.RUNNING and key in (logged := run.logged):
+                found[run.simulation_id][run.run_id] = logged[key]
+        return found
 
     def curves(self, key: str, simulations: str | Iterable[str] | None = None) -> dict[str, Curves]:
         """Return one history key of all finished runs, simulation by simulation.
@@ -222,11 +231,11 @@ class Results(Sequence[RunResult]):
         Raises
         ------
         UnknownName
-            No finished run has that curve (lists those that exist), or there is no such simulation.
+            No run has that curve (lists those that exist), or there is no such simulation.
         """
         chosen = self._chosen(simulations)
         found = {name: self._curves(key, name) for name in chosen}
-        if not any(curves.n_runs for curves in found.values()):
+        if not any(curves.n_runs for curves in found.values()) and not any(self.running_curves(key, chosen).values()):
             known = self.keys
             if key not in known and self._finished():
                 metric = f"It is a metric (metric={key!r}). " if key in self.metric_names else ""
