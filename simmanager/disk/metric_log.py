@@ -30,7 +30,7 @@ _KEPT = MAX_POINTS
 _INTERVAL_S, _SHARE, _AT_ONCE = 1.0, 0.005, 20
 
 #: Most sets of names that are logged together, and characters of a name.
-_MOST_SERIES, _LONGEST_NAME = 100, 200
+_MOST_SERIES, LONGEST_NAME = 100, 200
 
 #: Largest step.
 _MAX_STEP = 2**31 - 1
@@ -146,9 +146,9 @@ class MetricLog:
         for name in names:
             if not isinstance(name, str):
                 raise ParameterTypeError(f"The name of a metric must be a text, not {name!r}.")
-            if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+            if not name or len(name) > LONGEST_NAME or not name.isprintable():
                 raise ParameterError(
-                    f"The name of a metric must have 1 to {_LONGEST_NAME} printable characters, not {name[:300]!r}."
+                    f"The name of a metric must have 1 to {LONGEST_NAME} printable characters, not {name[:300]!r}."
                 )
         if len(self._series) < _MOST_SERIES:
             return self._series.setdefault(names, _Series()) if names else None

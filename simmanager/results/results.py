@@ -188,7 +188,7 @@ class Results(Sequence[RunResult]):
     def keys(self) -> tuple[str, ...]:
         """The curves that there are, as `curves` takes them: history keys of numbers, and what was logged."""
         found = [*(curve_keys(self._summaries.of(run.path)) for run in self._finished())]
-        found += [tuple(run.logged) for run in self.runs if run.state == RunState.RUNNING]
+        found += [list(run.logged) for run in self.runs if run.state == RunState.RUNNING]
         return tuple(dict.fromkeys(key for keys in found for key in keys))
 
     @property

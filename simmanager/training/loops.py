@@ -15,6 +15,7 @@ from ..base.checks import check_integer, check_number
 from ..base.current_run import load_checkpoint, report_progress, save_checkpoint
 from ..base.public import public
 from ..base.rules import EndOfRun
+from .feed import Feed
 from .recording import HistoryRecorder, history_until
 
 History = dict[str, npt.NDArray[Any]]
@@ -40,6 +41,8 @@ class LoopState:
     obs: Any
     #: How many were done.
     iteration: int = 0
+    #: What the last update returned.
+    output: Any = None
 
 
 @public("simmanager")
@@ -140,7 +143,7 @@ def _run(agent: Any, env: Any, total: int, record_every: int, iterate: Iteration
 
 def _advance(iterate: Iteration, state: LoopState, until: int, record_every: int) -> None:
     agent, env, obs, record = state.agent, state.env, state.obs, state.recorder.record
-    iteration = state.iteration
+    iteration, output = state.iteration, state.output
     try:
         for iteration in range(state.iteration, until):
             obs, output = iterate(agent, env, obs)
@@ -149,7 +152,7 @@ def _advance(iterate: Iteration, state: LoopState, until: int, record_every: int
     except EndOfRun:
         state.iteration = iteration
         raise
-    state.obs, state.iteration = obs, until
+    state.obs, state.iteration, state.output = obs, until, output
 
 
 def _works_in_blocks(model: Any) -> bool:
@@ -169,6 +172,7 @@ def _advance_in_blocks(state: LoopState, until: int, record_every: int) -> None:
         row = (state.iteration + left_out) // record_every
         state.recorder.record_block(row, {key: values[left_out::record_every] for key, values in outputs.items()})
         state.obs, state.iteration = following[-1], state.iteration + n_steps
+        state.output = {key: values[-1] for key, values in outputs.items()}
 
 
 class _Reporter:
@@ -178,10 +182,12 @@ class _Reporter:
         self._total, self._state = total, state
         self._stride = 1
         self._last = time.monotonic()
+        self._feed = Feed()
 
     def __call__(self) -> int:
         """Report, and return the iteration at which the next report is due."""
         report_progress(self._state.iteration, self._total)
+        self._feed(self._state.output, self._state.iteration - 1)
         save_checkpoint(self._state)
         now = time.monotonic()
         quick = now - self._last < _REPORT_EVERY_S

@@ -11,6 +11,7 @@ from ..base.current_run import load_checkpoint, report_progress, save_checkpoint
 from ..base.errors import ParameterError
 from ..base.public import public
 from ..base.rules import EndOfRun
+from .feed import Feed
 from .recording import HistoryRecorder, history_until
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class EpisodeState:
     episode_length: int = 0
     #: Sum and number of the values that ``update`` returned in it, by name.
     sums: dict[str, tuple[float, int]] = field(default_factory=dict)
+    #: What is recorded of the last that ended.
+    row: dict[str, float] = field(default_factory=dict)
 
 
 @public("simmanager")
@@ -77,10 +80,12 @@ def reinforcement_learning_loop(
     limit = _limit(env, t_episode)
     obs, _ = env.reset()
     state = load_checkpoint() or EpisodeState(agent, env, HistoryRecorder(total), obs)
-    learn = _learner(state.agent)
+    learn, feed = _learner(state.agent), Feed()
     try:
         while state.episode < total:
             _step(state, learn, limit)
+            if not state.episode_length:  # one has just ended
+                feed(state.row, state.episode - 1)
             report_progress(state.episode, total)
             save_checkpoint(state)
     except EndOfRun as end:
@@ -141,5 +146,6 @@ def _end_episode(state: EpisodeState) -> None:
     means = {name: total / count for name, (total, count) in state.sums.items()}
     row = {"episode_return": state.episode_return, "episode_length": state.episode_length, **means}
     state.recorder.record(state.episode, row)
+    state.row = row
     state.episode += 1
     state.episode_return, state.episode_length, state.sums = 0.0, 0, {}
