@@ -30,7 +30,7 @@ class Feed:
         numbers = {
             name: float(value)
             for name, value in output.items()
-            if _is_name(name) and isinstance(value, Real) and type(value) is not bool
+            if _is_name(name) and type(value) is not bool and isinstance(value, Real)
         }
         if numbers:
             log_metrics(numbers, step=step)
