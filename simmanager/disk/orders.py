@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ..base.advice import command
 from ..base.errors import BatchDamaged, BatchNotWritable, OrderNotAnswered, OrderRefused
 from .batch_lock import LOCK, Signature, signature_in
-from .files import remove_all, write_file
+from .files import SCRATCH, remove_all, write_file
 from .json_file import json_bytes, read_json
 from .locks import is_held
 
@@ -37,6 +37,9 @@ _UNREAD_S = 1.0
 #: An order, and the answer to it: the number makes them come in the order in which they were given.
 _ORDER = re.compile(r"\d{20}-\d+-\d+\.json")
 _ANSWER = ".answer"
+
+#: What is removed when nobody needs it any more, nothing else: a batch of earlier days may have a simulation "orders".
+_OURS = re.compile(rf"({re.escape(SCRATCH)})?{_ORDER.pattern}({re.escape(_ANSWER)})?")
 
 _numbers = itertools.count()
 
@@ -151,7 +154,7 @@ def forget_orders(batch: Path, holder: Signature) -> None:
     """Remove what was given to others than this holder, and their answers: nobody will take it any more."""
     folder = batch / ORDERS
     mine = {path.name for path in _orders_in(batch) if _is_to(read_json(path), holder)}
-    remove_all(folder / name for name in _names_in(folder) if name not in mine)
+    remove_all(folder / name for name in _names_in(folder) if name not in mine and _OURS.fullmatch(name))
     with suppress(OSError):
         folder.rmdir()
 

@@ -27,6 +27,7 @@ from simmanager import (
 from simmanager.cli.main import main
 from simmanager.disk.batch_folder import BatchFolder
 from simmanager.disk.batch_lock import Signature
+from simmanager.disk.files import SCRATCH
 from simmanager.disk.orders import ORDERS, ask
 from simmanager.status.reader import read_status
 
@@ -370,6 +371,17 @@ def test_an_order_to_a_manager_that_is_gone_is_not_obeyed_by_the_next():
     Path("b", ORDERS, f"{1:020d}-1-0.json").write_text(json.dumps(order))
     assert SimulationManager(existing_simulation="b").run_all(1, progress=False).all_finished
     assert not Path("b", ORDERS).exists()
+
+
+def test_nothing_but_orders_is_removed_from_the_folder_of_the_orders():
+    SimulationManager([toy_sim("w")], 2, "b", seed=1).generate_sim_paths()
+    kept = Path("b", ORDERS, "run_0_27-11-2026_14-15-33-591", "agent")  # of a simulation of that name, in earlier days
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    for name in (f"{1:020d}-1-0.json", f"{1:020d}-1-0.json.answer", f"{SCRATCH}{2:020d}-1-0.json"):
+        Path("b", ORDERS, name).touch()
+    assert SimulationManager(existing_simulation="b").run_all(1, progress=False).all_finished
+    assert list(Path("b", ORDERS).rglob("*")) == [kept.parent, kept]
 
 
 def test_a_manager_that_is_stopped_does_it_later(capsys):
