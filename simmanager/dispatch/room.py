@@ -1,10 +1,10 @@
 """Whether a further run fits into the memory: by what runs of its simulation have needed, else carefully.
 
 Nobody has to say what a run needs: the peaks of runs that have ended tell it. As long as nothing is known of a
-simulation and memory is scarce, it is thought to need as much as any other; else its first runs start one after the
-other, and it is watched how they grow. If memory runs short all the same, the youngest run is ended before the system
-kills one at random, and started again when there is room; a run that the system has killed beside others is executed
-again alone, once.
+simulation and memory is scarce, it is thought to need as much as any other; else it is watched how its first run grows,
+and each second as many again are started. If memory runs short all the same, the youngest run is ended before the
+system kills one at random, and started again when there is room; a run that the system has killed beside others is
+executed again alone, once.
 """
 
 from __future__ import annotations
@@ -193,6 +193,7 @@ class Room:
         if (like_others := max(self._needs.values(), default=math.inf)) <= self._free() * (1 - _MARGIN):
             return like_others, False
         unknown = [run for run in self._running.values() if run.simulation_id not in self._needs]
-        if any(time.monotonic() - run.since < _WATCH_S for run in unknown):
-            return _UNKNOWN_MB + self._bound, False  # it waits
-        return _GROWTH * max(run.has_mb for run in self._running.values()), False
+        young = sum(time.monotonic() - run.since < _WATCH_S for run in unknown)
+        if young and young >= len(unknown) - young:  # as many again as have been watched
+            return math.inf, False
+        return _GROWTH * max(run.has_mb for run in self._running.values()) * (young + 1), False

@@ -93,6 +93,23 @@ def test_where_memory_is_scarce_the_first_run_is_watched(machine, monkeypatch):
     assert machine.said == [], "nothing is said of what is not known"
 
 
+def test_as_many_again_start_as_have_been_watched(machine, monkeypatch):
+    """1, 2, 4 and 8 runs, as long as half as much again as they have is there for each that has not been watched."""
+    clock = [100.0]
+    monkeypatch.setattr(room_module.time, "monotonic", lambda: clock[0])
+    room, started, waves = machine.room(), 0, []
+    for _ in range(5):
+        while room.may_start("s", 99):
+            room.begin(f"b/s/{started}", "s", 11 + started)
+            room._running[f"b/s/{started}"].since = clock[0]
+            machine.has[11 + started] = 20.0
+            started += 1
+        waves.append(started)
+        machine.usable = 1000.0 - 20.0 * started
+        clock[0] += 1.0
+    assert waves == [1, 2, 4, 8, 16]
+
+
 def test_an_unknown_simulation_is_thought_to_be_like_the_others(machine):
     room = machine.room()
     room.learn("known", 300.0)
