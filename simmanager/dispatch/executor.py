@@ -82,6 +82,7 @@ class Executor:
                 self._hear(on_end)
         except BaseException as error:
             self.stop.now("the manager raised an error", BY_ERROR)
+            self.thaw()  # nobody else does so now
             while self._begun:  # until each run at hand has its verdict
                 self._begun -= self._told.get() is None
             if not isinstance(error, SimManagerError) and (why := limit_met(error)):

@@ -66,11 +66,11 @@ class Slots:
     def thaw(self) -> None:
         """Let them go on."""
         with self._lock:
+            self._may_take.set()
             workers = list(self._busy)
         for worker in workers:
             worker.thaw()
         self.deadlines.tell(THAW)
-        self._may_take.set()
 
     def take(self, recipe: str) -> Worker:
         """Return an idle worker that may take this recipe, or a new one."""
@@ -81,15 +81,21 @@ class Slots:
             for worker in sorted(self._idle, key=lambda worker: worker.bound_to != imports):
                 if worker.bound_to in ("", imports):
                     self._idle.remove(worker)
-                    self._busy.add(worker)
+                    self._lend(worker)
                     return worker
             unfit = self._idle.pop() if self._idle else None
         if unfit is not None:
             self.retire(unfit)
         worker = self._start()
         with self._lock:
-            self._busy.add(worker)
+            self._lend(worker)
         return worker
+
+    def _lend(self, worker: Worker) -> None:
+        """Count a worker as one that has something to do; the lock is held, so that none is missed by `freeze`."""
+        self._busy.add(worker)
+        if not self._may_take.is_set():
+            worker.freeze()
 
     def bind(self, worker: Worker, recipe: str) -> None:
         """Let a worker take only recipes that import what this one imports: its modules changed the process."""

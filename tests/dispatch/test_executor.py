@@ -26,6 +26,7 @@ from simmanager.dispatch.stop import Stop
 from simmanager.dispatch.supervision import TELL_AFTER_S, Job, supervise
 from simmanager.dispatch.worker_process import Worker, WorkerSettings
 from simmanager.worker.attempt import LOCK_PATIENCE_S, LOOKERS_S
+from simmanager.worker.process_group import state_of
 
 pytestmark = pytest.mark.python_versions
 
@@ -554,3 +555,25 @@ def test_gpus_on_the_command_line(tmp_path, capsys):
     assert world_of(manager)["environ"] == {"CUDA_VISIBLE_DEVICES": "3"}
     assert main(["resume", "batch", "--gpus", "0,,1"]) == 2
     assert "--gpus takes numbers" in capsys.readouterr().err
+
+
+def test_a_worker_that_is_taken_while_all_are_being_frozen_is_frozen_too(tmp_path):
+    """One that was being started when the freeze came has something to do only afterwards."""
+    slots = Slots(WorkerSettings())
+    start = slots._start
+
+    def start_late():
+        worker = start()
+        slots.freeze()
+        return worker
+
+    slots._start = start_late
+    try:
+        worker = slots.take("recipe")
+        wait_for(lambda: state_of(worker.pid) == "T", "it to be stopped")
+        slots.thaw()
+        wait_for(lambda: state_of(worker.pid) != "T", "it to go on")
+        worker.wait_until_ready()
+        slots.give_back(worker)
+    finally:
+        slots.close()

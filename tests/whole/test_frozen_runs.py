@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from manager_process import MAKE, Started, start_script
 from toys import toy_sim
-from trouble import executions, wait_for
+from trouble import counted_loop, executions, wait_for
 from waiting_batch import WAITING, begun, counts, finish, start_waiting
 
 from simmanager import SimulationManager
 from simmanager.cli.main import main
 from simmanager.disk.frozen import is_frozen
 from simmanager.disk.orders import ask
+from simmanager.dispatch.executor import Executor
 from simmanager.status.reader import read_status
 from simmanager.worker.process_group import state_of
 
@@ -178,3 +181,23 @@ def test_orphans_of_an_earlier_manager_are_frozen_too():
     assert ask(Path("b"), "resume").startswith("going on")
     assert "T" not in states()
     finish(second, 4)
+
+
+def test_a_manager_that_raises_an_error_while_its_runs_are_frozen_ends_them():
+    """Nobody looks for orders any more then; nothing hangs."""
+    manager = SimulationManager([toy_sim("w", counted_loop, folder="trace", gate="gate")], 3, "b", seed=1)
+    raised = []
+
+    def run_all() -> None:
+        with pytest.raises(RuntimeError, match="broken"):
+            manager.run_all(2, progress=False)
+        raised.append(True)
+
+    thread = threading.Thread(target=run_all)
+    thread.start()
+    wait_for(lambda: begun() == 2, "the first runs")
+    assert manager.pause(freeze=True) == "nothing new starts, 2 runs are stopped"
+    (executor,) = [one for one in gc.get_objects() if type(one) is Executor and one.busy]
+    executor._told.put(RuntimeError("broken"))
+    thread.join(30)
+    assert raised and counts() == {"interrupted": 2, "in_queue": 1} and not is_frozen(Path("b"))
