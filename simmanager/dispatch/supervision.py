@@ -121,7 +121,10 @@ def _wait_for_another(folder: RunFolder, task: Task, options: RunOptions, stop: 
         if time.monotonic() >= tell_at:
             stop.say(whom_it_waits_for(folder))
             tell_at = float("inf")
-        if options.timeout is not None and time.monotonic() >= deadline:
+        if options.timeout is not None and not stop.paused and time.monotonic() >= deadline:
+            deadline = _deadline_of(folder, options.timeout)  # later, if it was frozen meanwhile
+            if time.monotonic() < deadline:
+                continue
             if (outcome := end_orphan(task, timed_out(options.timeout))) is not None:
                 return outcome
             deadline = float("inf")  # it cannot be shown which process it is

@@ -183,6 +183,19 @@ def test_orphans_of_an_earlier_manager_are_frozen_too():
     finish(second, 4)
 
 
+def test_frozen_time_of_orphans_counts_not_to_the_time_limit_of_the_next_manager():
+    first = start_waiting(runs=1)
+    first.kill()
+    second = start_script(RESUME.replace("run_all(1)", "run_all(2, timeout=4)"))
+    wait_for(lambda: read_status("b").manager_alive or not second.running(), "the second manager")
+    assert ask(Path("b"), "pause", freeze=True)
+    assert states() == {"T"}
+    time.sleep(4.2)
+    assert ask(Path("b"), "resume").startswith("going on")
+    time.sleep(0.3)
+    finish(second, 2)
+
+
 def test_a_manager_that_raises_an_error_while_its_runs_are_frozen_ends_them():
     """Nobody looks for orders any more then; nothing hangs."""
     manager = SimulationManager([toy_sim("w", counted_loop, folder="trace", gate="gate")], 3, "b", seed=1)
