@@ -93,12 +93,12 @@ def ask(batch: Path, verb: str, *, patience_s: float | None = None, **arguments:
     while True:
         is_gone = is_held(lock) is False or (is_held(lock) and signature_in(lock).holder != holder.holder)
         if answer := read_json(_answer_to(path)):
-            remove_all([_answer_to(path)])
+            _remove(_answer_to(path), lock)
             if answer.get("error"):
                 raise OrderRefused(str(answer["error"]))
             return str(answer.get("said", ""))
         if is_gone:  # known before the answer was looked for
-            remove_all([path])
+            _remove(path, lock)
             return None
         if time.monotonic() >= deadline:
             raise OrderNotAnswered(
@@ -106,6 +106,14 @@ def ask(batch: Path, verb: str, *, patience_s: float | None = None, **arguments:
                 f"thing); it will do so as soon as it can. Look: {command('status', batch)}"
             )
         time.sleep(_TICK_S)
+
+
+def _remove(path: Path, lock: Path) -> None:
+    """Remove a file, and the folder of the orders, if no manager uses it any more."""
+    remove_all([path])
+    if is_held(lock) is False:
+        with suppress(OSError):  # others have asked, too
+            path.parent.rmdir()
 
 
 def _who(holder: Signature) -> str:
