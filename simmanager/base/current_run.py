@@ -28,8 +28,15 @@ class Checkpoints(Protocol):
 class MetricsTaker(Protocol):
     """What keeps the numbers that a run logs."""
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether rules look at what is logged: what they see must not depend on the time."""
+
     def __call__(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Take numbers by name, and the step that they are of."""
+
+    def show(self, metrics: Mapping[str, float], step: int) -> None:
+        """Take numbers that are in the history as well: they become no curves of their own."""
 
     def close(self) -> None:
         """Write what has not been written."""
@@ -197,6 +204,17 @@ def log_metrics(metrics: Mapping[str, float], step: int | None = None) -> None:
     """
     if _current is not None and _current.log is not None:
         _current.log(metrics, step)
+
+
+def show_metrics(metrics: Mapping[str, float], step: int) -> None:
+    """Log numbers that are in the history as well, to be seen while the run goes on."""
+    if _current is not None and _current.log is not None:
+        _current.log.show(metrics, step)
+
+
+def is_watched() -> bool:
+    """Return whether rules look at what the current run logs."""
+    return _current is not None and _current.log is not None and _current.log.is_watched
 
 
 @public("simmanager")

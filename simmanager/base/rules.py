@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, ClassVar
 
 from .checks import check_integer, check_number
@@ -42,19 +43,18 @@ class Diverged:
     finishes: ClassVar[bool] = False
 
     def begin(self) -> Check:
-        """Return what looks at the values of one run."""
-        bound = math.inf if self.bound is None else self.bound
-
-        def check(value: float, step: int) -> str:
-            if math.isfinite(value) and abs(value) <= bound:
-                return ""
-            beyond = f", beyond {bound:g}" if math.isfinite(value) else ""
-            return f"diverged: {self.name} is {value:g}{beyond} at step {step}"
-
-        return check
+        """Return what looks at the values of one run; it can be pickled, with what it has seen."""
+        return partial(_why_diverged, self.name, math.inf if self.bound is None else self.bound)
 
     def __str__(self) -> str:
         return _in_words("diverged", self)
+
+
+def _why_diverged(name: str, bound: float, value: float, step: int) -> str:
+    if math.isfinite(value) and abs(value) <= bound:
+        return ""
+    beyond = f", beyond {bound:g}" if math.isfinite(value) else ""
+    return f"diverged: {name} is {value:g}{beyond} at step {step}"
 
 
 @public("simmanager")
@@ -70,23 +70,30 @@ class NoImprovement:
     finishes: ClassVar[bool] = True
 
     def begin(self) -> Check:
-        """Return what looks at the values of one run."""
-        sign = 1.0 if self.mode == "min" else -1.0
-        best, since = math.inf, -1
-
-        def check(value: float, step: int) -> str:
-            nonlocal best, since
-            if sign * value < best - self.min_delta or since < 0:
-                best, since = (math.inf if math.isnan(value) else sign * value), step
-                return ""
-            if step - since < self.patience:
-                return ""
-            return f"stopped early: {self.name} has not improved since step {since}, at step {step}"
-
-        return check
+        """Return what looks at the values of one run; it can be pickled, with what it has seen."""
+        return _Improvement(self)
 
     def __str__(self) -> str:
         return _in_words("no_improvement", self)
+
+
+@dataclass(slots=True)
+class _Improvement:
+    """The best value so far of one run, lowest first, and the step that it is of."""
+
+    rule: NoImprovement
+    best: float = math.inf
+    since: int = -1
+
+    def __call__(self, value: float, step: int) -> str:
+        rule = self.rule
+        score = value if rule.mode == "min" else -value
+        if score < self.best - rule.min_delta or self.since < 0:
+            self.best, self.since = (math.inf if math.isnan(score) else score), step
+            return ""
+        if step - self.since < rule.patience:
+            return ""
+        return f"stopped early: {rule.name} has not improved since step {self.since}, at step {step}"
 
 
 Rule = Diverged | NoImprovement

@@ -197,17 +197,18 @@ class BatchFolder:
         """Hold the batch as `held` does; or, while a manager runs it, what others may add to it (`is_beside`)."""
         with ExitStack() as locks:
             for _ in range(_TRIES):
-                if self.is_held() is not True:
-                    with suppress(BatchBusy):  # by somebody who was quicker
-                        yield locks.enter_context(self.held(batch_id))
-                        return
-                batch = self._to_change(batch_id, locks)
-                if self.is_held():
-                    batch.is_beside = True
+                batch = self._to_change(batch_id, locks) if self.is_held() else self._held_now(batch_id, locks)
+                if batch is not None and (batch.signature.pid or self.is_held()):
+                    batch.is_beside = not batch.signature.pid
                     yield batch
                     return
-                batch.allow_changes()  # the manager has ended: it looks at nothing any more
+                locks.close()  # managers come and go: it is looked again
             raise BatchBusy(self._why_busy())
+
+    def _held_now(self, batch_id: str, locks: ExitStack) -> OpenBatch | None:
+        with suppress(BatchBusy):  # somebody was quicker
+            return locks.enter_context(self.held(batch_id))
+        return None
 
     def _take(self, lock: Path, timeout: float) -> FileLock:
         if not self.path.is_dir():  # filelock would make it

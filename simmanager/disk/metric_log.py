@@ -32,6 +32,9 @@ _INTERVAL_S, _SHARE, _AT_ONCE = 1.0, 0.005, 20
 #: Most sets of names that are logged together, and characters of a name.
 _MOST_SERIES, LONGEST_NAME = 100, 200
 
+#: In the lines of what is in the history as well.
+_IN_HISTORY = {"in_history": True}
+
 #: Largest step.
 _MAX_STEP = 2**31 - 1
 
@@ -64,9 +67,11 @@ os.register_at_fork(after_in_child=_in_child)
 class _Series:
     """The calls with the same names."""
 
-    __slots__ = ("count", "kept", "last", "mask", "next_step")
+    __slots__ = ("count", "in_history", "kept", "last", "mask", "next_step")
 
     def __init__(self) -> None:
+        #: Whether the loop has them in the history, too.
+        self.in_history = False
         self.count = self.kept = self.mask = self.next_step = 0
         #: The last call, if it was left out.
         self.last: tuple[float, int, list[float]] | None = None
@@ -84,6 +89,9 @@ class MetricLog:
     run : path-like
         The folder of the run; what its log has already stays.
     """
+
+    #: Rules look at a log from outside.
+    is_watched = False
 
     def __init__(self, run: Path | str) -> None:
         self._path, self._process, self._lock = _path(run), _process, threading.Lock()
@@ -119,6 +127,15 @@ class MetricLog:
             self._take(names, now, step, numbers)
             if now >= self._due or self._at_once:
                 self._write(now)
+
+    def show(self, metrics: Mapping[str, float], step: int) -> None:
+        """Take values that are in the history as well: their lines say so, and they become no curves of their own."""
+        if _process is self._process:
+            names = tuple(metrics)
+            with self._lock:
+                if (series := self._series.get(names) or self._new_series(names)) is not None:
+                    series.in_history = True
+            self(metrics, step)
 
     def _take(self, names: tuple[str, ...], now: float, step: Any, numbers: list[float]) -> None:
         series = self._series.get(names) or self._new_series(names)
@@ -173,6 +190,7 @@ class MetricLog:
                     "step": at,
                     "wall_s": round(then - self._begun, 3),
                     "metrics": dict(zip(names, numbers, strict=True)),
+                    **(_IN_HISTORY if self._series[names].in_history else {}),
                 }
             )
             for names, then, at, numbers in self._waiting
@@ -212,9 +230,10 @@ def _path(run: Path | str) -> str:
     return f"{run}{os.sep}{METRIC_LOG}"
 
 
-def read_metric_log(run: Path | str) -> dict[str, Logged]:
+def read_metric_log(run: Path | str, *, in_history: bool = True) -> dict[str, Logged]:
     """Return what the run in a folder has logged so far: name -> `Logged` with at most 1,000 points.
 
+    Not ``in_history``: without what its loop has logged of its history, now and then, to be seen while it goes on.
     Lines that cannot be read (the last one of a killed run) are left out. Of two values of one step the later counts.
     """
     try:
@@ -223,7 +242,7 @@ def read_metric_log(run: Path | str) -> dict[str, Logged]:
     except OSError:
         return {}
     found: dict[str, dict[int, float]] = {}
-    for step, metrics in _entries(content):
+    for step, metrics in _entries(content, in_history=in_history):
         for name, value in metrics.items():
             found.setdefault(name, {})[step] = value
     return {name: _thinned(values) for name, values in found.items()}
@@ -243,7 +262,7 @@ def read_last_logged(run: Path | str) -> dict[str, float]:
     return {name: value for _, metrics in _entries(content) for name, value in metrics.items()}
 
 
-def _entries(content: bytes) -> Iterator[tuple[int, dict[str, float]]]:
+def _entries(content: bytes, *, in_history: bool = True) -> Iterator[tuple[int, dict[str, float]]]:
     """Yield step and values of each line that can be read."""
     for line in content.split(b"\n"):
         try:
@@ -251,6 +270,8 @@ def _entries(content: bytes) -> Iterator[tuple[int, dict[str, float]]]:
             step, metrics = entry["step"], entry["metrics"]
             given = {str(name): float(value) for name, value in metrics.items()}
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+            continue
+        if not in_history and entry.get("in_history"):
             continue
         if type(step) is int and 0 <= step <= _MAX_STEP:
             yield step, given

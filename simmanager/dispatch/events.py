@@ -11,7 +11,6 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..base.clock import duration
@@ -58,7 +57,7 @@ class Event(NamedTuple):
     fraction: float | None = None
     reason: str = ""
     status: BatchStatus | None = None
-    metrics: Mapping[str, float] = MappingProxyType({})
+    metrics: Mapping[str, float] = {}
 
 
 def event_of(kind: str, task: Task, state: str, fraction: float | None = None, reason: str = "") -> Event:

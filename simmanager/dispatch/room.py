@@ -81,8 +81,8 @@ class Room:
     def may_start(self, simulation_id: str, at_most: int) -> bool:
         """Return whether a run of a simulation fits beside those at hand; ``at_most`` is how many could be."""
         with self._changed:
-            if not self._running or self._usable is None:
-                return True
+            if not simulation_id or not self._running or self._usable is None:
+                return True  # without a simulation: runs are waited for that are executed elsewhere
             need, is_known = self._need(simulation_id)
             free = self._free()
             fits = need <= free * (1 - _MARGIN)
@@ -115,7 +115,7 @@ class Room:
                     self._looked_at = 0.0  # what it had is free now
             self._changed.notify_all()
 
-    def ends(self, folder: str) -> str:
+    def why_to_end(self, folder: str) -> str:
         """Return why a run is to be ended for others; "" if it is not."""
         run = self._running.get(folder)
         return "" if run is None else run.ends

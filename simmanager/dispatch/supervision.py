@@ -164,7 +164,7 @@ def _execute_once(
     keep, has_run_out = False, False
 
     def ends_run() -> str:
-        return stop.ends_runs() or (room.ends(task.folder) if room is not None else "")
+        return stop.ends_runs() or (room.why_to_end(task.folder) if room is not None else "")
 
     try:
         if room is not None:

@@ -52,10 +52,6 @@ _THREAD_VARIABLES = (
 )
 
 
-#: How the reason begins if a worker was killed.
-_KILLED = "killed by SIGKILL"
-
-
 class WorkerLost(SimManagerError, RuntimeError):
     """A worker process could not be started."""
 
@@ -69,11 +65,7 @@ class Death:
     pid: int | None = None
     peak_mb: float | None = None  #: Peak resident memory of the run.
     cpu_s: float | None = None  #: Processor time of the run.
-
-    @property
-    def is_kill(self) -> bool:
-        """Whether somebody, or the system, killed it."""
-        return self.reason.startswith(_KILLED)
+    is_kill: bool = False  #: Whether somebody else, or the system, killed it by SIGKILL.
 
 
 def timed_out(timeout_s: float) -> str:
@@ -247,16 +239,17 @@ class Worker:
             return Outcome(**message)
         if self._exit_code is not None:
             self.kill(grace_s=0.3)
-            return self._death(self._how_it_ended())
+            return self._death(self._how_it_ended(), is_kill=self._exit_code == -signal.SIGKILL)
         if stopped:
             self.kill(grace_s=1.0)
             return self._death(stopped, stopped=True)
         self.kill(grace_s=GRACE_S)
         return self._death(timed_out(timeout_s or 0.0))
 
-    def _death(self, reason: str, *, stopped: bool = False) -> Death:
+    def _death(self, reason: str, *, stopped: bool = False, is_kill: bool = False) -> Death:
         cpu_s = None if self._usage is None else self._usage.ru_utime + self._usage.ru_stime - self._cpu_before
-        return Death(reason, stopped, self.pid, self._peak_mb, None if cpu_s is None else round(max(cpu_s, 0.0), 3))
+        cpu_s = None if cpu_s is None else round(max(cpu_s, 0.0), 3)
+        return Death(reason, stopped, self.pid, self._peak_mb, cpu_s, is_kill=is_kill)
 
     def _how_it_ended(self) -> str:
         code = self._exit_code or 0
@@ -270,7 +263,7 @@ class Worker:
             name = f"signal {-code}"
         if name == "SIGKILL":
             peak = f"; peak memory {memory(self._peak_mb)}" if self._peak_mb else ""
-            return f"{_KILLED}, often the out-of-memory killer{peak}"
+            return f"killed by SIGKILL, often the out-of-memory killer{peak}"
         return f"killed by {name}"
 
     # Messages --------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from ..base.checks import check_integer
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..analysis.aggregates import Statistic
     from ..analysis.arrays import FloatArray
+    from ..disk.metric_log import Logged
     from ..results.values import Curves
     from .estimate import BoolArray
 
@@ -79,10 +80,8 @@ def plot_curves(
     handles, labels = [], []
     for simulation_id, runs in drawn.items():
         index = batch.simulation_ids.index(simulation_id)
-        going_on = f", {len(running[simulation_id])} running, dotted" if running[simulation_id] else ""
+        going_on = _draw_running(ax, running[simulation_id].values(), look(index).colour)
         labels.append(f"{drawable(simulation_id)} ({runs_in_words(runs.curves)}{going_on})")
-        for one in running[simulation_id].values():
-            ax.plot(one.steps, one.values, color=look(index).colour, linewidth=0.8, linestyle=":", label="_running run")
         handles.append(_draw(ax, runs, estimates[simulation_id], index, labels[-1]))
     tidy(ax)
     ax.margins(x=0.01)
@@ -91,6 +90,13 @@ def plot_curves(
     ax.set_ylabel(_quantity(key, found.values(), window), fontsize=NORMAL)
     legend(ax, handles, labels, words(statistic, level, estimates.values()))
     return ax
+
+
+def _draw_running(ax: Axes, curves: Collection[Logged], colour: str) -> str:
+    """Draw what running runs have logged; return how many these are, in words, or ""."""
+    for one in curves:
+        ax.plot(one.steps, one.values, color=colour, linewidth=0.8, linestyle=":", label="_running run")
+    return f", {len(curves)} running, dotted" if curves else ""
 
 
 class _Runs:

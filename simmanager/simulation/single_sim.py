@@ -70,8 +70,9 @@ class SingleSim:
         once; what it has logged and its files stay.
     stop_when : list of rules, optional
         `no_improvement("loss", patience=500)`: a run whose metric has not improved for so long is finished, with agent
-        and environment as they are then; the loops of this package return their history so far, others give what was
-        logged. It is marked as stopped early, and `compare` says how many were.
+        and environment as the first two arguments of its loop are then; the loops of this package return their history
+        so far, others give what was logged. It is marked as stopped early, and `compare` says how many were. What
+        updates return is logged by the loops of this package, at each iteration if there are rules.
 
     Notes
     -----

@@ -1,13 +1,14 @@
-"""What a loop logs by itself, so that it is seen how a long run learns."""
+"""What a loop logs of its history by itself: it is seen how a long run learns, and rules can end the run by it."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
-from ..base.current_run import log_metrics
+from ..base.current_run import is_watched, show_metrics
 from ..disk.metric_log import LONGEST_NAME
 
 #: Seconds from which on a run counts as long.
@@ -15,13 +16,15 @@ _LONG_S = 1.0
 
 
 class Feed:
-    """Logs the numbers that updates return (`log_metrics`), once the run has lasted for a second.
+    """Logs the numbers that updates return, once the run has lasted for a second; they are in the history, too.
 
-    They are in the history, too, which comes when the run ends; there they are complete.
+    If rules look at them, all are logged from the first: what a rule sees must not depend on how quick the machine is.
     """
 
     def __init__(self) -> None:
-        self._from = time.monotonic() + _LONG_S
+        #: Whether rules look, so that the numbers of each iteration are wanted.
+        self.wants_all = is_watched()
+        self._from = -math.inf if self.wants_all else time.monotonic() + _LONG_S
 
     def __call__(self, output: Any, step: int) -> None:
         """Take what an update has returned, and its iteration."""
@@ -33,7 +36,7 @@ class Feed:
             if _is_name(name) and type(value) is not bool and isinstance(value, Real)
         }
         if numbers:
-            log_metrics(numbers, step=step)
+            show_metrics(numbers, step)
 
 
 def _is_name(name: Any) -> bool:

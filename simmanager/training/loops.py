@@ -41,8 +41,6 @@ class LoopState:
     obs: Any
     #: How many were done.
     iteration: int = 0
-    #: What the last update returned.
-    output: Any = None
 
 
 @public("simmanager")
@@ -126,14 +124,15 @@ def _run(agent: Any, env: Any, total: int, record_every: int, iterate: Iteration
     check_integer("record_every", record_every, minimum=1)
     obs, _ = env.reset()
     state = load_checkpoint() or LoopState(agent, env, HistoryRecorder(-(-total // record_every)), obs[:2])
-    report = _Reporter(total, state)
-    in_blocks = _works_in_blocks(state.agent) and _works_in_blocks(state.env)
-    advance = _advance_in_blocks if in_blocks else partial(_advance, iterate)
+    feed = Feed()
+    report = _Reporter(total, state, feed)
+    # Where a block ends depends on the time; where a rule ends the run must not.
+    in_blocks = _works_in_blocks(state.agent) and _works_in_blocks(state.env) and not feed.wants_all
+    advance = _advance_in_blocks if in_blocks else partial(_advance, iterate, feed if feed.wants_all else None)
     until = state.iteration + 1
     try:
         while until < total:
-            advance(state, until, record_every)
-            until = report()
+            until = report(advance(state, until, record_every))
         advance(state, total, record_every)
     except EndOfRun as end:
         return state.agent, state.env, history_until(end, state.recorder, -(-state.iteration // record_every))
@@ -141,29 +140,36 @@ def _run(agent: Any, env: Any, total: int, record_every: int, iterate: Iteration
     return state.agent, state.env, state.recorder.history()
 
 
-def _advance(iterate: Iteration, state: LoopState, until: int, record_every: int) -> None:
+def _advance(iterate: Iteration, feed: Feed | None, state: LoopState, until: int, record_every: int) -> Any:
+    """Iterate up to an iteration; return what the last update returned."""
     agent, env, obs, record = state.agent, state.env, state.obs, state.recorder.record
-    iteration, output = state.iteration, state.output
+    iteration = done = state.iteration
+    output: Any = None
     try:
         for iteration in range(state.iteration, until):
             obs, output = iterate(agent, env, obs)
             if iteration % record_every == 0:
                 record(iteration // record_every, output)
+            done = iteration + 1
+            if feed is not None:
+                feed(output, iteration)
     except EndOfRun:
-        state.iteration = iteration
+        state.iteration = done
         raise
-    state.obs, state.iteration, state.output = obs, until, output
+    state.obs, state.iteration = obs, until
+    return output
 
 
 def _works_in_blocks(model: Any) -> bool:
     return getattr(model, "works_in_blocks", False) is True
 
 
-def _advance_in_blocks(state: LoopState, until: int, record_every: int) -> None:
+def _advance_in_blocks(state: LoopState, until: int, record_every: int) -> Any:
     """Do what `_advance` does, for an agent whose actions depend on nothing, so that its walk can come first.
 
     It makes no difference then whether the agent learns before or after a step.
     """
+    outputs: dict[str, Any] = {}
     while state.iteration < until:
         n_steps = min(_BLOCK, until - state.iteration)
         following = state.env.step_block(state.agent.act_block(n_steps))[:, :2]
@@ -172,22 +178,22 @@ def _advance_in_blocks(state: LoopState, until: int, record_every: int) -> None:
         row = (state.iteration + left_out) // record_every
         state.recorder.record_block(row, {key: values[left_out::record_every] for key, values in outputs.items()})
         state.obs, state.iteration = following[-1], state.iteration + n_steps
-        state.output = {key: values[-1] for key, values in outputs.items()}
+    return {key: values[-1] for key, values in outputs.items()}
 
 
 class _Reporter:
     """Reports the progress and saves checkpoints often enough for slow iterations, cheaply for fast ones."""
 
-    def __init__(self, total: int, state: LoopState) -> None:
-        self._total, self._state = total, state
+    def __init__(self, total: int, state: LoopState, feed: Feed) -> None:
+        self._total, self._state, self._feed = total, state, feed
         self._stride = 1
         self._last = time.monotonic()
-        self._feed = Feed()
 
-    def __call__(self) -> int:
-        """Report, and return the iteration at which the next report is due."""
+    def __call__(self, output: Any) -> int:
+        """Report, with what the last update returned; return the iteration at which the next report is due."""
         report_progress(self._state.iteration, self._total)
-        self._feed(self._state.output, self._state.iteration - 1)
+        if not self._feed.wants_all:
+            self._feed(output, self._state.iteration - 1)
         save_checkpoint(self._state)
         now = time.monotonic()
         quick = now - self._last < _REPORT_EVERY_S

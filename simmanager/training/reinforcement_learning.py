@@ -38,8 +38,6 @@ class EpisodeState:
     episode_length: int = 0
     #: Sum and number of the values that ``update`` returned in it, by name.
     sums: dict[str, tuple[float, int]] = field(default_factory=dict)
-    #: What is recorded of the last that ended.
-    row: dict[str, float] = field(default_factory=dict)
 
 
 @public("simmanager")
@@ -83,9 +81,8 @@ def reinforcement_learning_loop(
     learn, feed = _learner(state.agent), Feed()
     try:
         while state.episode < total:
-            _step(state, learn, limit)
-            if not state.episode_length:  # one has just ended
-                feed(state.row, state.episode - 1)
+            if row := _step(state, learn, limit):
+                feed(row, state.episode - 1)
             report_progress(state.episode, total)
             save_checkpoint(state)
     except EndOfRun as end:
@@ -115,7 +112,8 @@ def _learner(agent: Any) -> Callable[[tuple[Any, ...]], Any]:
     return lambda transition: agent.update(**{name: transition[i] for i, name in wanted})
 
 
-def _step(state: EpisodeState, learn: Callable[[tuple[Any, ...]], Any], limit: int | None) -> None:
+def _step(state: EpisodeState, learn: Callable[[tuple[Any, ...]], Any], limit: int | None) -> dict[str, float]:
+    """Do one step; return what is recorded of the episode if it has ended with it, else {}."""
     env, obs = state.env, state.obs
     action = state.agent.act(obs)
     next_obs, reached, reward = env.step(action)
@@ -129,8 +127,7 @@ def _step(state: EpisodeState, learn: Callable[[tuple[Any, ...]], Any], limit: i
     output = learn((obs, action, reward, reached, terminated, truncated))
     state.obs = next_obs
     _add(state.sums, output)
-    if terminated or truncated:
-        _end_episode(state)
+    return _end_episode(state) if terminated or truncated else {}
 
 
 def _add(sums: dict[str, tuple[float, int]], output: Any) -> None:
@@ -142,10 +139,10 @@ def _add(sums: dict[str, tuple[float, int]], output: Any) -> None:
             sums[name] = (total + value, count + 1)
 
 
-def _end_episode(state: EpisodeState) -> None:
+def _end_episode(state: EpisodeState) -> dict[str, float]:
     means = {name: total / count for name, (total, count) in state.sums.items()}
     row = {"episode_return": state.episode_return, "episode_length": state.episode_length, **means}
     state.recorder.record(state.episode, row)
-    state.row = row
     state.episode += 1
     state.episode_return, state.episode_length, state.sums = 0.0, 0, {}
+    return row

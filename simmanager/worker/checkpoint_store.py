@@ -14,6 +14,7 @@ from ..disk.pickling import PickleWriter, Unpickler
 from ..disk.run_folder import RunFolder
 from ..disk.travelling import Classes
 from .library_seeds import restore_libraries, states_of_libraries
+from .watched_log import WatchedLog
 
 #: A checkpoint has the fingerprint of its recipe within so many bytes: it is the first entry of the pickled dict.
 _FINGERPRINT_WITHIN = 500
@@ -32,10 +33,19 @@ class CheckpointStore:
         The pickled recipe; a checkpoint made with another one is not used.
     classes : Classes, optional
         With which the recipe was loaded: what comes from a checkpoint is of the same classes.
+    watched : WatchedLog, optional
+        The rules that look at the run: what they have seen belongs to its state.
     """
 
-    def __init__(self, folder: RunFolder, every_s: float | None, recipe: bytes, classes: Classes | None = None) -> None:
-        self._folder, self._every_s = folder, every_s
+    def __init__(
+        self,
+        folder: RunFolder,
+        every_s: float | None,
+        recipe: bytes,
+        classes: Classes | None = None,
+        watched: WatchedLog | None = None,
+    ) -> None:
+        self._folder, self._every_s, self._watched = folder, every_s, watched
         self._recipe, self._classes = recipe, classes or Classes()
         self._next = time.monotonic() + (every_s or 0.0)
 
@@ -44,6 +54,8 @@ class CheckpointStore:
         if self._every_s is None or time.monotonic() < self._next:
             return
         content = {"recipe": self._fingerprint(), "state": state, "generators": _generators()}
+        if self._watched is not None:
+            content["seen"] = self._watched.seen
         try:
             self._folder.write(self._folder.checkpoint.name, lambda scratch: _dump(content, scratch))
         except Exception as error:
@@ -63,6 +75,8 @@ class CheckpointStore:
             if content["recipe"] != self._fingerprint():
                 raise ValueError("it was made with other parameters")
             state, generators = content["state"], content["generators"]
+            if self._watched is not None:
+                self._watched.seen = content["seen"]
             _restore_generators(generators)
         except Exception as error:
             _restore_generators(before)

@@ -67,7 +67,7 @@ def save_results(folder: RunFolder, agent: Any, env: Any, history: Any, kept: Ke
     """
     with _own_fault(HISTORY, kept):
         folder.write(HISTORY, lambda scratch: _save_history(history, scratch, kept))
-    curves, kept.left_out = summarise(history, read_metric_log(folder.text))
+    curves, kept.left_out = summarise(history, read_metric_log(folder.text, in_history=False))
     for name, why in kept.left_out.items():
         note(f"the summary has no curve {name!r}: {why}")
     with _own_fault(SUMMARY, kept):

@@ -66,10 +66,10 @@ def simulate(
     if loaded is not None:
         loaded(content)
     write_params(folder, content, Path(task.recipe))
-    run.checkpoints = CheckpointStore(folder, task.checkpoint_every_s, content, classes)
     rules = [rule for name in RULE_FIELDS for rule in recipe.get(name) or ()]
-    if rules and run.log is not None:
-        run.log = WatchedLog(run.log, rules)
+    watched = WatchedLog(run.log, rules) if rules and run.log is not None else None
+    run.log = watched or run.log
+    run.checkpoints = CheckpointStore(folder, task.checkpoint_every_s, content, classes, watched)
     own = recipe.get("cwd") == OWN_DIRECTORY
     with code_reaches_children(), _working_in(run.folder) if own else nullcontext():
         _simulate(folder, task, run, recipe, content, kept)
@@ -89,8 +89,8 @@ def _simulate(
     try:
         try:
             returned = recipe["training_loop"](agent, env, **(recipe.get("training_loop_params") or {}))
-        except EndOfRun:
-            returned = agent, env, {}
+        except EndOfRun as end:
+            returned = *_as_the_loop_has_them(end, agent, env), {}
         end_if_forked(process)  # before it saves into the same files as its parent
         kept.stopped_early = _end_by_a_rule(run)
         agent, env, history = check_returned(returned, recipe["training_loop"])
@@ -107,6 +107,21 @@ def _simulate(
     if kept.failure is not None:
         raise kept.failure
     tell("---> Simulation finished")
+
+
+def _as_the_loop_has_them(end: EndOfRun, agent: Any, env: Any) -> tuple[Any, Any]:
+    """Return agent and arena as the loop had them that a rule has ended; they may be others than it was given.
+
+    They are its first two arguments, whatever it has bound to their names since: what a checkpoint had, say.
+    """
+    trace = end.__traceback__
+    while trace is not None and (trace := trace.tb_next) is not None:
+        code = trace.tb_frame.f_code
+        names = [name for name in code.co_varnames[: code.co_argcount] if name != "self"][:2]
+        if len(names) == 2:
+            values = trace.tb_frame.f_locals
+            return values.get(names[0], agent), values.get(names[1], env)
+    return agent, env
 
 
 def _end_by_a_rule(run: CurrentRun) -> str:

@@ -127,11 +127,11 @@ def test_if_memory_runs_short_the_youngest_gives_way_one_at_a_time(machine):
         time.sleep(0.01)
     machine.usable = 31.0
     room.watch()
-    assert [room.ends(f"b/s/{number}") for number in range(3)] == ["", "", ""]
+    assert [room.why_to_end(f"b/s/{number}") for number in range(3)] == ["", "", ""]
     machine.usable, machine.peaks[13] = 29.0, 450.0
     room.watch()
     room.watch()
-    assert [room.ends(f"b/s/{number}") for number in range(3)] == ["", "", RAN_SHORT]
+    assert [room.why_to_end(f"b/s/{number}") for number in range(3)] == ["", "", RAN_SHORT]
     room.end("b/s/2")
     machine.usable = 500.0
     assert not room.may_start("s", 8), "it needs what it had when it was ended, at least"
@@ -143,7 +143,7 @@ def test_the_only_run_is_never_ended_for_others(machine):
     room.take("b/s/1", "s")  # it has no worker yet
     machine.usable = 0.0
     room.watch()
-    assert room.ends("b/s/0") == room.ends("b/s/1") == ""
+    assert room.why_to_end("b/s/0") == room.why_to_end("b/s/1") == ""
 
 
 def test_a_kill_counts_as_the_systems_only_if_it_killed_and_others_were_there(machine):

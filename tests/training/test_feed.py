@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from toys import ToyAgent, ToyArena
 
-from simmanager import SimulationManager, SingleSim, default_training_loop, diverged, read_results
+from simmanager import SimulationManager, SingleSim, default_training_loop, diverged, no_improvement, read_results
 from simmanager import reinforcement_learning_loop as learning_loop
 from simmanager.training import feed
 
@@ -63,15 +63,54 @@ def test_episodes_are_logged_when_they_end(at_once):
     assert logged["episode_length"].values.tolist() == [5.0] * 7 and "episode_return" in logged
 
 
-def test_rules_see_what_is_logged(at_once):
-    manager = SimulationManager(
-        [SingleSim(LosingAgent, {}, ToyArena, {}, default_training_loop, {"n_steps": 10**6}, "s", None, None)],
-        1,
-        "b",
-        seed=1,
-    )
-    manager.simulation_list[0].fail_when = [diverged("loss")]
-    with pytest.raises(BaseException, match="diverged: loss is nan at step"):
-        manager.run_all(1, in_process=True, progress=False)
-    (run_now,) = manager.status().runs
-    assert run_now.state == "error" and run_now.reason.startswith("diverged: loss is nan at step")
+def test_a_key_that_the_history_has_is_no_curve_of_its_own(at_once):
+    """What is sampled now and then, as quickly as the machine is, must not get into a number."""
+
+    class Mixed(ToyAgent):
+        def update(self):
+            super().update()
+            return {"n": self.updates, "mixed": 1.0 if self.updates in (3, 7) else "x"}
+
+    _, result = run(Mixed, default_training_loop, {"n_steps": 200})
+    assert "mixed" in result.logged and "mixed" in result.left_out, "a text has no curve"
+    assert set(read_results("b").keys) == {"n"}
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+def test_what_rules_see_does_not_depend_on_how_quick_the_machine_is(blocks):
+    """They see every iteration, from the first on, also of models that work in blocks."""
+
+    class Agent(LosingAgent):
+        works_in_blocks = blocks
+
+    class Arena(ToyArena):
+        works_in_blocks = blocks
+
+    sim = SingleSim(Agent, {}, Arena, {}, default_training_loop, {"n_steps": 10**6}, "s", fail_when=[diverged("loss")])
+    SimulationManager([sim], 1, "b", seed=1).run_all(1, progress=False)
+    (result,) = read_results("b")
+    assert (result.state, result.error) == ("error", "diverged: loss is nan at step 50")
+    assert result.logged["loss"].steps.tolist() == list(range(51))
+
+
+def test_a_history_ends_with_the_iteration_that_a_rule_saw():
+    rule = no_improvement("updates", 10)
+    for every, n_rows in ((1, 11), (4, 3)):
+        params = {"n_steps": 1000, "record_every": every}
+        sim = SingleSim(ToyAgent, {}, ToyArena, {}, default_training_loop, params, f"every {every}".replace(" ", "_"))
+        sim.stop_when = [rule]
+        manager = SimulationManager([sim], 1, f"b{every}", seed=1)
+        manager.run_all(1, progress=False)
+        (result,) = read_results(manager.results_path)
+        assert result.stopped_early == "stopped early: updates has not improved since step 0, at step 10"
+        agent, _, history = sim.load_results(result.path)
+        assert agent.updates == 11 and len(history["updates"]) == n_rows
+
+
+def test_episodes_end_by_rules_too():
+    rule = no_improvement("episode_length", 3)
+    sim = SingleSim(ToyAgent, {}, ToyArena, {}, learning_loop, {"n_episode": 50, "t_episode": 5}, "s", stop_when=[rule])
+    SimulationManager([sim], 1, "b", seed=1).run_all(1, progress=False)
+    (result,) = read_results("b")
+    _, _, history = sim.load_results(result.path)
+    assert len(history["episode_length"]) == 4 and "at step 3" in result.stopped_early

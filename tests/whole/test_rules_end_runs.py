@@ -1,5 +1,6 @@
 """fail_when and stop_when: a run ends by what it logs, and what it gave until then is there."""
 
+import functools
 import json
 import threading
 import time
@@ -90,6 +91,28 @@ def test_a_run_that_does_not_improve_is_finished_early_and_says_so(thread):
     curves = read_results(manager.results_path).curves("loss")["s"]
     assert curves.values[0].tolist() == losses[:5]
     assert said in (result.path / "run.log").read_text()
+
+
+def rebinding_loop(agent, env):
+    """Train another agent than the one that it was given, as after ``load_checkpoint``."""
+    agent = ToyAgent()
+    for _ in range(100):
+        agent.update()
+        log_metrics({"loss": 1.0})
+    return agent, env, {}
+
+
+def wrapped(*args, **params):
+    return rebinding_loop(*args, **params)
+
+
+@pytest.mark.parametrize("loop", [rebinding_loop, functools.partial(rebinding_loop), wrapped])
+def test_the_agent_is_the_one_that_the_loop_has_then(loop):
+    sim = SingleSim(ToyAgent, {}, ToyArena, {}, loop, {}, "s", stop_when=[no_improvement("loss", 5)])
+    run(sim)
+    (result,) = read_results("b")
+    agent, _, _ = sim.load_results(result.path)
+    assert result.stopped_early and agent.updates == 6
 
 
 class LoggingAgent(ToyAgent):

@@ -15,7 +15,15 @@ import numpy as np
 import pytest
 from toys import hashes, toy_sim
 
-from simmanager import RunFolder, SimulationManager, SingleSim, load_checkpoint, save_checkpoint
+from simmanager import (
+    RunFolder,
+    SimulationManager,
+    SingleSim,
+    load_checkpoint,
+    log_metrics,
+    no_improvement,
+    save_checkpoint,
+)
 from simmanager.agents import RandomAgent, Stachenfeld2018, Weber2018
 from simmanager.arenas import Simple2D
 from simmanager.training.loops import default_training_loop, episode_based_training_loop
@@ -304,3 +312,31 @@ def test_a_run_that_raised_keeps_no_checkpoint():
     manager = SimulationManager([toy_sim("toy", raising)], 1, "batch")
     assert manager.run_all(1, checkpoint_every_s=1e-3, progress=False).counts["error"] == 1
     assert not manager.runs[0].checkpoint.exists()
+
+
+def loop_that_is_killed_once(agent, env, n_steps=40, killed_at=25):
+    """Log a loss that is lowest in the fifth step; save a checkpoint after each; be killed once."""
+    first, agent = load_checkpoint() or (0, agent)
+    for step in range(first, n_steps):
+        agent.update()
+        log_metrics({"loss": abs(step - 5.0)})
+        save_checkpoint((step + 1, agent))
+        flag = Path(os.environ["TEST_KILL_FLAG"])
+        if step == killed_at and not flag.exists():
+            flag.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    return agent, env, {"x": [1.0]}
+
+
+def test_what_rules_have_seen_belongs_to_a_checkpoint(tmp_path, monkeypatch):
+    """Patience goes on where it was, and so does the count of steps: the run ends where an undisturbed one does."""
+    ended = []
+    for name, killed_at in (("undisturbed", -1), ("killed", 25)):
+        monkeypatch.setenv("TEST_KILL_FLAG", str(tmp_path / f"{name} once"))
+        sim = toy_sim("s", loop_that_is_killed_once, killed_at=killed_at).copy(stop_when=[no_improvement("loss", 25)])
+        manager = SimulationManager([sim], 1, name, seed=1)
+        assert manager.run_all(1, retries=1, checkpoint_every_s=1e-9, progress=False).all_finished
+        (run,) = manager.status().runs
+        ended.append((run.reason, sim.load_results(run.path)[0].updates))
+        assert run.attempt == (2 if killed_at > 0 else 1)
+    assert ended == [("stopped early: loss has not improved since step 5, at step 30", 31)] * 2
