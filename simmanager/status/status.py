@@ -16,6 +16,7 @@ from ..base.public import public
 from ..base.text import count
 from ..disk.batch_lock import FROZEN
 from ..disk.batch_log import last_line
+from ..disk.frozen import is_frozen
 from ..disk.metric_log import read_last_logged
 from ..disk.state import RunState
 
@@ -159,8 +160,10 @@ class BatchStatus:
         if self.counts[RunState.RUNNING] and self.manager_alive is False:
             left = [str(run.pid) for run in self.runs if run.state is RunState.RUNNING]
             named = ", ".join(left[:5]) + (", ..." if len(left) > 5 else "")
+            frozen = ", stopped by pause --freeze" if is_frozen(self.path) else ""
             return (
-                f"no manager is running; one that is gone has left process {named} with {count(len(left), 'run')}; "
+                f"no manager is running; one that is gone has left process {named} with "
+                f"{count(len(left), 'run')}{frozen}; "
                 f"go on: {command('resume', self.path)}; or end what it left: {command('stop', self.path, '--now')}"
             )
         if self.paused:

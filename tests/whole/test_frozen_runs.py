@@ -143,6 +143,7 @@ def test_what_a_killed_manager_left_frozen_goes_on_with_the_next(capsys):
     manager.kill()
     time.sleep(0.7)
     assert states() == {"T"} and read_status("b").paused == ""
+    assert "with 2 runs, stopped by pause --freeze; go on: simmanager resume b" in read_status("b").advice
     Path("gate").touch()
     assert main(["resume", "b", "--jobs", "2"]) == 0
     assert counts() == {"finished": 4} and set(executions(Path("trace")).values()) == {1}
