@@ -9,6 +9,7 @@ from numbers import Real
 from typing import Any
 
 from .errors import SimulationError
+from .resources import EXECUTION_FIELDS
 from .text import name_of
 
 RECORD_METRICS = ("duration_s", "cpu_s", "peak_mb")  # fields of run.json by which runs are compared as by metrics
@@ -48,13 +49,17 @@ def describe_metrics(metrics: Mapping[str, Any]) -> dict[str, str]:
     return {name: name_of(kind) for name, kind in kinds.items()}
 
 
-def differ_only_in_new_metrics(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether two descriptions of a simulation tell the same but for metrics that one of them lacks.
+def give_the_same_results(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two descriptions of a simulation differ in nothing that results depend on.
 
-    Such runs may stand side by side: their results are the same, and a metric that a run lacks is counted as missing.
-    Two functions of one name would mix values that mean different things.
+    They may have other resources and time limits, and metrics that the other lacks. Such runs may stand side by side:
+    a metric that a run lacks is counted as missing. Two functions of one name would mix values that mean different
+    things.
     """
-    rest = [{key: value for key, value in entry.items() if key != "metrics"} for entry in (one, other)]
+    rest = [
+        {key: value for key, value in entry.items() if key not in ("metrics", *EXECUTION_FIELDS)}
+        for entry in (one, other)
+    ]
     before, now = (entry.get("metrics") or {} for entry in (one, other))
     return rest[0] == rest[1] and all(before[name] == now[name] for name in before.keys() & now.keys())
 

@@ -24,12 +24,20 @@ def usable_mb(ours_mb: float = 0.0) -> float | None:
     ours_mb : float
         What the processes of this batch have now: an allocation of SLURM counts these only.
     """
-    left = [*_available(), *_left_in_groups()]
+    left = [*_meminfo("MemAvailable"), *(left for _, left in _groups())]
     if not left:
         return None
     with suppress(KeyError, ValueError):
         left.append(float(os.environ["SLURM_MEM_PER_NODE"]) * (1 << 20) / _MB - ours_mb)
     return max(min(left), 0.0)
+
+
+def whole_memory_mb() -> float | None:
+    """Return how much memory, in MB, this process could ever have; None where the system does not tell."""
+    there = [*_meminfo("MemTotal"), *(allowed for allowed, _ in _groups())]
+    with suppress(KeyError, ValueError):
+        there.append(float(os.environ["SLURM_MEM_PER_NODE"]) * (1 << 20) / _MB)
+    return min(there, default=None)
 
 
 def resident_mb(pid: int) -> float:
@@ -46,15 +54,15 @@ def out_of_memory_kills() -> int:
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def _available() -> Iterator[float]:
+def _meminfo(wanted: str) -> Iterator[float]:
     for line in _read(Path("/proc/meminfo")).splitlines():
         name, _, rest = line.partition(":")
-        if name == "MemAvailable":
+        if name == wanted:
             yield int(rest.split()[0]) * 1024 / _MB
 
 
-def _left_in_groups() -> Iterator[float]:
-    """Yield what each limit on a control group of this process, or on one above it, leaves, in MB."""
+def _groups() -> Iterator[tuple[float, float]]:
+    """Yield each limit on a control group of this process, or on one above it, and what it leaves, in MB."""
     for line in _read(Path("/proc/self/cgroup")).splitlines():
         number, controllers, path = line.split(":", 2)
         if number == "0":  # version 2
@@ -70,11 +78,12 @@ def _left_in_groups() -> Iterator[float]:
                 yield from _left_in(group, *names)
 
 
-def _left_in(group: Path, limit: str, usage: str, file_cache: str) -> Iterator[float]:
+def _left_in(group: Path, limit: str, usage: str, file_cache: str) -> Iterator[tuple[float, float]]:
     with suppress(ValueError):
         allowed, used = int(_read(group / limit)), int(_read(group / usage))
         if allowed < _NO_LIMIT:
-            yield (allowed - used + _numbers(group / "memory.stat").get(file_cache, 0)) / _MB
+            left = allowed - used + _numbers(group / "memory.stat").get(file_cache, 0)
+            yield allowed / _MB, left / _MB
 
 
 def _numbers(path: Path) -> dict[str, int]:

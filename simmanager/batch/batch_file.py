@@ -18,6 +18,7 @@ from ..base.errors import (
     suggest,
     unknown,
 )
+from ..base.resources import EXECUTION_FIELDS
 from ..base.rules import RULE_FIELDS, rules_from
 from ..disk.manifest import check_name
 from ..dispatch.run_options import OPTIONS, check_options
@@ -54,13 +55,22 @@ _SIMULATION = {
     "cwd": str,
     "fail_when": list,
     "stop_when": list,
+    "resources": dict,
+    "timeout": (int, float, str),
     "sweep": dict,
 }
 
 #: Fields of a sweep, besides the parameters.
 _SWEEP = {"mode": str, "n": int, "seed": int}
 
-_WORDS = {str: "a text", int: "a whole number", dict: "a table of names and values", list: "a list"}
+#: Types of fields, in words.
+_WORDS: dict[Any, str] = {
+    (int, float, str): "a number of seconds, or a text with a unit such as 2h",
+    str: "a text",
+    int: "a whole number",
+    dict: "a table of names and values",
+    list: "a list",
+}
 
 
 def read_batch_file(path: Path | str) -> BatchPlan:
@@ -130,7 +140,7 @@ class _BatchFile:
         except SimManagerError as error:
             raise self._document.error(where, str(error)) from None
 
-    def _fields(self, table: Any, known: Mapping[str, type], where: Where) -> dict[str, Any]:
+    def _fields(self, table: Any, known: Mapping[str, Any], where: Where) -> dict[str, Any]:
         """Return a table if all of its fields are known and of the right type."""
         if not isinstance(table, dict):
             raise self._document.error(where, f"this must be {_WORDS[dict]}, not {table!r}.")
@@ -187,10 +197,10 @@ class _BatchFile:
                 setattr(sim, group, {**(getattr(sim, group) or {}), **entry[group]})
         sim.metrics = self._metrics(entry, where) or sim.metrics
         sim.cwd = entry.get("cwd", sim.cwd)
-        for name in RULE_FIELDS:
+        for name in (*RULE_FIELDS, *EXECUTION_FIELDS):
             if name in entry:
                 with self._at(*where, name):
-                    setattr(sim, name, rules_from(entry[name]))
+                    setattr(sim, name, _made_of(name, entry[name]))
         sim.simulation_id = entry.get("simulation_id", sim.simulation_id)
         if sim.simulation_id is None:
             raise self._document.error(where, "simulation_id is missing: add it.")
@@ -244,6 +254,14 @@ class _BatchFile:
                 parameters[key] = _distribution(value) if isinstance(value, dict) else value
         with self._at(*where):
             return sweep(sim, parameters, **settings)
+
+
+def _made_of(name: str, said: Any) -> Any:
+    """Return what a field of a simulation becomes that a batch file says; raise if it is wrong."""
+    if name in RULE_FIELDS:
+        return rules_from(said)
+    EXECUTION_FIELDS[name](said)
+    return said
 
 
 def _leaves(table: Mapping[str, Any], where: Where, prefix: str = "") -> Iterator[tuple[str, Any, Where]]:

@@ -13,7 +13,7 @@ from ..base import import_path
 from ..base.advice import command, either, target
 from ..base.content_hash import changed_parts
 from ..base.errors import BatchBusy, BatchNotWritable, BatchWarning, ParameterError, SimManagerError, SimulationError
-from ..base.metrics import differ_only_in_new_metrics
+from ..base.metrics import give_the_same_results
 from ..base.provenance import contents_in, frozen_code, frozen_code_of
 from ..base.text import describe
 from ..disk.batch_folder import BatchFolder, OpenBatch
@@ -183,7 +183,7 @@ def _changed(batch: OpenBatch, simulations: Sequence[SingleSim], *, repair: bool
             if before is not None and (code := changed_parts(before, contents[name], code=True)):
                 _say_old_code(folder, name, code)
             continue
-        mixable = not parts and differ_only_in_new_metrics(entries[name], entry)
+        mixable = not parts and give_the_same_results(entries[name], entry)
         if not mixable and finished_stay(batch, name):
             raise SimulationError(_refusal(folder, name, list(changed_names(entries[name], entry)), parts))
         refuse_contradiction(simulation, entries[name])

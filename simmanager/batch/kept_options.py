@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from ..base.advice import either
 from ..base.command_line import recorded
 from ..base.errors import BatchDamaged, ParameterError, ParameterTypeError
+from ..base.resources import needs_of
 from ..base.tell import note
 from ..disk.batch_folder import OpenBatch
+from ..dispatch.allotment import refuse_what_never_fits
 from ..dispatch.run_options import OPTIONS, RunOptions, check_options, count_jobs
 
 #: No options.
@@ -57,6 +59,13 @@ def execution(batch: OpenBatch, told: Mapping[str, Any]) -> Execution:
     options = RunOptions(**used)
     words = ", ".join(OPTIONS[name].in_words(value) for name, value in before.items())
     return Execution(count_jobs(jobs, options), options, f"with {words} (as before)" if words else "")
+
+
+def refuse_too_large(simulations: Iterable[Any], told: Mapping[str, Any]) -> None:
+    """Raise `ParameterError` before a batch is made, if a run declares more than this machine has."""
+    needs = {str(sim.simulation_id): needs_of(getattr(sim, "resources", None)) for sim in simulations}
+    if any(needs.values()) and told.get("backend") != "dask":
+        refuse_what_never_fits(needs, count_jobs(told.get("n_jobs", -1)), told.get("slot_env"))
 
 
 def options_to_keep(told: Mapping[str, Any], before: Mapping[str, Any] = NONE) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from .changes import (
     take_over,
 )
 from .growing_batch import GrowingBatch
-from .kept_options import checked_options, execution, keep_options, options_to_keep
+from .kept_options import checked_options, execution, keep_options, options_to_keep, refuse_too_large
 from .making import (
     EXTEND,
     REFUSE,
@@ -181,6 +181,8 @@ class SimulationManager(GrowingBatch, AsksManager):
             As `generate_sim_paths`, if the folders are not made yet.
         BatchBusy
             Another manager is running this batch.
+        ParameterError
+            A run declares more than this machine has (`SingleSim`, ``resources``).
         SimulationError
             The parameters of a simulation that has finished runs were changed; or a file calls this while it is being
             loaded for a batch.
@@ -188,6 +190,8 @@ class SimulationManager(GrowingBatch, AsksManager):
             After Ctrl-C, when all is in order.
         """
         told = checked_options(n_jobs, options)
+        if not (in_process or self._made):
+            refuse_too_large(self.simulation_list, told)
         kept = {} if in_process else told  # what is run for a debugger says nothing about the next time
         with self._ready_batch(options_to_keep(kept)) as batch:
             how = execution(batch, told)
@@ -248,6 +252,8 @@ class SimulationManager(GrowingBatch, AsksManager):
             As `run_all`, before anything runs; or the process could not be started.
         """
         told = checked_options(n_jobs, options)
+        if not self._made:
+            refuse_too_large(self.simulation_list, told)
         with self._ready_batch(options_to_keep(told)):
             pass
         return start_in_background(self._folder, told)

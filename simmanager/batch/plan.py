@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,9 +74,18 @@ class BatchPlan:
             parameters[key] = values
         return replace(self, simulations=sweep_all(self.simulations, parameters)) if parameters else self
 
-    def in_directory(self, cwd: str | None) -> BatchPlan:
-        """Return the plan with the working directory of its runs (see `SingleSim`), if one is given."""
-        return self if cwd is None else replace(self, simulations=[sim.copy(cwd=cwd) for sim in self.simulations])
+    def executed_with(self, cwd: str | None, resources: Mapping[str, Any]) -> BatchPlan:
+        """Return the plan with the working directory and the resources of its runs (see `SingleSim`) that are given.
+
+        Resources that a simulation declares, and that are not among these, stay.
+        """
+        given = {name: value for name, value in resources.items() if value is not None}
+        simulations = self.simulations
+        if cwd is not None:
+            simulations = [sim.copy(cwd=cwd) for sim in simulations]
+        if given:
+            simulations = [sim.copy(resources={**(sim.resources or {}), **given}) for sim in simulations]
+        return replace(self, simulations=simulations)
 
     def with_fields(self, **fields: Any) -> BatchPlan:
         """Return the plan with those of the fields that are not None."""

@@ -157,6 +157,9 @@ def plan_of(arguments: argparse.Namespace) -> BatchPlan | None:
     argument("--seeds", choices=("separate", "shared"), help="shared: run R has the same seed in every simulation"),
     SWEEP,
     argument("--cwd", choices=("run",), help="the working directory of each run is its own folder for files"),
+    argument("--cpus", type=int, metavar="N", help="processors, and threads of numerical libraries, for each run"),
+    argument("--memory", metavar="SIZE", help="memory that each run needs, and gets at most, e.g. 20GB"),
+    argument("--gpus-per-run", type=float, metavar="X", help="GPUs for each run, of those of --gpus, e.g. 1 or 0.5"),
     argument(
         "--extend",
         action="store_true",
@@ -214,7 +217,8 @@ def run(arguments: argparse.Namespace) -> int:
     }
     if (plan := plan_of(arguments)) is None:
         return EXIT_USAGE
-    plan = plan.in_directory(arguments.cwd).with_fields(**given)
+    resources = {"cpus": arguments.cpus, "gpus": arguments.gpus_per_run, "memory_mb": arguments.memory}
+    plan = plan.executed_with(arguments.cwd, resources).with_fields(**given)
     try:
         manager = plan.manager(arguments.dir, extend=arguments.extend)
     except UnsafeName as error:

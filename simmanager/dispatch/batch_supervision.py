@@ -287,6 +287,7 @@ class BatchSupervision:
     def _take_added(self) -> str:
         path, before = list(sys.path), self._total
         tasks = self._due.added()
+        self._executor.provide_for(tasks)  # raises: they stay in the batch, for a manager that has more
         if sys.path != path:
             self._executor.renew()
         self._queue.add(tasks)

@@ -11,7 +11,7 @@ import time
 import uuid
 from asyncio import CancelledError as AsyncCancelledError
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -21,9 +21,11 @@ from typing import Any
 from ..base.command_line import command_line, recorded
 from ..base.errors import BatchDamaged, BatchNotFound, PackageMissing, ParameterError, SimManagerError
 from ..base.provenance import working_directory
+from ..base.text import plain
 from ..disk.batch_folder import BatchFolder, OpenBatch
 from ..disk.state import RunState
 from ..worker.task import Outcome, Task, as_plain
+from .allotment import threads_environ
 from .run_options import RunOptions
 from .run_queue import RunQueue
 from .slots import Slots
@@ -115,6 +117,15 @@ class DaskExecutor:
                 "under the same path."
             )
 
+    def provide_for(self, tasks: Iterable[Task]) -> None:
+        """Raise `ParameterError` if a run declares what nobody gives it there."""
+        for task in tasks:
+            if task.needs.get("gpus"):
+                raise ParameterError(
+                    f"A run of {plain(task.simulation_id)} declares GPUs, which are given out on this machine only: on "
+                    "a Dask cluster let each worker have its own (CUDA_VISIBLE_DEVICES), and declare none."
+                )
+
     def prepare(self, runs: int) -> None:
         """Do nothing: the workers of the cluster run already."""
 
@@ -204,7 +215,10 @@ class DaskExecutor:
             argv=tuple(command_line()),
             flags=tuple(task.session.get("flags", ())),
         )
-        job, key = Job(task, self.options), f"simmanager-{uuid.uuid4().hex}"
+        job, key = (
+            Job(replace(task, environ=threads_environ(task.needs)), self.options),
+            f"simmanager-{uuid.uuid4().hex}",
+        )
         return self._client.submit(execute_there, self._batch, job, settings, pure=False, key=key)
 
     def _ended(self, futures: list[Any]) -> list[Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 
 from ..base.errors import SimManagerError, limit_met
 from ..disk.state import RunState
 from ..worker.task import Outcome, Task
+from .allotment import Allotment
 from .room import Room
 from .run_options import RunOptions, count_jobs
 from .run_queue import RunQueue
@@ -37,6 +39,7 @@ class Executor:
         self.stop = Stop()
         self._slots = Slots(WorkerSettings(options.threads_per_run, flags=tuple(flags)), options.slot_env or ())
         self._room = Room(self.stop.say)
+        self._allotment = Allotment(self.stop.say, options.slot_env or ())
         self._failures = 0
         self._counting = threading.Lock()
         self._told: SimpleQueue[_Told] = SimpleQueue()
@@ -50,6 +53,10 @@ class Executor:
     def busy(self) -> int:
         """Slots that have runs at hand."""
         return self._busy
+
+    def provide_for(self, tasks: Iterable[Task]) -> None:
+        """Take note of what runs declare to need; raise `ParameterError` if one can never start."""
+        self._allotment.provide_for({task.simulation_id: task.needs for task in tasks}, self.n_jobs)
 
     def prepare(self, runs: int) -> None:
         """Start the workers for so many runs ahead of `run`; whoever does so calls `close`, whatever happens."""
@@ -166,6 +173,8 @@ class Executor:
                 self._told.put(error)
             finally:
                 with self._changed:
+                    for task in tasks:
+                        self._allotment.free(task.folder)
                     self._busy -= 1
                     self._changed.notify_all()
 
@@ -175,17 +184,41 @@ class Executor:
             while not self.stop.mode and (len(queue) or self._busy):
                 # None is taken ahead of time: the queue learns, and a wish to stop is obeyed at once.
                 may_start = not self.stop.paused and self._busy < self.n_jobs
-                if may_start and self._room.may_start(queue.following(), min(self.n_jobs, self._busy + len(queue))):
-                    tasks = queue.take(self.n_jobs if self.options.allow_several else None)
-                    if tasks:
-                        self._busy += 1
-                        for task in tasks:
-                            self._room.take(task.folder, task.simulation_id)
-                        return tasks
+                if may_start and (tasks := self._what_fits(queue)):
+                    self._busy += 1
+                    return tasks
                 self._changed.wait(_LOOK_S)
             self._loops -= 1
             self._changed.notify_all()
         return []
+
+    def _what_fits(self, queue: RunQueue) -> list[Task]:
+        """Take out what may start now.
+
+        Runs that need no GPU pass those that wait for one. No other run is passed, so that a large one is not starved.
+        """
+        at_most, passed = min(self.n_jobs, self._busy + len(queue)), set[str]()
+        while (task := queue.following(passed)) is not None:
+            name = task.simulation_id
+            lacks = self._allotment.lacks(name, task.needs, at_most)
+            if lacks == "cpus":
+                return []
+            if lacks == "gpus" or (passed and task.needs.get("gpus")):
+                passed.add(name)
+                continue
+            self._room.learn(name, task.needs.get("memory_mb"))
+            if not self._room.may_start(name, at_most):
+                return []
+            break
+        is_one_each = self._allotment.is_used or not self.options.allow_several
+        tasks = queue.take(None if is_one_each else self.n_jobs, passed)
+        for task in tasks:
+            self._room.take(task.folder, task.simulation_id)
+            if self._allotment.is_used:
+                self._allotment.take(task.folder, task.needs)
+        if self._allotment.is_used:
+            return [replace(task, environ=self._allotment.environ(task.folder, task.needs)) for task in tasks]
+        return tasks
 
     def _count(self, outcome: Outcome) -> None:
         with self._counting:

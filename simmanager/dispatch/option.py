@@ -9,16 +9,14 @@ from dataclasses import field
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..base.checks import check_flag, check_integer, check_number
+from ..base.checks import check_flag, check_integer
 from ..base.clock import duration
 from ..base.errors import ParameterError, ParameterTypeError
+from ..base.quantity import MEGABYTES, SECONDS, Quantity
 from ..base.text import memory
 
-_QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
-
-
 #: The environment variable by which CUDA is told its GPUs.
-_GPUS = "CUDA_VISIBLE_DEVICES"
+GPUS = "CUDA_VISIBLE_DEVICES"
 
 
 class Kind(NamedTuple):
@@ -117,22 +115,9 @@ def one_of(*choices: str) -> Kind:
     return Kind(check, "|".join(choices))
 
 
-def _quantity(metavar: str, allowed: str, units: Mapping[str, float], say: Callable[[Any], str]) -> Kind:
-    """Return the kind of a number that may be a text with a unit, by the size of each unit; a word may be bare."""
-
-    def read(word: str) -> Any:
-        found = _QUANTITY.fullmatch(word)
-        return float(found[1]) if found and not found[2] else word
-
-    def check(name: str, value: Any) -> float:
-        if isinstance(value, str):
-            found = _QUANTITY.fullmatch(value)
-            if found is None or found[2].lower() not in units:
-                raise ParameterError(f"{name} must be {allowed}; not {value!r}.")
-            value = float(found[1]) * units[found[2].lower()]
-        return float(check_number(name, value, above=0))
-
-    return Kind(check, metavar, read, allowed, say)
+def _quantity(metavar: str, quantity: Quantity, say: Callable[[Any], str]) -> Kind:
+    """Return the kind of a number that may be a text with a unit; a word may be bare."""
+    return Kind(quantity.check, metavar, quantity.read, quantity.allowed, say)
 
 
 def _check_jobs(name: str, value: Any) -> int:
@@ -149,7 +134,7 @@ def _gpus(word: str) -> list[dict[str, str]]:
     names = [name.strip() for name in word.split(",")]
     if not all(names):
         raise ParameterError(f"--gpus takes numbers or ids with commas between them, e.g. 0,1; not {word!r}.")
-    return [{_GPUS: name} for name in names]
+    return [{GPUS: name} for name in names]
 
 
 def _check_environments(name: str, value: Any) -> Any:
@@ -183,8 +168,8 @@ def _said_flag(value: bool | int) -> str:
 
 
 def _said_environments(environs: Sequence[Mapping[str, str]]) -> str:
-    if all(list(environ) == [_GPUS] for environ in environs):
-        return ",".join(environ[_GPUS] for environ in environs)
+    if all(list(environ) == [GPUS] for environ in environs):
+        return ",".join(environ[GPUS] for environ in environs)
     return ", ".join("+".join(f"{name}={text}" for name, text in environ.items()) for environ in environs)
 
 
@@ -198,20 +183,10 @@ def _check_text(name: str, value: Any) -> str:
 FLAG = Kind(check_flag, say=_said_flag)
 
 #: Seconds.
-TIME = _quantity(
-    "TIME",
-    "a number of seconds, or one with a unit, e.g. 90s, 10m, 2h, 1d",
-    {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400},
-    _said_time,
-)
+TIME = _quantity("TIME", SECONDS, _said_time)
 
 #: Megabytes (MB, 1,000,000 bytes).
-MEMORY = _quantity(
-    "SIZE",
-    "a number of megabytes, or one with a unit, e.g. 500MB, 3GB, 2GiB",
-    {"mb": 1, "gb": 1e3, "tb": 1e6, "mib": 2**20 / 1e6, "gib": 2**30 / 1e6, "tib": 2**40 / 1e6},
-    memory,
-)
+MEMORY = _quantity("SIZE", MEGABYTES, memory)
 
 #: A number of runs at a time, as joblib counts: -1 is one on each core.
 JOBS = Kind(_check_jobs, "N", _whole)

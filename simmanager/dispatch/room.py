@@ -81,8 +81,8 @@ class Room:
     def may_start(self, simulation_id: str, at_most: int) -> bool:
         """Return whether a run of a simulation fits beside those at hand; ``at_most`` is how many could be."""
         with self._changed:
-            if not simulation_id or not self._running or self._usable is None:
-                return True  # without a simulation: runs are waited for that are executed elsewhere
+            if not self._running or self._usable is None:
+                return True
             need, is_known = self._need(simulation_id)
             free = self._free()
             fits = need <= free * (1 - _MARGIN)

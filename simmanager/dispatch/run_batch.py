@@ -76,6 +76,8 @@ def run_batch(
         due = DueRuns(batch, StatusReader(folder.path), states, only, options)
         if executor is None and due.tasks and not in_process:
             executor = _executor(batch, n_jobs, options)
+        if executor is not None:
+            executor.provide_for(due.tasks)
         batch.allow_changes()
         return _run_due(batch, due, executor, options, as_before, only, show=show)
     except BaseException as error:

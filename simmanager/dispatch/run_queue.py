@@ -7,6 +7,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from ..disk.state import RunState
 from ..worker.task import Outcome, Task
@@ -31,6 +32,9 @@ _SHORTEST_S = 1e-6
 
 #: So much longer than a short run a run of an unknown simulation is thought to be, before any has ended.
 _DOUBT = 2.5
+
+#: No simulation has to wait.
+NOBODY: AbstractSet[str] = frozenset()
 
 
 class RunQueue:
@@ -95,13 +99,14 @@ class RunQueue:
     def __len__(self) -> int:
         return self._left
 
-    def take(self, takers: int | None = None) -> list[Task]:
+    def take(self, takers: int | None = None, passed: AbstractSet[str] = NOBODY) -> list[Task]:
         """Take out the next task, or several whose runs are so short that handing them over costs.
 
-        ``takers`` is how many take from this queue; None: one task at a time. The list is empty when none is left.
+        ``takers`` is how many take from this queue; None: one task at a time. Simulations that are ``passed`` have to
+        wait. The list is empty when none is left.
         """
         with self._lock:
-            taken = self._next()
+            taken = self._next(passed)
             if takers is None or not taken or not self._is_short(name := taken[0].simulation_id):
                 return taken
             most = min(AT_ONCE if name in self._longest else UNKNOWN_AT_ONCE, self._left // (2 * takers))
@@ -135,13 +140,17 @@ class RunQueue:
     def _is_short(self, name: str) -> bool:
         return self._longest.get(name, self._longest_of_all) < SHORT_S
 
-    def following(self) -> str:
-        """Return the simulation whose turn it is; "" if only the last are left, or none."""
+    def following(self, passed: AbstractSet[str] = NOBODY) -> Task | None:
+        """Return the task whose turn it is, but for simulations that are ``passed``; None if only the last are left."""
         with self._lock:
-            return self._following()
+            return self._waiting[name][0] if (name := self._following(passed)) else None
 
-    def _following(self) -> str:
+    def _following(self, passed: AbstractSet[str] = NOBODY) -> str:
         """Return the simulation whose turn it is; "" if only the last are left."""
+        if passed:
+            left = [name for name, waiting in self._waiting.items() if waiting and name not in passed]
+            early = [name for name in (*self._wanted, *self._probes) if name in left]
+            return early[0] if early else min(left, key=self._entry, default="")
         for known in (self._wanted, self._probes):
             while known and not self._waiting.get(known[0]):
                 known.popleft()
@@ -162,9 +171,9 @@ class RunQueue:
         """Return whether a long run might be waited for at the end, if it did not come before others."""
         return self.slots > 1 and not self._unknown and self._work < _LAST_ROUNDS * self.slots * self._longest_mean
 
-    def _next(self) -> list[Task]:
+    def _next(self, passed: AbstractSet[str] = NOBODY) -> list[Task]:
         """Take out one task, if one is left."""
-        if name := self._following():
+        if name := self._following(passed):
             if name in self._probes:
                 self._probes.remove(name)
             task = self._waiting[name].popleft()
@@ -172,7 +181,7 @@ class RunQueue:
             self._work -= self._durations.get(name, 0.0)
             if self._waiting[name]:
                 heapq.heappush(self._order, self._entry(name))
-        elif self._last:
+        elif self._last and not passed:
             task = self._last.popleft()
         else:
             return []

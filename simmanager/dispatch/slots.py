@@ -6,11 +6,15 @@ import itertools
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 
 from ..base.errors import limit_met
 from .deadlines import FREEZE, THAW, Deadlines
 from .recipe_imports import imports_of
 from .worker_process import Worker, WorkerLost, WorkerSettings, is_named_python
+
+#: No further environment variables.
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Slots:
@@ -72,21 +76,21 @@ class Slots:
             worker.thaw()
         self.deadlines.tell(THAW)
 
-    def take(self, recipe: str) -> Worker:
-        """Return an idle worker that may take this recipe, or a new one."""
+    def take(self, recipe: str, environ: Mapping[str, str] = NONE) -> Worker:
+        """Return an idle worker that may take this recipe, with these environment variables, or a new one."""
         self._may_take.wait()
         self._retire_dead_workers()
         with self._lock:
             imports = self._imports_of(recipe) if any(worker.bound_to for worker in self._idle) else ""
             for worker in sorted(self._idle, key=lambda worker: worker.bound_to != imports):
-                if worker.bound_to in ("", imports):
+                if worker.bound_to in ("", imports) and worker.environ == environ:
                     self._idle.remove(worker)
                     self._lend(worker)
                     return worker
             unfit = self._idle.pop() if self._idle else None
         if unfit is not None:
             self.retire(unfit)
-        worker = self._start()
+        worker = self._start(environ)
         with self._lock:
             self._lend(worker)
         return worker
@@ -123,13 +127,15 @@ class Slots:
         for worker in dead:
             self.retire(worker)
 
-    def _start(self) -> Worker:
+    def _start(self, further: Mapping[str, str] = NONE) -> Worker:
         with self._lock:
             slot = next(number for number in itertools.count() if number not in self._taken)
             self._taken.add(slot)
         environ = self._slot_environs[slot % len(self._slot_environs)] if self._slot_environs else {}
         try:
-            return Worker(self._settings, slot, environ)
+            worker = Worker(self._settings, slot, {**environ, **further})
+            worker.environ = further
+            return worker
         except BaseException as error:
             self._free(slot)
             if isinstance(error, OSError):

@@ -51,7 +51,7 @@ def supervise_together(tasks: Sequence[Task], slots: Slots, stop: Stop) -> dict[
 
 
 def _execute_together(tasks: Sequence[Task], slots: Slots, stop: Stop, ended: dict[str, Outcome]) -> None:
-    worker, keep = slots.take(tasks[0].recipe), False
+    worker, keep = slots.take(tasks[0].recipe, tasks[0].environ), False
     result: Outcome | Death | None = None
     try:
         tasks = [task for task in tasks if slots.fits(worker, task.recipe)]
@@ -91,7 +91,7 @@ def _supervise(job: Job, slots: Slots, stop: Stop, room: Room | None) -> Outcome
     retries_left, is_to_be_alone = options.retries, False
     while stop.may_start():
         if is_held(folder.lock_path):
-            if (ended := _wait_for_another(folder, task, options, stop)) is None:
+            if (ended := _wait_for_another(folder, task, stop)) is None:
                 continue
             outcome, crashed = ended, True
         else:
@@ -113,19 +113,19 @@ def _supervise(job: Job, slots: Slots, stop: Stop, room: Room | None) -> Outcome
     return NOT_STARTED
 
 
-def _wait_for_another(folder: RunFolder, task: Task, options: RunOptions, stop: Stop) -> Outcome | None:
+def _wait_for_another(folder: RunFolder, task: Task, stop: Stop) -> Outcome | None:
     """Wait while another process executes a run; return how it ended if it was ended here, having had its time."""
     tell_at = time.monotonic() + TELL_AFTER_S
-    deadline = _deadline_of(folder, options.timeout)
+    deadline = _deadline_of(folder, task.timeout_s)
     while not stop.mode and is_held(folder.lock_path):
         if time.monotonic() >= tell_at:
             stop.say(whom_it_waits_for(folder))
             tell_at = float("inf")
-        if options.timeout is not None and not stop.paused and time.monotonic() >= deadline:
-            deadline = _deadline_of(folder, options.timeout)  # later, if it was frozen meanwhile
+        if task.timeout_s is not None and not stop.paused and time.monotonic() >= deadline:
+            deadline = _deadline_of(folder, task.timeout_s)  # later, if it was frozen meanwhile
             if time.monotonic() < deadline:
                 continue
-            if (outcome := end_orphan(task, timed_out(options.timeout))) is not None:
+            if (outcome := end_orphan(task, timed_out(task.timeout_s))) is not None:
                 return outcome
             deadline = float("inf")  # it cannot be shown which process it is
         time.sleep(_HELD_TICK_S)
@@ -160,7 +160,7 @@ def _execute_once(
     *,
     may_try_again: bool = False,
 ) -> tuple[Outcome, bool]:
-    worker = slots.take(task.recipe)
+    worker = slots.take(task.recipe, task.environ)
     keep, has_run_out = False, False
 
     def ends_run() -> str:
@@ -169,10 +169,10 @@ def _execute_once(
     try:
         if room is not None:
             room.begin(task.folder, task.simulation_id, worker.pid)
-        if options.timeout is not None:
+        if task.timeout_s is not None:
             worker.wait_until_ready()
-            slots.deadlines.set(worker, task, options.timeout)
-        (result,) = worker.execute([task], options.timeout, ends_run)
+            slots.deadlines.set(worker, task, task.timeout_s)
+        (result,) = worker.execute([task], task.timeout_s, ends_run)
         keep = isinstance(result, Outcome) and not result.leftovers and not options.fresh_process
         if isinstance(result, Outcome) and result.bound:
             slots.bind(worker, task.recipe)

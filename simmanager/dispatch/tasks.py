@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..base.import_path import extend_sys_path
 from ..base.provenance import frozen_code_of, provenance_of
+from ..base.resources import needs_of, time_limit
 from ..disk.batch_folder import OpenBatch
 from ..disk.state import RunState
 from ..status.reader import StatusReader
@@ -69,17 +70,28 @@ def make_tasks(batch: OpenBatch, due: list[RunStatus], options: RunOptions, exec
     }
     recipes = {name: str(batch.folder.recipe(name)) for name in provenance}
     sessions = {name: session_of(batch.folder, manifest.provenance, name) for name in provenance}
+    needs, timeouts = {}, {}
+    for name, entry in ((entry["simulation_id"], entry) for entry in manifest.simulations):
+        needs[name] = needs_of(entry.get("resources"))
+        timeouts[name] = time_limit(entry.get("timeout")) or options.timeout
+    limits = {name: _least(each.get("memory_mb"), options.memory_limit_mb) for name, each in needs.items()}
     return [
         Task(
             folder=run.path,
             recipe=recipes[run.simulation_id],
             seed=run.seed or 0,
             execute=execute,
-            memory_limit_mb=options.memory_limit_mb,
+            memory_limit_mb=limits[run.simulation_id],
             checkpoint_every_s=options.checkpoint_every_s,
             durable=options.durable,
+            timeout_s=timeouts[run.simulation_id],
+            needs=needs[run.simulation_id],
             provenance=provenance[run.simulation_id],
             session=sessions[run.simulation_id],
         )
         for run in due
     ]
+
+
+def _least(*limits: float | None) -> float | None:
+    return min((limit for limit in limits if limit is not None), default=None)

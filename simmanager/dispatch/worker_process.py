@@ -41,7 +41,7 @@ _START_PATIENCE_S = 120.0
 _REAPED = 256
 
 #: Thread pools of numerical libraries, limited to ``threads_per_run`` unless the user set them.
-_THREAD_VARIABLES = (
+THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -95,7 +95,7 @@ class WorkerSettings:
 
     def environment(self, token: str, slot: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a new worker."""
-        defaults = {name: str(self.threads_per_run) for name in _THREAD_VARIABLES}
+        defaults = {name: str(self.threads_per_run) for name in THREAD_VARIABLES}
         defaults["PYTHONHASHSEED"] = "0"  # the order of sets of strings must not differ between workers
         ours = {"PYTHONPATH": python_path(), "MPLBACKEND": "Agg", TOKEN: token}
         return {**defaults, **os.environ, **slot, **ours}
@@ -148,6 +148,8 @@ class Worker:
         self.pid = self._process.pid
         #: What the recipes import that it may take (`recipe_imports`); "": it may take any.
         self.bound_to = ""
+        #: The environment variables of the runs that it takes (`Task.environ`).
+        self.environ: Mapping[str, str] = {}
         assert self._process.stdin and self._process.stdout  # pipes, by construction
         self._input, self._output = self._process.stdin, self._process.stdout
         self._exit_code: int | None = None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..base.metrics import describe_metrics
+from ..base.resources import EXECUTION_FIELDS
 from ..base.rules import RULE_FIELDS
 from ..base.text import name_of, shown
 
@@ -80,6 +81,9 @@ def describe_simulation(sim: Any) -> dict[str, Any]:
     for name in RULE_FIELDS:
         if rules := getattr(sim, name, None):
             entry[name] = [str(rule) for rule in rules]
+    for name in EXECUTION_FIELDS:
+        if value := getattr(sim, name, None):
+            entry[name] = readable(value)
     return entry
 
 

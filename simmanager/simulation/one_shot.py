@@ -45,7 +45,7 @@ class OneShot(SingleSim):
         Name of the simulation; it becomes the name of a folder. By default the name of the function.
     metrics : dict, optional
         Further metrics: name -> ``function(result, None, history)`` that returns a number.
-    cwd, fail_when, stop_when : {"run"}, list, list, optional
+    cwd, fail_when, stop_when, resources, timeout : optional
         As of `SingleSim`.
 
     Raises
@@ -65,6 +65,8 @@ class OneShot(SingleSim):
         cwd: str | None = None,
         fail_when: list[Any] | None = None,
         stop_when: list[Any] | None = None,
+        resources: dict[str, Any] | None = None,
+        timeout: float | str | None = None,
     ) -> None:
         if function is None:
             super().__init__(training_loop_params=params, simulation_id=simulation_id, metrics=metrics, cwd=cwd)
@@ -73,7 +75,8 @@ class OneShot(SingleSim):
         name = getattr(function, "__name__", "")
         if simulation_id is None and name.isidentifier():  # a lambda has no name
             simulation_id = name
-        super().__init__(nothing, None, nothing, None, call, params, simulation_id, metrics, cwd, fail_when, stop_when)
+        more = (metrics, cwd, fail_when, stop_when, resources, timeout)
+        super().__init__(nothing, None, nothing, None, call, params, simulation_id, *more)
 
     @property
     def function(self) -> Any:

@@ -14,6 +14,7 @@ from ..base.equality import same
 from ..base.errors import ParameterError, ParameterTypeError, RecipeError, SimManagerError, SimulationError, unknown
 from ..base.metrics import check_metrics
 from ..base.public import public
+from ..base.resources import EXECUTION_FIELDS, check_execution
 from ..base.rules import RULE_FIELDS, check_rules
 from ..base.text import name_of
 from ..disk.run_folder import PARAMS as PARAMS_FILE
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ..disk.travelling import Classes
 
 #: What a recipe holds: ours have metrics, a working directory and rules, too.
-_ALL_FIELDS = (*FIELDS, "metrics", "cwd", *RULE_FIELDS)
+_ALL_FIELDS = (*FIELDS, "metrics", "cwd", *RULE_FIELDS, *EXECUTION_FIELDS)
 
 #: The working directories that there are: the one that all runs share, or the run's own folder for files.
 CWD = (None, "run")
@@ -73,6 +74,13 @@ class SingleSim:
         and environment as the first two arguments of its loop are then; the loops of this package return their history
         so far, others give what was logged. It is marked as stopped early, and `compare` says how many were. What
         updates return is logged by the loops of this package, at each iteration if there are rules.
+    resources : dict, optional
+        What a run needs, which it gets, and beyond which it does not go: ``{"cpus": 4, "gpus": 1, "memory_mb":
+        20000}``. ``cpus``: threads of numerical libraries; ``gpus``: a whole number, or a share of one such as 0.5,
+        seen as CUDA_VISIBLE_DEVICES; ``memory_mb``: MB that it may add to its process, or a text, ``"20GB"``. Runs
+        start when there is so much; one that can never start is refused before the batch begins.
+    timeout : float or str, optional
+        Seconds (or ``"2h"``) that a run may take; by default what ``run_all`` says.
 
     Notes
     -----
@@ -102,6 +110,8 @@ class SingleSim:
         cwd: str | None = None,
         fail_when: list[Any] | None = None,
         stop_when: list[Any] | None = None,
+        resources: dict[str, Any] | None = None,
+        timeout: float | str | None = None,
     ) -> None:
         self.agent_class = agent_class
         self.agent_params = agent_params
@@ -114,6 +124,8 @@ class SingleSim:
         self.cwd = cwd
         self.fail_when = fail_when
         self.stop_when = stop_when
+        self.resources = resources
+        self.timeout = timeout
 
     @classmethod
     def from_object(cls, thing: Any) -> SingleSim:
@@ -179,7 +191,7 @@ class SingleSim:
             if name not in _ALL_FIELDS:
                 raise ParameterTypeError(unknown("A simulation has no field", name, _ALL_FIELDS, "It has"))
         fields = {name: value if name not in PARAMS else copy.deepcopy(value) for name, value in self.fields.items()}
-        for name in ("metrics", *RULE_FIELDS):
+        for name in ("metrics", *RULE_FIELDS, "resources"):
             fields[name] = copy.copy(getattr(self, name))
         return type(self)(**{**fields, **changes})
 
@@ -210,6 +222,7 @@ class SingleSim:
             raise ParameterError(f"cwd of {owner} must be None or 'run' (its own folder for files), not {self.cwd!r}.")
         for field in RULE_FIELDS:
             check_rules(field, getattr(self, field), owner)
+        check_execution(self.fields, owner)
         self._check_calls()
 
     def _check_calls(self) -> None:
@@ -233,7 +246,7 @@ class SingleSim:
 
         try:
             fields = self.fields
-            for name in ("cwd", *RULE_FIELDS):
+            for name in ("cwd", *RULE_FIELDS, *EXECUTION_FIELDS):
                 if not fields[name]:
                     del fields[name]  # as in recipes of earlier versions
             return dump_with_globals(pickle_recipe, fields)

@@ -34,6 +34,12 @@ class Task:
         Seconds between two checkpoints; None: none are saved.
     durable : bool
         Force results and states to the disk (fsync) before they count.
+    timeout_s : float or None
+        Seconds that it may take; None: no limit.
+    needs : dict
+        What it declares of the machine (`base.resources.needs_of`).
+    environ : dict
+        Environment variables of the process that executes it, beyond those of its slot.
     provenance : dict
         Goes into run.json.
     session : dict
@@ -47,6 +53,9 @@ class Task:
     memory_limit_mb: float | None = None
     checkpoint_every_s: float | None = None
     durable: bool = False
+    timeout_s: float | None = None
+    needs: dict[str, float] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     session: dict[str, Any] = field(default_factory=dict)
 

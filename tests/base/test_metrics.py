@@ -18,7 +18,7 @@ from toys import ToyAgent, ToyArena, case_name, failing_loop, hashes, toy_loop, 
 
 from simmanager import RunFolder, SimulationManager, SingleSim
 from simmanager.base.errors import RecipeError, SimulationError
-from simmanager.base.metrics import as_number, check_metrics, describe_metrics, differ_only_in_new_metrics
+from simmanager.base.metrics import as_number, check_metrics, describe_metrics, give_the_same_results
 from simmanager.simulation.description import describe_simulation
 from simmanager.worker.attempt import execute_run
 from simmanager.worker.capture import prints_to_logs
@@ -383,8 +383,8 @@ def test_another_function_of_the_same_name_is_not_mixed_with_finished_runs(tmp_p
     ],
 )
 def test_metrics_are_no_parameters_unless_one_name_means_two_things(one, other, alike):
-    assert differ_only_in_new_metrics(one, other) is alike
-    assert differ_only_in_new_metrics(other, one) is alike
+    assert give_the_same_results(one, other) is alike
+    assert give_the_same_results(other, one) is alike
 
 
 def test_a_metric_that_kills_its_worker_costs_its_own_run_alone(tmp_path):

@@ -2,18 +2,19 @@
 
 import os
 import resource
+from dataclasses import replace
 
 import pytest
 from one_run import make
 from toys import toy_sim
 
-from simmanager.dispatch.run_options import RunOptions
 from simmanager.dispatch.slots import Slots
 from simmanager.dispatch.stop import Stop
 from simmanager.dispatch.supervision import Job, supervise
 from simmanager.dispatch.worker_process import WorkerSettings
 
-OPTIONS = RunOptions(timeout=60)
+#: Seconds that each run may take.
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture
@@ -25,12 +26,12 @@ def slots():
 
 def test_a_process_that_was_ended_is_started_anew_for_the_next_run(tmp_path, slots):
     _, first = make(tmp_path, toy_sim())
-    assert supervise(Job(first, OPTIONS), slots, Stop()).state == "finished"
+    assert supervise(Job(replace(first, timeout_s=TIMEOUT_S)), slots, Stop()).state == "finished"
     process = slots.deadlines._process
     process.kill()
     process.wait()
     _, second = make(tmp_path, toy_sim(), "run_1_22-11-2026_14-15-33-591")
-    assert supervise(Job(second, OPTIONS), slots, Stop()).state == "finished"
+    assert supervise(Job(replace(second, timeout_s=TIMEOUT_S)), slots, Stop()).state == "finished"
     assert slots.deadlines._process.poll() is None and slots.deadlines._process.pid != process.pid
 
 
@@ -42,7 +43,7 @@ def test_a_manager_may_have_a_thousand_files_open(tmp_path, slots):
     opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
     try:
         _, task = make(tmp_path, toy_sim())
-        outcome = supervise(Job(task, OPTIONS), slots, Stop())
+        outcome = supervise(Job(replace(task, timeout_s=TIMEOUT_S)), slots, Stop())
         assert (outcome.state, outcome.reason) == ("finished", "")
     finally:
         for descriptor in opened:

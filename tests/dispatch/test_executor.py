@@ -562,8 +562,8 @@ def test_a_worker_that_is_taken_while_all_are_being_frozen_is_frozen_too(tmp_pat
     slots = Slots(WorkerSettings())
     start = slots._start
 
-    def start_late():
-        worker = start()
+    def start_late(environ):
+        worker = start(environ)
         slots.freeze()
         return worker
 

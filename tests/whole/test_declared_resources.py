@@ -1,0 +1,130 @@
+"""Runs that declare what they need get it, keep to it, and are executed when there is so much."""
+
+import os
+import time
+from itertools import pairwise
+
+import pytest
+from command_line import simmanager
+
+from simmanager import OneShot, ParameterError, SimulationError, SimulationManager, read_status
+
+
+def sees(seed):
+    """Return what a run has of the machine."""
+    return {
+        "threads": int(os.environ["OMP_NUM_THREADS"]),
+        "gpus": len([name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "all").split(",") if name]),
+        "seed": float(seed % 1000),
+    }
+
+
+def takes_time(seconds=0.5):
+    begun = time.time()
+    time.sleep(seconds)
+    return {"begun": begun, "ended": time.time()}
+
+
+def takes_memory(mb):
+    return {"bytes": float(len(bytearray(int(mb * 1e6))))}
+
+
+def batch_of(tmp_path, *simulations, runs=2, **fields):
+    return SimulationManager(list(simulations), runs, "b", results_dir=tmp_path, **fields)
+
+
+def test_a_run_gets_the_threads_and_gpus_that_it_declares(tmp_path):
+    manager = batch_of(
+        tmp_path,
+        OneShot(sees, simulation_id="wide", resources={"cpus": 2}),
+        OneShot(sees, simulation_id="gpu", resources={"gpus": 1}),
+        OneShot(sees, simulation_id="plain"),
+    )
+    gpus = [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}]
+    assert manager.run_all(2, slot_env=gpus, progress=False).all_finished
+    seen = {run.simulation_id: (run.metrics["threads"], run.metrics["gpus"]) for run in manager.results()}
+    assert seen == {"wide": (2, 0), "gpu": (1, 1), "plain": (1, 0)}
+
+
+def test_no_two_runs_are_at_hand_that_need_all_processors(tmp_path):
+    cores = os.cpu_count() or 1
+    manager = batch_of(tmp_path, OneShot(takes_time, simulation_id="all", resources={"cpus": cores}), runs=3)
+    assert manager.run_all(cores, progress=False).all_finished
+    spans = sorted((run.metrics["begun"], run.metrics["ended"]) for run in manager.results())
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def test_declared_memory_is_a_limit_for_its_simulation_alone(tmp_path):
+    manager = batch_of(
+        tmp_path,
+        OneShot(takes_memory, {"mb": 300}, "modest", resources={"memory_mb": "100MB"}),
+        OneShot(takes_memory, {"mb": 300}, "free"),
+    )
+    status = manager.run_all(1, progress=False)
+    states = {run.simulation_id: (run.state.value, run.reason) for run in status.runs}
+    assert states["free"] == ("finished", "")
+    assert states["modest"][0] == "error" and "MemoryError" in states["modest"][1]
+
+
+def test_a_time_limit_holds_for_its_simulation_alone_and_before_that_of_the_batch(tmp_path):
+    manager = batch_of(
+        tmp_path,
+        OneShot(takes_time, {"seconds": 30}, "hasty", timeout=0.5),
+        OneShot(takes_time, {"seconds": 1.5}, "patient", timeout="1h"),
+        runs=1,
+    )
+    status = manager.run_all(2, timeout=1, progress=False)
+    reasons = {run.simulation_id: (run.state.value, run.reason) for run in status.runs}
+    assert reasons == {"hasty": ("error", "timed out after 0.5 s"), "patient": ("finished", "")}
+
+
+def test_what_can_never_start_is_refused_before_anything_is_made(tmp_path):
+    sims = [OneShot(takes_time, simulation_id="ok"), OneShot(takes_time, simulation_id="big", resources={"cpus": 9999})]
+    manager = batch_of(tmp_path, *sims)
+    for begin in (manager.run_all, manager.start):
+        with pytest.raises(ParameterError, match="A run of big can never start here: it needs 9999 processors"):
+            begin(2)
+    assert not (tmp_path / "b").exists()
+    manager.generate_sim_paths()  # for another machine
+    with pytest.raises(ParameterError, match="can never start here"):
+        manager.run_all(2)
+    assert {run.state.value for run in read_status(tmp_path / "b").runs} == {"in_queue"}
+    sims[1].resources = {"cpus": 1}
+    assert manager.run_all(2, progress=False).all_finished
+
+
+def test_finished_runs_stay_beside_runs_with_other_resources(tmp_path):
+    sim = OneShot(sees, simulation_id="one")
+    batch_of(tmp_path, sim, runs=1).run_all(1, progress=False)
+    sim.resources, sim.timeout = {"cpus": 2}, "1h"
+    manager = batch_of(tmp_path, sim, runs=2, if_exists="extend")
+    assert manager.run_all(1, progress=False).all_finished
+    assert [run.metrics["threads"] for run in manager.results()] == [1, 2]
+    kept = SimulationManager(existing_simulation=tmp_path / "b").simulation_list[0]
+    assert kept.resources == {"cpus": 2} and kept.timeout == "1h"
+    sim.params = {"seed": 5}
+    with pytest.raises(SimulationError, match="has finished runs"):
+        batch_of(tmp_path, sim, runs=2, if_exists="extend").run_all(1, progress=False)
+
+
+def test_a_command_line_and_a_batch_file_declare_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "needy.py").write_text(
+        "import os\nfrom simmanager import OneShot\n"
+        "def sees():\n    return {'threads': int(os.environ['OMP_NUM_THREADS'])}\n"
+        "sim = OneShot(sees, simulation_id='one', resources={'memory_mb': 900})\n"
+    )
+    declared = ("--cpus", "2", "--memory", "1GB", "--jobs", "2")
+    assert simmanager("run", "needy.py:sim", "--runs", "1", *declared).returncode == 0
+    assert SimulationManager(existing_simulation=tmp_path / "needy").simulation_list[0].resources == {
+        "memory_mb": "1GB",
+        "cpus": 2,
+    }
+    (tmp_path / "two.toml").write_text(
+        "[[simulations]]\nsimulation_id = 'one'\nagent_class = 'needy:sees'\nenv_class = 'needy:sees'\n"
+        "training_loop = 'needy:sees'\ntimeout = '2h'\nresources = { cpus = 2, gpu = 1 }\n"
+    )
+    refused = simmanager("run", "two.toml")
+    assert refused.returncode == 2
+    assert "two.toml:7" in refused.stderr and "There is no resource 'gpu'" in refused.stderr
+    assert "Did you mean 'gpus'" in refused.stderr and "Traceback" not in refused.stderr
