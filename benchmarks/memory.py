@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from . import peers
 from .harness import OURS, Record, Sample, Settings, at_most, fresh, in_turns, main, run_program, work_folder
 
 #: Runs at a time that are asked for, and those that a user might choose by hand.
@@ -18,7 +19,8 @@ N_JOBS, BY_HAND = 8, (1, 2, 3, 4)
 #: MB of the control group.
 LIMIT_MB = 1500
 
-_LOKY = f"joblib loky, n_jobs={N_JOBS}"
+#: What the program calls a peer.
+_PEERS = {"loky": peers.LOKY, "mpire": peers.MPIRE, "ray": peers.RAY}
 
 _METRICS = {
     "wall_s": ("makespan", "s"),
@@ -30,7 +32,8 @@ _COMPARED = f"""\
 12 runs (of three simulations) that need 600 MB for 3 s each, and 40 (of ten) that need 50 MB for 0.75 s, in a control
 group of {LIMIT_MB} MB, with n_jobs={N_JOBS}. They sleep: the cores are no limit. Nothing is declared, and nothing is
 known of a simulation before it starts. By hand: the same with n_jobs of {", ".join(map(str, BY_HAND))}; in each turn
-the quickest counts. joblib is given the same calls."""
+the quickest counts. The peers are given the same calls, with as many at a time; Ray's own processes are in the group,
+too."""
 
 
 def measure(settings: Settings) -> Record:
@@ -43,10 +46,10 @@ def measure(settings: Settings) -> Record:
         contenders = {OURS: partial(_once, folder, group, "simmanager", N_JOBS, settings.size)}
         for n_jobs in BY_HAND:
             contenders[f"{OURS}, n_jobs={n_jobs}"] = partial(_once, folder, group, "simmanager", n_jobs, settings.size)
-        if settings.peers:
-            contenders[_LOKY] = partial(_once, folder, group, "loky", N_JOBS, settings.size)
-        else:
-            record.lacks(_LOKY, "left out by --no-peers")
+        for way, peer in _PEERS.items():
+            if peers.present(peer, settings, record):
+                python = str(peer.python)
+                contenders[peer.name] = partial(_once, folder, group, way, N_JOBS, settings.size, python)
         measured = in_turns(contenders, settings.turns(3), record)
     for who, metrics in measured.samples.items():
         for metric, (words, unit) in _METRICS.items():
@@ -59,11 +62,9 @@ def measure(settings: Settings) -> Record:
     return record
 
 
-def _once(folder: Path, group: Path, way: str, n_jobs: int, size: str) -> Sample:
+def _once(folder: Path, group: Path, way: str, n_jobs: int, size: str, python: str = sys.executable) -> Sample:
     with fresh(folder, "memory") as work:
-        return run_program(
-            sys.executable, "memory_batch", folder=work, way=way, n_jobs=n_jobs, size=size, group=str(group)
-        )
+        return run_program(python, "memory_batch", folder=work, way=way, n_jobs=n_jobs, size=size, group=str(group))
 
 
 @contextmanager

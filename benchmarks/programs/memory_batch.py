@@ -9,8 +9,6 @@ from typing import Any
 
 from tell import answer, arguments, seconds
 
-import simmanager
-
 #: Size -> simulations with large and with small runs, MB of each, seconds of a large run (a small one takes a quarter).
 SIZES = {"full": (3, 10, 600, 50, 3.0), "quick": (2, 5, 600, 50, 1.5), "tiny": (1, 2, 60, 5, 0.3)}
 
@@ -38,6 +36,8 @@ def jobs_of(size: str) -> tuple[tuple[float, float], int, tuple[float, float], i
 
 def with_simmanager(size: str, n_jobs: int) -> tuple[float, int, int]:
     """Return the makespan, how many runs failed, and how often one was interrupted."""
+    import simmanager
+
     large, n_large, small, n_small = jobs_of(size)
     sims = [
         simmanager.OneShot(need, {"mb": mb, "duration_s": duration_s}, f"{name}{part}")
@@ -71,12 +71,58 @@ def with_loky(size: str, n_jobs: int) -> tuple[float, int, int]:
     return wall, len(calls) - done, 0
 
 
+def with_mpire(size: str, n_jobs: int) -> tuple[float, int, int]:
+    """Do the same calls with a WorkerPool of mpire; when a worker is killed, it raises."""
+    from mpire import WorkerPool
+
+    large, n_large, small, n_small = jobs_of(size)
+    calls = ([large] * n_large + [small] * n_small) * RUNS
+    done = 0
+
+    def all_calls() -> None:
+        nonlocal done
+        try:
+            with WorkerPool(n_jobs) as pool:
+                for _ in pool.imap_unordered(need, calls, chunk_size=1):
+                    done += 1
+        except Exception as error:
+            print(f"{type(error).__name__}: {error}")
+
+    wall, _ = seconds(all_calls)
+    return wall, len(calls) - done, 0
+
+
+def with_ray(size: str, n_jobs: int) -> tuple[float, int, int]:
+    """Do the same calls as tasks of Ray, which starts one that was killed again, three times by default."""
+    import ray
+
+    large, n_large, small, n_small = jobs_of(size)
+    calls = ([large] * n_large + [small] * n_small) * RUNS
+    environ = {"env_vars": {"PYTHONPATH": str(Path(__file__).parent)}}
+    ray.init(num_cpus=n_jobs, include_dashboard=False, logging_level="ERROR", runtime_env=environ)
+    task = ray.remote(need)
+    done = 0
+
+    def all_calls() -> None:
+        nonlocal done
+        for reference in [task.remote(*call) for call in calls]:
+            try:
+                ray.get(reference)
+                done += 1
+            except Exception as error:
+                print(type(error).__name__)
+
+    wall, _ = seconds(all_calls)
+    ray.shutdown()
+    return wall, len(calls) - done, 0
+
+
 def main() -> None:
     """Run it once, in the control group, and tell what became of it."""
     given = arguments()
     if given["group"]:
         (Path(given["group"]) / "cgroup.procs").write_text(str(os.getpid()))
-    ways = {"simmanager": with_simmanager, "loky": with_loky}
+    ways = {"simmanager": with_simmanager, "loky": with_loky, "mpire": with_mpire, "ray": with_ray}
     wall, failed, interrupted = ways[given["way"]](given["size"], given["n_jobs"])
     answer(wall_s=wall, failed=failed, interrupted=interrupted)
 

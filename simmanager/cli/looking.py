@@ -76,7 +76,7 @@ def results(arguments: argparse.Namespace) -> int:
     Shows a row for each simulation, with the parameters in which they differ and
     the means of its metrics, and a row for each run. --csv and --json print the
     rows of the runs with all fields and parameters; with --key, the points of
-    one curve.
+    one curve, of finished runs, and of running ones as far as they are.
     """
     from ..results.results import read_results
     from ..results.rows import as_json, curve_rows, write_csv
@@ -87,7 +87,7 @@ def results(arguments: argparse.Namespace) -> int:
 
         print_results(found)
     else:
-        rows = curve_rows(found.curves(arguments.key)) if arguments.key else found.rows()
+        rows = curve_rows(found, arguments.key) if arguments.key else found.rows()
         if arguments.json:
             print(as_json(rows))
         else:

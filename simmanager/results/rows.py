@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..disk.run_record import json_ready
+from ..disk.state import RunState
 
 if TYPE_CHECKING:
+    from .results import Results
     from .run_result import RunResult
-    from .values import Curves
 
 #: Fields of a run that a row shows as they are.
 _FIELDS = (
@@ -66,13 +67,26 @@ def _reasons(reasons: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {why}" for name, why in reasons.items())
 
 
-def curve_rows(curves: Mapping[str, Curves]) -> list[dict[str, Any]]:
-    """Return one dict for each point of each run: simulation_id, run_id, iteration, value."""
+def curve_rows(results: Results, key: str) -> list[dict[str, Any]]:
+    """Return one dict for each point of each run: simulation_id, run_id, state, iteration, value.
+
+    Finished runs come first, then running ones with what they have logged. Raises as `Results.curves`.
+    """
+    finished, running = results.curves(key), results.running_curves(key)
+    curves = [
+        (name, run_id, RunState.FINISHED, own.iterations, values)
+        for name, own in finished.items()
+        for run_id, values in zip(own.run_ids, own.values, strict=True)
+    ]
+    curves += [
+        (name, run_id, RunState.RUNNING, logged.steps, logged.values)
+        for name, own in running.items()
+        for run_id, logged in own.items()
+    ]
     return [
-        {"simulation_id": name, "run_id": run_id, "iteration": iteration, "value": value}
-        for name, own in curves.items()
-        for run_id, values in zip(own.run_ids, own.values.tolist(), strict=True)
-        for iteration, value in zip(own.iterations.tolist(), values, strict=True)
+        {"simulation_id": name, "run_id": run_id, "state": state.value, "iteration": iteration, "value": value}
+        for name, run_id, state, iterations, values in curves
+        for iteration, value in zip(iterations.tolist(), values.tolist(), strict=True)
     ]
 
 

@@ -86,12 +86,16 @@ def test_some_simulations_only(batch, capsys):
 
 def test_the_points_of_a_curve_are_a_line_each(batch, capsys):
     main(["results", "batch", "--key", "x"])
-    wanted = "simulation_id,run_id,iteration,value\nfirst,0,0,1.0\nfirst,0,1,0.5\nfirst,1,0,2.0\nfirst,1,1,nan\n"
-    assert capsys.readouterr().out == wanted
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header == "simulation_id,run_id,state,iteration,value"
+    assert lines == [f"first,{line}" for line in ("0,finished,0,1.0", "0,finished,1,0.5")] + [
+        f"first,{line}" for line in ("1,finished,0,2.0", "1,finished,1,nan")
+    ]
     main(["results", "batch", "first", "--key", "x", "--json"])
     assert json.loads(capsys.readouterr().out)[3] == {
         "simulation_id": "first",
         "run_id": 1,
+        "state": "finished",
         "iteration": 1,
         "value": "nan",
     }

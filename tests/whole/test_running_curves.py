@@ -56,6 +56,10 @@ def test_running_runs_are_drawn_dotted_on_the_finished_ones(half_way, capsys):
     assert any("1 running, dotted" in text.get_text() for text in ax.figure.findobj(plt.Text))
     plt.close(ax.figure)
     assert main(["results", str(half_way), "--key", "loss"]) == 0
+    rows = [line.split(",") for line in capsys.readouterr().out.splitlines()[1:]]
+    states = [state for _, _, state, _, _ in rows]
+    assert states == sorted(states) and states.count("running") == 6, "what it has logged so far, and no more"
+    assert [float(value) for *_, value in rows[-6:]] == pytest.approx(one.values.tolist())
     assert main(["report", str(half_way)]) == 0
     assert "Learning curves of loss" in (half_way / "report.html").read_text()
 
