@@ -87,7 +87,8 @@ def results(arguments: argparse.Namespace) -> int:
 
         print_results(found)
     else:
-        rows = curve_rows(found, arguments.key) if arguments.key else found.rows()
+        key = arguments.key
+        rows = curve_rows(found.curves(key), found.running_curves(key)) if key else found.rows()
         if arguments.json:
             print(as_json(rows))
         else:

@@ -67,8 +67,9 @@ class BatchSupervision:
         alone = [task for task in due.tasks if task.folder not in held]
         self._queue = RunQueue(alone, mean_durations(due.before.runs), self._orphans, executor.n_jobs)
         self._progress, self._announcer = progress, announcer
-        #: Runs that were started and have not ended, with what was told of them last.
+        #: Runs that were started and have not ended, with what was told of them last; and since when.
         self._at_hand: dict[str, tuple[Task, str]] = {}
+        self._since: dict[str, float] = {}
         self._total = len(due.tasks)
         executor.know_peaks(largest_peaks(due.before.runs))
         self._executor, self._stop = executor, executor.stop
@@ -114,6 +115,7 @@ class BatchSupervision:
             raise SimManagerError(str(stop.error)) from stop.error
 
     def _on_start(self, task: Task) -> None:
+        self._since[task.folder] = self._now()
         if self._announcer.wanted:
             self._at_hand[task.folder] = (task, "")
             self._announcer.send(event_of("started", task, RunState.RUNNING.value))
@@ -127,6 +129,7 @@ class BatchSupervision:
 
     def _on_end(self, task: Task, outcome: Outcome) -> None:
         self._done, self._last_end = self._done + 1, self._now()
+        self._since.pop(task.folder, None)
         if self._announcer.wanted:
             self._at_hand.pop(task.folder, None)
             self._announcer.send(event_of("ended", task, outcome.state, None, outcome.reason))
@@ -159,10 +162,7 @@ class BatchSupervision:
         if self._stop.paused and not self._is_quiet and not self._executor.busy:
             self._is_quiet = True
             self._say("paused: no run is at hand any more")
-        left, running = self._total - self._done, self._executor.busy
-        cost, since = self._cost_of_a_run(), self._now() - self._last_end
-        eta_s = max(cost * left / max(min(self._executor.n_jobs, left), 1) - since, 0.0) if cost else None
-        self._progress.tick(running, None if self._stop.paused else eta_s, self._stop.paused)
+        self._progress.tick(self._executor.busy, None if self._stop.paused else self._time_left(), self._stop.paused)
 
     def _say(self, words: str) -> None:
         """Tell the user something of which the log of the batch is to know."""
@@ -177,6 +177,20 @@ class BatchSupervision:
             self._stop.say(whom_it_waits_for(folder))
         if len(held) > _NAMED:
             self._stop.say(f"{count(len(held) - _NAMED, 'more run')} wait for such processes")
+
+    def _time_left(self) -> float | None:
+        """Return the seconds that are left at least; None if nothing is known.
+
+        That is never less than what a running run has left, by how far it says that it is.
+        """
+        left, cost, now = self._total - self._done, self._cost_of_a_run(), self._now()
+        longest = 0.0
+        for path, since in list(self._since.items()):
+            if (took := now - since) >= TELL_AFTER_S and (fraction := RunFolder(path).read_progress()):
+                longest = max(longest, took * (1 - fraction) / fraction)
+        if not cost:
+            return longest or None
+        return max(cost * left / max(min(self._executor.n_jobs, left), 1) - (now - self._last_end), longest)
 
     def _cost_of_a_run(self) -> float:
         """Return the seconds of a slot that a run takes, with what passes between two; 0.0 if none has finished."""

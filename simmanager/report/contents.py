@@ -90,7 +90,7 @@ def tiles(results: Results) -> list[Tile]:
     if counts["interrupted"]:
         found.append(Tile("interrupted", f"{counts['interrupted']:,}", "resume takes them up", "interrupted"))
     if counts["running"] or status.manager_alive:
-        left = f"about {duration(status.eta_s)} left" if status.eta_s else ""
+        left = f"at least {duration(status.eta_s)} left" if status.eta_s else ""
         found.append(Tile("running", f"{counts['running']:,}", left, "running"))
     if counts["in_queue"]:
         found.append(Tile("in the queue", f"{counts['in_queue']:,}", _share(counts["in_queue"], total), "in_queue"))

@@ -9,8 +9,9 @@ from ..disk.run_record import json_ready
 from ..disk.state import RunState
 
 if TYPE_CHECKING:
-    from .results import Results
+    from ..disk.metric_log import Logged
     from .run_result import RunResult
+    from .values import Curves
 
 #: Fields of a run that a row shows as they are.
 _FIELDS = (
@@ -67,12 +68,11 @@ def _reasons(reasons: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {why}" for name, why in reasons.items())
 
 
-def curve_rows(results: Results, key: str) -> list[dict[str, Any]]:
+def curve_rows(finished: Mapping[str, Curves], running: Mapping[str, Mapping[int, Logged]]) -> list[dict[str, Any]]:
     """Return one dict for each point of each run: simulation_id, run_id, state, iteration, value.
 
-    Finished runs come first, then running ones with what they have logged. Raises as `Results.curves`.
+    Finished runs come first, then running ones with what they have logged.
     """
-    finished, running = results.curves(key), results.running_curves(key)
     curves = [
         (name, run_id, RunState.FINISHED, own.iterations, values)
         for name, own in finished.items()

@@ -19,7 +19,7 @@ def status_html(status: Any) -> str:
         f"<b>{text(status.manager_id)}</b>: {in_words(status.counts)}",
         f" of {status.total} runs",
         f", {status.paused}" if status.paused else "",
-        f", about {duration(status.eta_s)} left" if status.eta_s else "",
+        f", at least {duration(status.eta_s)} left" if status.eta_s else "",
         _bar(status.counts),
     ]
     grouped: dict[str, list[Any]] = {}

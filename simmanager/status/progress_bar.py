@@ -106,7 +106,7 @@ class Progress:
         failed = f", {self._failed} failed" if self._failed else ""
         running = f", {self._running} running" if self._running and self._done < self._total else ""
         paused = f", {self._paused}" if self._paused else ""
-        left = f", about {duration(self._eta)} left" if self._eta and self._done < self._total else ""
+        left = f", at least {duration(self._eta)} left" if self._eta and self._done < self._total else ""
         so_far = duration(time.monotonic() - self._start)
         return f"{self._done} of {self._total} runs done{failed}{running}{paused}, {so_far}{left}"
 

@@ -96,7 +96,7 @@ def headline_spans(status: BatchStatus) -> Spans:
     if status.paused:
         line.append((f", {status.paused}", "yellow"))
     if status.eta_s:
-        line.append((f", about {duration(status.eta_s)} left", ""))
+        line.append((f", at least {duration(status.eta_s)} left", ""))
     return line
 
 

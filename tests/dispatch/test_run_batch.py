@@ -1,13 +1,16 @@
 """One run_all: its workers get ready while its runs are looked at, and are let go whatever happens."""
 
+import time
 from pathlib import Path
 
 import pytest
 from toys import toy_sim, waiting_loop
 
-from simmanager import SimulationManager
+from simmanager import OneShot, SimulationManager
+from simmanager.base.current_run import report_progress
 from simmanager.dispatch import batch_supervision, run_batch
 from simmanager.dispatch.slots import Slots
+from simmanager.status.progress_bar import Progress
 
 
 @pytest.fixture
@@ -16,8 +19,31 @@ def started(monkeypatch):
     looked, workers = [], []
     run_due, start = run_batch._run_due, Slots._start
     monkeypatch.setattr(run_batch, "_run_due", lambda *args, **options: looked.append(1) or run_due(*args, **options))
-    monkeypatch.setattr(Slots, "_start", lambda slots: workers.append(bool(looked)) or start(slots))
+    monkeypatch.setattr(Slots, "_start", lambda *args: workers.append(bool(looked)) or start(*args))
     return workers
+
+
+def short(seconds):
+    """Take so long."""
+    time.sleep(seconds)
+    return {}
+
+
+def slow(seconds):
+    """Take so long, and say after a third of it that a third is done."""
+    time.sleep(seconds / 3)
+    report_progress(1, 3)
+    time.sleep(seconds * 2 / 3)
+    return {}
+
+
+def test_the_time_left_is_never_less_than_what_a_running_run_has_left(monkeypatch):
+    told = []
+    monkeypatch.setattr(Progress, "tick", lambda progress, running, eta_s, paused="": told.append(eta_s))
+    sims = [OneShot(short, {"seconds": 0.01}, "short"), OneShot(slow, {"seconds": 4.0}, "slow")]
+    assert SimulationManager(sims, 1, "batch").run_all(2, progress=False).all_finished
+    assert told[0] is None, "nothing is known"
+    assert max(filter(None, told)) > 1.5, "the mean of the short runs would have it over in no time"
 
 
 def manager_of(*, runs=3):

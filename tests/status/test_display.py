@@ -151,7 +151,7 @@ def test_the_tree_shows_batch_simulations_and_runs():
 
 def test_the_time_left_damage_and_advice_are_shown():
     waiting = batch_of(a_run("finished", duration_s=30.0), a_run("in_queue", run_id=1), alive=True)
-    assert "about 30 s left" in text_of(waiting)
+    assert "at least 30 s left" in text_of(waiting)
     dead = batch_of(a_run("in_queue"), damage=["manager.json is damaged"])
     assert "damaged: manager.json is damaged" in text_of(dead)
     assert "1 run is waiting: simmanager resume /results/batch" in text_of(dead)
@@ -237,7 +237,7 @@ def test_in_a_log_a_failure_is_a_line_at_once_and_progress_a_line_now_and_then(c
         progress.tick(2, 90.0)
         progress.tick(2, 90.0)
         assert file.getvalue().splitlines()[2:] == [
-            "2 of 10 runs done, 1 failed, 2 running, 10 s, about 1 min 30 s left"
+            "2 of 10 runs done, 1 failed, 2 running, 10 s, at least 1 min 30 s left"
         ]
     assert "\x1b" not in file.getvalue()
 
