@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ _COMPARED = f"""\
 group of {LIMIT_MB} MB, with n_jobs={N_JOBS}. They sleep: the cores are no limit. Nothing is declared, and nothing is
 known of a simulation before it starts. By hand: the same with n_jobs of {", ".join(map(str, BY_HAND))}; in each turn
 the quickest counts. The peers are given the same calls, with as many at a time; Ray's own processes are in the group,
-too."""
+and what it has not done after two minutes counts as failed."""
 
 
 def measure(settings: Settings) -> Record:
@@ -64,7 +65,12 @@ def measure(settings: Settings) -> Record:
 
 def _once(folder: Path, group: Path, way: str, n_jobs: int, size: str, python: str = sys.executable) -> Sample:
     with fresh(folder, "memory") as work:
-        return run_program(python, "memory_batch", folder=work, way=way, n_jobs=n_jobs, size=size, group=str(group))
+        try:
+            return run_program(python, "memory_batch", folder=work, way=way, n_jobs=n_jobs, size=size, group=str(group))
+        finally:
+            for pid in (group / "cgroup.procs").read_text().split():  # what a peer leaves
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
 
 
 @contextmanager

@@ -15,6 +15,10 @@ SIZES = {"full": (3, 10, 600, 50, 3.0), "quick": (2, 5, 600, 50, 1.5), "tiny": (
 #: Runs of each.
 RUNS = 4
 
+#: Seconds after which what Ray has not done counts as failed: with too little memory it reads its own code again and
+#: again, and does not end.
+PATIENCE_S = 120.0
+
 
 def need(mb: float, duration_s: float) -> dict[str, Any]:
     """Take memory in ten steps in the first half of the time, and keep it."""
@@ -101,19 +105,18 @@ def with_ray(size: str, n_jobs: int) -> tuple[float, int, int]:
     environ = {"env_vars": {"PYTHONPATH": str(Path(__file__).parent)}}
     ray.init(num_cpus=n_jobs, include_dashboard=False, logging_level="ERROR", runtime_env=environ)
     task = ray.remote(need)
-    done = 0
+    done, deadline = 0, time.monotonic() + PATIENCE_S
 
     def all_calls() -> None:
         nonlocal done
         for reference in [task.remote(*call) for call in calls]:
             try:
-                ray.get(reference)
+                ray.get(reference, timeout=max(deadline - time.monotonic(), 0.0))
                 done += 1
             except Exception as error:
                 print(type(error).__name__)
 
     wall, _ = seconds(all_calls)
-    ray.shutdown()
     return wall, len(calls) - done, 0
 
 
