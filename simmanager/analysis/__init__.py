@@ -6,7 +6,7 @@ from .bootstrap import LEVEL, N_RESAMPLES, bootstrap_interval
 from .differences import Estimate, difference, holm, probability_interval, probability_of_improvement, runs_needed
 from .grid_score import GridProperties, best_grid_score, grid_properties, grid_score
 from .intervals import confidence_interval
-from .learning_curves import area_under_curve, final_value, iterations_to_threshold
+from .learning_curves import area_under_curve, final_value, iterations_to_threshold, restricted_times
 from .rate_maps import occupancy, rate_map
 from .spatial_tuning import FIELD_THRESHOLD, SMALLEST_FIELD, border_score, sparsity, spatial_information
 
@@ -38,6 +38,7 @@ __all__ = [
     "probability_interval",
     "probability_of_improvement",
     "rate_map",
+    "restricted_times",
     "runs_needed",
     "sparsity",
     "spatial_autocorrelogram",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -142,6 +143,52 @@ def iterations_to_threshold(
     reached = curves <= threshold if direction == "below" else curves >= threshold
     first = np.where(reached, places, np.inf).min(axis=1, initial=np.inf)
     return np.where(np.isfinite(first), first, np.nan)
+
+
+@public("simmanager.analysis")
+def restricted_times(times: Sequence[npt.ArrayLike], ends: Sequence[npt.ArrayLike]) -> tuple[list[FloatArray], float]:
+    """Return the times to an event up to a common horizon, with those of runs that were not seen to arrive.
+
+    Such a time is censored: it is longer than the run was followed, and to leave it out would favour those that fail
+    most. Every run is known up to the horizon, the shortest time that one which has not arrived was followed; what is
+    compared is ``min(time, horizon)``, whose mean is the restricted mean time.
+
+    Parameters
+    ----------
+    times : sequence of array, each (n_runs,)
+        Of each group: when a run arrived; NaN for one that did not.
+    ends : sequence of array, each (n_runs,)
+        Until when each run was followed, in the same unit; infinity for one that cannot arrive any more.
+
+    Returns
+    -------
+    restricted : list of ndarray, each (n_runs,)
+        ``min(time, horizon)``; the horizon for a run that did not arrive. No NaN.
+    horizon : float
+        Without censored runs the longest time that a run was followed; NaN without any run.
+
+    Raises
+    ------
+    ParameterError
+        The shapes do not belong together.
+
+    References
+    ----------
+    Royston P., Parmar M. K. B. (2013). Restricted mean survival time: an alternative to the hazard ratio for the
+    design and analysis of randomized trials with a time-to-event outcome. BMC Medical Research Methodology 13, 152.
+    """
+    groups = [
+        (np.asarray(time, np.float64), np.asarray(end, np.float64)) for time, end in zip(times, ends, strict=True)
+    ]
+    if any(time.shape != end.shape or time.ndim != 1 for time, end in groups):
+        raise ParameterError("times and ends must have the same shape (n_runs,), group by group.")
+    censored = [end[np.isnan(time) & np.isfinite(end)].min(initial=np.inf) for time, end in groups]
+    known = [value[np.isfinite(value)].max(initial=-np.inf) for pair in groups for value in pair]
+    horizon = min(censored, default=np.inf)
+    if not np.isfinite(horizon):
+        horizon = max(known, default=np.nan)
+    horizon = float(horizon) if np.isfinite(horizon) else np.nan
+    return [np.where(np.isnan(time), horizon, np.minimum(time, horizon)) for time, _ in groups], horizon
 
 
 def _curves(values: npt.ArrayLike) -> FloatArray:

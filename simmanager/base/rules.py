@@ -16,6 +16,10 @@ from .public import public
 Check = Callable[[float, int], str]
 
 
+#: Begins the reason of a run that has diverged.
+DIVERGED = "diverged: "
+
+
 class EndOfRun(BaseException):
     """A rule ends the run. No `Exception`: a model that catches its own errors does not go on.
 
@@ -54,7 +58,7 @@ def _why_diverged(name: str, bound: float, value: float, step: int) -> str:
     if math.isfinite(value) and abs(value) <= bound:
         return ""
     beyond = f", beyond {bound:g}" if math.isfinite(value) else ""
-    return f"diverged: {name} is {value:g}{beyond} at step {step}"
+    return f"{DIVERGED}{name} is {value:g}{beyond} at step {step}"
 
 
 @public("simmanager")

@@ -76,7 +76,8 @@ def compare(
         From which side: "below" (default) for errors, "above" for rewards.
     value : {"final", "auc", "iterations_to_threshold"}
         Which number of a curve is compared: its final value (default), the area under it, or the iterations to the
-        threshold (runs that never reach it have none).
+        threshold. A run that does not arrive, or has diverged (``fail_when``), counts with the horizon, up to which
+        all are known, and no run counts with more (`simmanager.analysis.restricted_times`).
     last : int or float, optional
         Of how many of the last recorded points the final value is the mean; between 0 and 1, of which part of them.
         Default 0.1: the last 10%. 1 is the last point alone.
@@ -130,6 +131,7 @@ def compare(
         seed=seed,
         threshold=threshold,
         direction=direction,
+        horizon=found[0].horizon if found else None,
         simulations=tuple(_summary(runs, statistic, level, how) for runs in found),
         differences=_differences(pairs, level, how),
         notes=(*notes, *_note_on_lengths(found)),
@@ -170,7 +172,6 @@ def _summary(runs: RunValues, statistic: str, level: float, how: dict[str, Any])
     of_runs = STATISTICS[statistic]
     low, high = confidence_interval(runs.values, level=level, **how)
     numbers = {name: float(of_runs(values)) for name, values in runs.numbers.items()}
-    reached = runs.numbers.get("iterations_to_threshold")
     with np.errstate(invalid="ignore"):  # infinite values have no standard deviation
         std = float(np.std(runs.values, ddof=1)) if len(runs.values) > 1 else np.nan
     return SimulationSummary(
@@ -187,7 +188,8 @@ def _summary(runs: RunValues, statistic: str, level: float, how: dict[str, Any])
         final=numbers.get("final"),
         auc=numbers.get("auc"),
         iterations_to_threshold=numbers.get("iterations_to_threshold"),
-        n_reached=None if reached is None else int((~np.isnan(reached)).sum()),
+        n_reached=runs.n_reached,
+        n_diverged=runs.n_diverged,
         n_nan=runs.n_nan,
         n_infinite=int(np.isinf(runs.values).sum()),
         n_failed=runs.n_failed,

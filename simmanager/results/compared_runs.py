@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from ..analysis.learning_curves import Direction, area_under_curve, check_last, final_value, iterations_to_threshold
+from ..analysis.learning_curves import (
+    Direction,
+    area_under_curve,
+    check_last,
+    final_value,
+    iterations_to_threshold,
+    restricted_times,
+)
 from ..base.errors import ParameterError, unknown
+from ..base.rules import DIVERGED
 
 if TYPE_CHECKING:
     from .results import Results
+    from .run_result import RunResult
     from .values import Curves, MetricValues
 
 FloatArray = npt.NDArray[np.float64]
@@ -51,10 +60,17 @@ class RunValues:
         Runs with a value that a rule has stopped early.
     reduction : str
         As of `Curves`.
+    n_diverged : int
+        Failed runs that a rule (``fail_when``) has ended: they never arrive at a threshold.
+    horizon : float or None
+        Up to which iteration times to a threshold are compared (`restricted_times`).
     last_iteration : int or None
         At which the longest curve ends; None for a metric, or without a curve.
     numbers : dict of str to ndarray
-        "final", "auc" and, with a threshold, "iterations_to_threshold" of all runs that have the curve.
+        "final", "auc" and, with a threshold, "iterations_to_threshold" of all runs that have the curve; of the
+        last also diverged runs.
+    n_reached : int or None
+        Runs that arrive at the threshold.
     """
 
     simulation_id: str
@@ -75,6 +91,9 @@ class RunValues:
     reduction: str
     last_iteration: int | None
     numbers: dict[str, FloatArray]
+    n_diverged: int
+    horizon: float | None
+    n_reached: int | None
 
 
 def values_of(
@@ -113,8 +132,41 @@ def values_of(
         raise ParameterError("value='iterations_to_threshold' needs a threshold.")
     if key is None:
         return [_of_metric(results, values) for values in results.metric(str(metric)).values()]
-    every = results.curves(key).values()
-    return [_of_curves(results, curves, value, threshold, direction, points) for curves in every]
+    every = list(results.curves(key).values())
+    if threshold is None:
+        return [_of_curves(results, curves, value, points) for curves in every]
+    times = [_times(results, curves, threshold, direction) for curves in every]
+    restricted, horizon = restricted_times([time for _, time, _ in times], [ends for _, _, ends in times])
+    return [
+        _of_curves(results, curves, value, points, _Times(ids, at_most, horizon, int((~np.isnan(time)).sum())))
+        for curves, (ids, time, _), at_most in zip(every, times, restricted, strict=True)
+    ]
+
+
+class _Times(NamedTuple):
+    """The iterations to a threshold of the runs of a simulation."""
+
+    run_ids: tuple[int, ...]
+    restricted: FloatArray
+    horizon: float
+    n_reached: int
+
+
+def _times(
+    results: Results, curves: Curves, threshold: float, direction: Direction
+) -> tuple[tuple[int, ...], FloatArray, FloatArray]:
+    """Return runs, when each arrives (NaN: it does not), and until when it was followed; a diverged one never does."""
+    times, ends = iterations_to_threshold(curves.iterations, curves.values, threshold, direction), np.array(curves.ends)
+    there = ends >= 0 if len(ends) else np.empty(0, bool)
+    diverged = [run.run_id for run in results.of(curves.simulation_id) if is_diverged(run)]
+    ids = tuple(run_id for run_id, has_points in zip(curves.run_ids, there.tolist(), strict=True) if has_points)
+    never = np.full(len(diverged), np.nan), np.full(len(diverged), np.inf)
+    return (*ids, *diverged), np.append(times[there], never[0]), np.append(ends[there], never[1])
+
+
+def is_diverged(run: RunResult) -> bool:
+    """Return whether a rule has ended a run as failed (`rules.diverged`)."""
+    return run.state == "error" and run.error.startswith(DIVERGED)
 
 
 def _of_metric(results: Results, found: MetricValues) -> RunValues:
@@ -131,23 +183,19 @@ def _of_metric(results: Results, found: MetricValues) -> RunValues:
     )
 
 
-def _of_curves(
-    results: Results, curves: Curves, value: Value, threshold: float | None, direction: Direction, last: float
-) -> RunValues:
+def _of_curves(results: Results, curves: Curves, value: Value, last: float, times: _Times | None = None) -> RunValues:
     n_points = np.searchsorted(curves.iterations, curves.ends, side="right")
     numbers = {
         "final": final_value(curves.values, n_points, last),
         "auc": area_under_curve(curves.iterations, curves.values),
     }
-    if threshold is not None:
-        numbers["iterations_to_threshold"] = iterations_to_threshold(
-            curves.iterations, curves.values, threshold, direction
-        )
+    if times is not None:
+        numbers["iterations_to_threshold"] = times.restricted
     n_finished = results.counts(curves.simulation_id)["finished"]
     return _known(
         results,
         curves.simulation_id,
-        curves.run_ids,
+        times.run_ids if times is not None and value == "iterations_to_threshold" else curves.run_ids,
         numbers[value],
         n_missing=n_finished - curves.n_runs - curves.n_unreadable,
         n_shorter=curves.n_shorter,
@@ -158,6 +206,8 @@ def _of_curves(
         reduction=curves.reduction,
         last_iteration=max((end for end in curves.ends if end >= 0), default=None),
         numbers=numbers,
+        horizon=None if times is None else times.horizon,
+        n_reached=None if times is None else times.n_reached,
     )
 
 
@@ -177,6 +227,8 @@ def _known(
     reduction: str = "",
     last_iteration: int | None = None,
     numbers: dict[str, FloatArray] | None = None,
+    horizon: float | None = None,
+    n_reached: int | None = None,
 ) -> RunValues:
     """Return the runs whose value is not NaN, and what is known about the others."""
     known = ~np.isnan(values)
@@ -201,6 +253,9 @@ def _known(
         reduction=reduction,
         last_iteration=last_iteration,
         numbers=numbers or {},
+        n_diverged=sum(map(is_diverged, runs.values())),
+        horizon=horizon,
+        n_reached=n_reached,
     )
 
 

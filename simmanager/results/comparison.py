@@ -40,11 +40,13 @@ class SimulationSummary:
         Ends of the confidence interval of the statistic asked for; None with fewer than three runs.
     final, auc, iterations_to_threshold : float or None
         The statistic asked for, of the final values, of the areas under the curves, and of the iterations to the
-        threshold of those runs that reach it; None for a metric, or without a threshold. NaN without a run.
+        threshold, up to the horizon; None for a metric, or without a threshold. NaN without a run.
     n_reached : int or None
         Runs that reach the threshold.
+    n_diverged : int
+        Failed runs that a rule (``fail_when``) has ended.
     n_nan : int
-        Finished runs whose value is NaN (also those that never reach a threshold); they are left out.
+        Finished runs whose value is NaN; they are left out.
     n_infinite : int
         Runs whose value is infinite; they count.
     n_failed, n_missing : int
@@ -74,6 +76,7 @@ class SimulationSummary:
     auc: float | None
     iterations_to_threshold: float | None
     n_reached: int | None
+    n_diverged: int
     n_nan: int
     n_infinite: int
     n_failed: int
@@ -90,7 +93,7 @@ class SimulationSummary:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What has to be known about these runs, in words: ``("1 run: no interval", "metric failed in 2 runs")``."""
-        if self.n_finished == 0:
+        if self.n_finished == 0 and not self.n_runs:
             return ("no finished runs",)
         few: tuple[str, ...] = ()
         if self.n_runs < FEWEST:
@@ -98,7 +101,8 @@ class SimulationSummary:
         if self.n_runs == 0:
             few = ("no finished run has a value",)
         counts = (
-            (self.n_total - self.n_finished, "{} not finished"),
+            (self.n_total - self.n_finished - self.n_diverged, "{} not finished"),
+            (self.n_diverged, "{} diverged"),
             (self.n_other_parameters, "{} made with other parameters"),
             (self.n_other_code, "{} made with other code"),
             (self.n_failed, "metric failed in {}"),
@@ -186,6 +190,8 @@ class Comparison:
         Of the bootstrap.
     threshold, direction : float or None, str
         What a curve had to reach, and from which side.
+    horizon : float or None
+        The iteration up to which all runs are known: what has not reached the threshold by then counts with it.
     simulations : tuple of SimulationSummary
         In the order of the batch.
     differences : tuple of Difference
@@ -207,6 +213,7 @@ class Comparison:
     seed: int
     threshold: float | None
     direction: str
+    horizon: float | None
     simulations: tuple[SimulationSummary, ...]
     differences: tuple[Difference, ...]
     notes: tuple[str, ...] = ()
@@ -244,6 +251,9 @@ class Comparison:
 #: What the statistics are called in a table.
 _TITLES = {"iqm": "IQM", "mean": "mean", "median": "median"}
 _NAMES = {"iqm": "interquartile mean", "mean": "mean", "median": "median"}
+
+#: The number of a curve that not every run has.
+_TIMES = "iterations_to_threshold"
 
 #: What the numbers of a curve are called.
 _VALUES = {
@@ -283,6 +293,8 @@ def heading(comparison: Comparison) -> str:
     else:
         quantity = _VALUES[comparison.value].format(comparison.key)
     is_mean = comparison.value == "final" and comparison.last not in (None, 1)
+    if comparison.value == _TIMES and comparison.horizon is not None:
+        quantity += f", at most {comparison.horizon:.4g}, with which runs count that have not arrived by then"
     details = [comparison.reduction, f"mean of the last {_points(comparison.last or 1)}" if is_mean else ""]
     reduced = f" ({'; '.join(filter(None, details))})" if any(details) else ""
     by = "Student's t"
@@ -328,7 +340,7 @@ def _simulation_row(comparison: Comparison, one: SimulationSummary, others: list
     if comparison.key is not None:
         cells += [number(getattr(one, name)) for name in ("final", "auc") if name != comparison.value]
     if comparison.threshold is not None:
-        n_curves = len(one.run_ids) + one.n_nan
+        n_curves = len(one.run_ids) + one.n_nan + (one.n_diverged if comparison.value != _TIMES else 0)
         reached = f" ({one.n_reached} of {n_curves})" if n_curves else ""
         cells.append(f"{number(one.iterations_to_threshold)}{reached}")
     return (*cells, "; ".join(one.remarks))

@@ -2,8 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from simmanager.analysis.learning_curves import area_under_curve, final_value, iterations_to_threshold
+from simmanager.analysis.learning_curves import (
+    area_under_curve,
+    final_value,
+    iterations_to_threshold,
+    restricted_times,
+)
 from simmanager.base.errors import ParameterError
 
 NAN, INF = np.nan, np.inf
@@ -80,3 +86,42 @@ def test_no_runs_are_no_values():
 def test_what_does_not_fit_is_named(call, message):
     with pytest.raises(ParameterError, match=message):
         call()
+
+
+def mean_by_kaplan_meier(times, ends, horizon):
+    """Return the area under the survival curve up to the horizon."""
+    data = stats.CensoredData(
+        uncensored=times[~np.isnan(times)], right=np.where(np.isinf(ends), 1e9, ends)[np.isnan(times)]
+    )
+    survival = stats.ecdf(data).sf
+    steps = survival.quantiles[survival.quantiles < horizon]
+    edges = np.concatenate([[0.0], steps, [horizon]])
+    return float(np.sum(np.diff(edges) * survival.evaluate(edges[:-1])))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_mean_of_restricted_times_is_the_area_under_the_curve_of_kaplan_and_meier(seed):
+    rng = np.random.default_rng(seed)
+    groups = []
+    for n in (5, 8):
+        ends = rng.choice([40.0, 60.0, 100.0], n)
+        times = np.round(rng.exponential(50, n), 1)
+        times[times > ends] = NAN
+        ends[(rng.random(n) < 0.2) & np.isnan(times)] = INF  # diverged
+        groups.append((times, ends))
+    restricted, horizon = restricted_times([times for times, _ in groups], [ends for _, ends in groups])
+    for (times, ends), found in zip(groups, restricted, strict=True):
+        assert found.mean() == pytest.approx(mean_by_kaplan_meier(times, ends, horizon))
+
+
+def test_the_horizon_is_the_shortest_time_that_a_run_which_has_not_arrived_was_followed():
+    restricted, horizon = restricted_times([[3, NAN, 9], [NAN, 5]], [[10, 7, 10], [8, 10]])
+    assert horizon == 7 and [each.tolist() for each in restricted] == [[3, 7, 7], [7, 5]]
+    restricted, horizon = restricted_times([[3.0, NAN]], [[10.0, INF]])
+    assert horizon == 10 and restricted[0].tolist() == [3, 10], "one that diverged says nothing of how long to look"
+    restricted, horizon = restricted_times([[3.0, 9.0]], [[10.0, 12.0]])
+    assert horizon == 12 and restricted[0].tolist() == [3, 9]
+    for nothing in (restricted_times([], []), restricted_times([[]], [[]]), restricted_times([[NAN]], [[INF]])):
+        assert np.isnan(nothing[1])
+    with pytest.raises(ParameterError, match="same shape"):
+        restricted_times([[1.0]], [[1.0, 2.0]])

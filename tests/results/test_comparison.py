@@ -158,7 +158,29 @@ def test_runs_that_never_reach_a_threshold_are_counted_and_do_not_blur_the_other
     above = compare(batch, "error", threshold=8.5, direction="above")
     assert above["a"].iterations_to_threshold == 0 and "iterations to >= 8.5" in str(above)
     nobody = compare(batch, "error", threshold=-1)
-    assert np.isnan(nobody["a"].iterations_to_threshold) and "(0 of 3)" in str(nobody)
+    assert nobody["a"].iterations_to_threshold == nobody.horizon == 10 and "10 (0 of 3)" in str(nobody)
+
+
+def test_runs_that_do_not_arrive_or_diverge_are_not_left_out_of_the_times(tmp_path):
+    """Half of the runs of a fail, and the other half are quick: it is not the quicker one."""
+    quick, never, steady = [9.0, 1.0, 1.0, 1.0, 1.0], [9.0] * 5, [9.0, 8.0, 1.0, 1.0, 1.0]
+    failed = {"state": "error", "reason": "diverged: error is nan at step 3"}
+    runs = {
+        "a": [{"history": {"error": quick}}] * 3 + [{"history": {"error": never}}] * 2 + [failed] * 2,
+        "b": [{"history": {"error": steady}}] * 6 + [{"state": "error", "reason": "ValueError: no"}],
+    }
+    found = compare(
+        fake_batch(tmp_path / "b", runs), "error", value="iterations_to_threshold", threshold=2, statistic="mean"
+    )
+    assert found.horizon == 4
+    assert found["a"].values == (1, 1, 1, 4, 4, 4, 4) and found["b"].values == (2,) * 6
+    assert found["a"].mean == pytest.approx(19 / 7) and found.differences[0].difference > 0
+    assert (found["a"].n_reached, found["a"].n_diverged, found["b"].n_diverged) == (3, 2, 0)
+    assert "2 runs diverged" in found["a"].remarks and "1 run not finished" in found["b"].remarks
+    assert "(3 of 7)" in str(found)
+    final = compare(fake_batch(tmp_path / "c", runs), "error", threshold=2)
+    assert "(3 of 7)" in str(final) and "2 runs diverged" in final["a"].remarks
+    assert final["a"].n_runs == 5, "a run that diverged has no final value"
 
 
 def test_areas_and_iterations_can_be_what_is_compared(tmp_path):
@@ -168,8 +190,9 @@ def test_areas_and_iterations_can_be_what_is_compared(tmp_path):
     assert areas["a"].mean == areas["a"].auc == pytest.approx(50.25)
     assert areas.differences[0].difference == pytest.approx(-2)
     reached = compare(batch, "error", value="iterations_to_threshold", threshold=0.5)
-    assert (reached["a"].n_runs, reached["a"].n_nan, reached["a"].mean) == (1, 1, 10)
-    assert reached["b"].n_runs == 0 and reached.differences == ()
+    assert reached["a"].values == reached["b"].values == (10, 10), "arriving with the last point, and not at all"
+    assert (reached["a"].n_reached, reached["b"].n_reached, reached.horizon) == (1, 0, 10)
+    assert "at most 10, with which runs count that have not arrived by then" in str(reached)
     for one, name in ((areas, "area under the curve of error"), (reached, "iterations to the threshold of error")):
         assert name in str(one)
 
