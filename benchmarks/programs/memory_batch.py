@@ -15,10 +15,6 @@ SIZES = {"full": (3, 10, 600, 50, 3.0), "quick": (2, 5, 600, 50, 1.5), "tiny": (
 #: Runs of each.
 RUNS = 4
 
-#: Seconds after which what Ray has not done counts as failed: with too little memory it reads its own code again and
-#: again, and does not end.
-PATIENCE_S = 120.0
-
 
 def need(mb: float, duration_s: float) -> dict[str, Any]:
     """Take memory in ten steps in the first half of the time, and keep it."""
@@ -96,36 +92,12 @@ def with_mpire(size: str, n_jobs: int) -> tuple[float, int, int]:
     return wall, len(calls) - done, 0
 
 
-def with_ray(size: str, n_jobs: int) -> tuple[float, int, int]:
-    """Do the same calls as tasks of Ray, which starts one that was killed again, three times by default."""
-    import ray
-
-    large, n_large, small, n_small = jobs_of(size)
-    calls = ([large] * n_large + [small] * n_small) * RUNS
-    environ = {"env_vars": {"PYTHONPATH": str(Path(__file__).parent)}}
-    ray.init(num_cpus=n_jobs, include_dashboard=False, logging_level="ERROR", runtime_env=environ)
-    task = ray.remote(need)
-    done, deadline = 0, time.monotonic() + PATIENCE_S
-
-    def all_calls() -> None:
-        nonlocal done
-        for reference in [task.remote(*call) for call in calls]:
-            try:
-                ray.get(reference, timeout=max(deadline - time.monotonic(), 0.0))
-                done += 1
-            except Exception as error:
-                print(type(error).__name__)
-
-    wall, _ = seconds(all_calls)
-    return wall, len(calls) - done, 0
-
-
 def main() -> None:
     """Run it once, in the control group, and tell what became of it."""
     given = arguments()
     if given["group"]:
         (Path(given["group"]) / "cgroup.procs").write_text(str(os.getpid()))
-    ways = {"simmanager": with_simmanager, "loky": with_loky, "mpire": with_mpire, "ray": with_ray}
+    ways = {"simmanager": with_simmanager, "loky": with_loky, "mpire": with_mpire}
     wall, failed, interrupted = ways[given["way"]](given["size"], given["n_jobs"])
     answer(wall_s=wall, failed=failed, interrupted=interrupted)
 

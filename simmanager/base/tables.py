@@ -108,6 +108,13 @@ class Table:
             lines.append(f'<tr><th scope="row"{name}</th>{"".join(f"<td{cell}</td>" for cell in cells)}</tr>')
         return f"<table>{head}<tbody>{''.join(lines)}</tbody></table>"
 
+    def latex(self) -> str:
+        """Return a ``tabular`` for LaTeX, with the rules of the package booktabs."""
+        columns = "".join("r" if column.kind == "number" else "l" for column in self.columns)
+        titles, *rows = (" & ".join(map(_for_latex, row)) + r" \\" for row in (self.titles, *self.rows))
+        lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", titles, r"\midrule", *rows, r"\bottomrule"]
+        return "\n".join([*lines, r"\end{tabular}", ""])
+
     def frame(self) -> pd.DataFrame:
         """Return a pandas DataFrame with a row for each row, and the values as they are."""
         try:
@@ -115,6 +122,23 @@ class Table:
         except ImportError as error:
             raise PackageMissing("A DataFrame needs pandas. Install it: pip install 'simmanager[frames]'") from error
         return pd.DataFrame(list(self.rows), columns=list(self.titles))
+
+
+#: What LaTeX would obey -> how it is written.
+_LATEX = str.maketrans(
+    {
+        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+    }
+)
+
+
+def _for_latex(value: Any) -> str:
+    return _line(value).translate(_LATEX)
 
 
 def _line(value: Any) -> str:

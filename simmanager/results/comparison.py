@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -233,14 +234,28 @@ class Comparison:
     def _repr_html_(self) -> str:
         return html_of(self)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_latex(self) -> str:
+        """Return a table for a paper: simulation, runs, and the statistic with its interval, ``0.43 [0.31, 0.64]``.
+
+        It is a ``tabular`` with the rules of the LaTeX package booktabs.
+        """
+        return short_table(self).latex()
+
+    def to_frame(self, *, tidy: bool = False) -> pd.DataFrame:
         """Return a pandas DataFrame with a row for each simulation: the fields of `SimulationSummary` but the last two.
+
+        Parameters
+        ----------
+        tidy : bool, default False
+            Only the columns of `to_latex`, as texts.
 
         Raises
         ------
         PackageMissing
             pandas is not installed; says how to install it.
         """
+        if tidy:
+            return short_table(self).frame()
         return _records(SimulationSummary, self.simulations, without=("run_ids", "values")).frame()
 
     def differences_to_frame(self) -> pd.DataFrame:
@@ -278,6 +293,24 @@ def html_of(comparison: Comparison) -> str:
 def tables(comparison: Comparison) -> list[Table]:
     """Return the table of simulations, and that of differences if there are any."""
     return [simulations_table(comparison), *([differences_table(comparison)] if comparison.differences else [])]
+
+
+def short_table(comparison: Comparison) -> Table:
+    """Return the columns that a paper needs: simulation, runs with a value, the statistic with its interval."""
+    title = f"{_TITLES[comparison.statistic]} [{100 * comparison.level:.4g}% CI]"
+    rows = (
+        (one.simulation_id, one.n_runs, with_interval(getattr(one, comparison.statistic), one.low, one.high))
+        for one in comparison.simulations
+    )
+    return Table(("simulation", Column("runs", "number"), Column(title, "number")), rows)
+
+
+def with_interval(value: float, low: float | None, high: float | None) -> str:
+    """Return a value with its interval, to as many digits as the interval tells: ``0.43 [0.31, 0.64]``."""
+    if low is None or high is None or not math.isfinite(high - low) or high == low:
+        return f"{number(value)} {interval(low, high)}".strip()
+    decimals = max(1 - math.floor(math.log10((high - low) / 2)), 0)
+    return f"{value:.{decimals}f} [{low:.{decimals}f}, {high:.{decimals}f}]"
 
 
 def _records(kind: type, records: Iterable[Any], without: Sequence[str] = ()) -> Table:

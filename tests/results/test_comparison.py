@@ -19,6 +19,7 @@ from simmanager.analysis import (
     probability_interval,
 )
 from simmanager.base.errors import BatchNotFound, PackageMissing, ParameterError, ParameterTypeError, UnknownName
+from simmanager.results.comparison import with_interval
 from simmanager.results.results import Results
 
 NAN, INF = float("nan"), float("inf")
@@ -181,6 +182,36 @@ def test_runs_that_do_not_arrive_or_diverge_are_not_left_out_of_the_times(tmp_pa
     final = compare(fake_batch(tmp_path / "c", runs), "error", threshold=2)
     assert "(3 of 7)" in str(final) and "2 runs diverged" in final["a"].remarks
     assert final["a"].n_runs == 5, "a run that diverged has no final value"
+
+
+@pytest.mark.parametrize(
+    "value, low, high, text",
+    [
+        (0.4312, 0.3101, 0.6377, "0.43 [0.31, 0.64]"),
+        (1234.5, 1002.0, 1422.4, "1234 [1002, 1422]"),
+        (-0.5, -2.5, 1.5, "-0.5 [-2.5, 1.5]"),
+        (0.0000123, 0.0000121, 0.0000125, "0.00001230 [0.00001210, 0.00001250]"),
+        (3.0, 3.0, 3.0, "3 [3, 3]"),
+        (0.5, None, None, "0.5"),
+        (NAN, None, None, ""),
+        (INF, NAN, INF, "inf [, inf]"),
+    ],
+)
+def test_a_value_has_as_many_digits_as_its_interval_tells(value, low, high, text):
+    assert with_interval(value, low, high) == text
+
+
+def test_a_table_for_a_paper_has_few_columns(tmp_path):
+    values = {"a_1 & 50%": [0.1, 0.2, 0.3, 0.4, 0.5], "b{}": [1.0]}
+    runs = {name: [{"metrics": {"score": value}} for value in of_sim] for name, of_sim in values.items()}
+    found = compare(fake_batch(tmp_path / "b", runs), metric="score")
+    one = found["a_1 & 50%"]
+    cell = f"{one.iqm:.2f} [{one.low:.2f}, {one.high:.2f}]"
+    assert found.to_frame(tidy=True).to_numpy().tolist() == [["a_1 & 50%", 5, cell], ["b{}", 1, "1"]]
+    assert found.to_latex() == (
+        "\\begin{tabular}{lrr}\n\\toprule\nsimulation & runs & IQM [95\\% CI] \\\\\n\\midrule\n"
+        f"a\\_1 \\& 50\\% & 5 & {cell} \\\\\nb\\{{\\}} & 1 & 1 \\\\\n\\bottomrule\n\\end{{tabular}}\n"
+    )
 
 
 def test_areas_and_iterations_can_be_what_is_compared(tmp_path):
