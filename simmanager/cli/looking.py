@@ -59,6 +59,9 @@ def status(arguments: argparse.Namespace) -> int:
         completed_by="curve",
         help="the points of this curve of the histories instead, as CSV or JSON",
     ),
+    argument("--where", default="", metavar="COND", help="only runs that fulfil a condition on parameters and metrics"),
+    argument("--sort", default="", metavar="NAME", help="order runs by a parameter or metric; -NAME: largest first"),
+    argument("--top", type=int, metavar="N", help="only the first N runs of these"),
     one_of(
         argument("--csv", action="store_true", help="print all fields and parameters as CSV"),
         argument("--json", action="store_true", help="print them as JSON"),
@@ -66,6 +69,8 @@ def status(arguments: argparse.Namespace) -> int:
     examples=(
         ("simmanager results tonight", "a table"),
         ("simmanager results tonight SR --csv > runs.csv", "the runs of one simulation, for a spreadsheet"),
+        ("simmanager results tonight --where \"lr_td < 0.01 and state == 'finished'\"", "some runs only"),
+        ("simmanager results tonight --sort=-grid_score --top 10", "the ten best runs"),
         ("simmanager results tonight --key state_td_error --csv", "a learning curve of every run"),
     ),
     exits=LOOKED,
@@ -82,6 +87,8 @@ def results(arguments: argparse.Namespace) -> int:
     from ..results.rows import as_json, curve_rows, write_csv
 
     found = read_results(arguments.path).select(arguments.simulations or None)
+    if arguments.where or arguments.sort or arguments.top is not None:
+        found = found.where(arguments.where, sort=arguments.sort, top=arguments.top)
     if not (arguments.csv or arguments.json or arguments.key):
         from ..results.terminal import print_results
 

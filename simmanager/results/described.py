@@ -31,3 +31,14 @@ def stride(parameters: Mapping[str, Any]) -> int:
     """Return how many iterations are between two rows of a history, as the training loops of this package call it."""
     every = parameters.get("training_loop_params.record_every", 1)
     return every if isinstance(every, int) and 1 <= every < 2**31 else 1
+
+
+def varying_parameters(parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the parameters in which simulations differ: name -> {simulation_id: value}, of those that have it."""
+    varying = {}
+    for name in dict.fromkeys(name for own in parameters.values() for name in own):
+        values = {sim: own[name] for sim, own in parameters.items() if name in own}
+        first = next(iter(values.values()))
+        if len(values) < len(parameters) or any(value != first for value in values.values()):
+            varying[name] = values
+    return varying

@@ -14,12 +14,13 @@ from ..base.tables import Table
 from ..disk.state import RunState
 from ..status.reader import read_status
 from ..status.status import BatchStatus, summarise_runs
-from .described import declared_metrics, described_simulations, stride
+from .condition import Names, chosen_by, ordered_by
+from .described import declared_metrics, described_simulations, stride, varying_parameters
 from .mixture import Others, count_others
 from .rows import as_json, run_rows, write_csv
 from .run_result import RunResult, flatten, record_damage, result_of
 from .summary_reader import Summaries, curve_keys, curve_of, maps_of, trajectory_of
-from .values import Curves, Map, MetricValues, Trajectory, together
+from .values import Curves, Map, MetricValues, Trajectory, metric_values, together
 
 __all__ = ["Curves", "Map", "MetricValues", "Results", "RunResult", "Trajectory", "read_results"]
 
@@ -102,13 +103,13 @@ class Results(Sequence[RunResult]):
     def __repr__(self) -> str:
         return f"<Results of {self.name!r}: {len(self._of)} simulations, {self.status.headline}>"
 
-    def select(self, simulations: str | Iterable[str] | None = None) -> Results:
-        """Return the results of some simulations only, in the order given.
+    def select(self, simulations: str | Iterable[str] | Callable[[RunResult], object] | None = None) -> Results:
+        """Return the results of some simulations only, in the order given, or of some runs.
 
         Parameters
         ----------
-        simulations : str or iterable of str, optional
-            One simulation_id or several; all by default.
+        simulations : str, iterable of str or callable, optional
+            One simulation_id or several; or what takes a run and says whether it is meant. All by default.
 
         Raises
         ------
@@ -117,8 +118,33 @@ class Results(Sequence[RunResult]):
         """
         if simulations is None:
             return self
+        if callable(simulations):
+            return self._only([run for run in self.runs if simulations(run)])
         chosen = self._chosen(simulations)
-        runs = [run for name in chosen for run in self._of[name]]
+        return self._only([run for name in chosen for run in self._of[name]], chosen)
+
+    def where(self, condition: str, *, sort: str = "", top: int | None = None) -> Results:
+        """Return the results of the runs that fulfil a condition, ``"lr_td < 0.01 and state == 'finished'"``.
+
+        Parameters
+        ----------
+        condition : str
+            Comparisons of facts (``state``, ``duration_s``), metrics and parameters (the last name is enough if it is
+            the only one) with values, joined by ``and``, ``or``, ``not``; "": all runs. Nothing is executed.
+        sort, top : str, int, optional
+            Order runs by a name, smallest first (``-name``: largest first, those without it last); the first so many.
+
+        Raises
+        ------
+        UnknownName, ParameterError
+            There is no such name; or it is no condition.
+        """
+        names = Names(self.metric_names, (name for own in self._parameters.values() for name in own))
+        runs = chosen_by(condition, self.runs, names) if condition else list(self.runs)
+        return self._only((ordered_by(sort, runs, names) if sort else runs)[:top])
+
+    def _only(self, runs: Sequence[RunResult], simulations: Iterable[str] | None = None) -> Results:
+        chosen = simulations or dict.fromkeys(run.simulation_id for run in runs)
         paths = {(run.simulation_id, str(run.path)) for run in runs}
         old = self.status
         some = tuple(run for run in old.runs if (run.simulation_id, run.path) in paths)
@@ -132,9 +158,8 @@ class Results(Sequence[RunResult]):
         if simulations is None:
             return list(self._of)
         wanted = [simulations] if isinstance(simulations, str) else list(dict.fromkeys(simulations))
-        for name in wanted:
-            if name not in self._of:
-                raise UnknownName(unknown("No simulation", name, self._of))
+        if missing := [name for name in wanted if name not in self._of]:
+            raise UnknownName(unknown("No simulation", missing[0], self._of))
         return wanted
 
     def of(self, simulation_id: str) -> tuple[RunResult, ...]:
@@ -167,14 +192,7 @@ class Results(Sequence[RunResult]):
 
         A simulation that lacks the parameter is left out of its dict.
         """
-        names = dict.fromkeys(name for parameters in self._parameters.values() for name in parameters)
-        varying = {}
-        for name in names:
-            values = {sim: own[name] for sim, own in self._parameters.items() if name in own}
-            first = next(iter(values.values()))
-            if len(values) < len(self._parameters) or any(value != first for value in values.values()):
-                varying[name] = values
-        return varying
+        return varying_parameters(self._parameters)
 
     # What the runs gave ----------------------------------------------------------------------------------------
 
@@ -282,29 +300,11 @@ class Results(Sequence[RunResult]):
         UnknownName
             There is no such metric (lists those that exist) or simulation.
         """
-        known = (*self.metric_names, *RECORD_METRICS)
-        if name not in known:
+        if name not in (known := (*self.metric_names, *RECORD_METRICS)):
             raise UnknownName(unknown("No metric", name, known))
-        return {simulation: self._metric(name, simulation) for simulation in self._chosen(simulations)}
-
-    def _metric(self, name: str, simulation_id: str) -> MetricValues:
-        import numpy as np
-
-        finished = self._finished(simulation_id)
-        if name in RECORD_METRICS:
-            found = [(run, getattr(run, name)) for run in finished if getattr(run, name) is not None]
-        else:
-            found = [(run, run.metrics[name]) for run in finished if name in run.metrics]
-        return MetricValues(
-            name=name,
-            simulation_id=simulation_id,
-            run_ids=tuple(run.run_id for run, _ in found),
-            seeds=tuple(run.seed for run, _ in found),
-            values=np.array([value for _, value in found], dtype=np.float64),
-            n_total=len(self._of[simulation_id]),
-            n_failed=sum(name in run.metric_errors for run in finished),
-            **self.made_otherwise(simulation_id, [run.run_id for run, _ in found])._asdict(),
-        )
+        found = {sim: metric_values(name, sim, self._of[sim]) for sim in self._chosen(simulations)}
+        others = {sim: self.made_otherwise(sim, values.run_ids)._asdict() for sim, values in found.items()}
+        return {sim: replace(values, **others[sim]) for sim, values in found.items()}
 
     def made_otherwise(self, simulation_id: str, run_ids: Iterable[int]) -> Others:
         """Return how many of these runs were made with other parameters, or other code, than the simulation has now."""

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..base.metrics import RECORD_METRICS
 from ..base.public import public
 from ..disk.curves import MAX_POINTS
+from ..disk.state import RunState
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from .run_result import RunResult
 
     FloatArray = npt.NDArray[np.float64]
     IntArray = npt.NDArray[np.int64]
@@ -222,6 +226,26 @@ def together(
         ends=tuple(ends),
         n_other_parameters=n_other_parameters,
         n_other_code=n_other_code,
+    )
+
+
+def metric_values(name: str, simulation_id: str, runs: Sequence[RunResult]) -> MetricValues:
+    """Return one metric, or one field of the record, of those runs of a simulation that are finished."""
+    import numpy as np
+
+    finished = [run for run in runs if run.state == RunState.FINISHED]
+    if name in RECORD_METRICS:
+        found = [(run, getattr(run, name)) for run in finished if getattr(run, name) is not None]
+    else:
+        found = [(run, run.metrics[name]) for run in finished if name in run.metrics]
+    return MetricValues(
+        name=name,
+        simulation_id=simulation_id,
+        run_ids=tuple(run.run_id for run, _ in found),
+        seeds=tuple(run.seed for run, _ in found),
+        values=np.array([value for _, value in found], dtype=np.float64),
+        n_total=len(runs),
+        n_failed=sum(name in run.metric_errors for run in finished),
     )
 
 
