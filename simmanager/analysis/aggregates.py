@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.errors import ParameterError, unknown
+from ..base.float_array import float_array
 from ..base.public import public
 
 IntArray = npt.NDArray[np.intp]
@@ -61,7 +62,7 @@ def _middle_mean(
     values: npt.ArrayLike, axis: int, n_dropped: Callable[[IntArray], IntArray], in_order: bool = True
 ) -> Any:
     """Return the mean of what is left when some of the lowest and as many of the highest values are dropped."""
-    array = np.moveaxis(np.asarray(values, dtype=np.float64), axis, -1)
+    array = np.moveaxis(float_array(values), axis, -1)
     ordered = np.sort(array, axis=-1) if in_order else array  # NaN comes last
     known = ~np.isnan(ordered)
     n = np.asarray(known.sum(axis=-1))

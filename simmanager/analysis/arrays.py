@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from ..base.checks import check_number
 from ..base.errors import ParameterError
+from ..base.float_array import float_array
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -14,7 +15,7 @@ FloatArray = npt.NDArray[np.float64]
 def check_map(rate_map: npt.ArrayLike) -> FloatArray:
     """Return a rate map as floats, (n_y, n_x), with NaN for all bins without a finite rate; raise if it is no map."""
     try:
-        rates = np.array(rate_map, dtype=np.float64)
+        rates = float_array(rate_map)
     except (TypeError, ValueError):
         raise ParameterError("A rate map must be an array of real numbers, (n_y, n_x).") from None
     if rates.ndim != 2 or rates.size == 0:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..base.checks import check_integer, check_number
 from ..base.errors import ParameterError
+from ..base.float_array import float_array
 from ..base.public import public
 from .aggregates import IntArray, Statistic, statistic_of
 from .arrays import FloatArray
@@ -71,7 +72,7 @@ def bootstrap_interval(
     ----------
     Agarwal et al., NeurIPS 2021, https://arxiv.org/abs/2108.13264, sections 3 and 4.1.
     """
-    array = np.asarray(values, dtype=np.float64)
+    array = float_array(values)
     if array.ndim not in (1, 2):
         raise ParameterError(f"values must have the shape (n_runs,) or (n_runs, n_points), not {array.shape}.")
     rng = resampling(n_resamples, level, seed)

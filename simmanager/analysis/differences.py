@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..base.checks import check_flag, check_number
 from ..base.errors import ParameterError
+from ..base.float_array import float_array
 from ..base.public import public
 from .aggregates import Statistic, statistic_of
 from .arrays import FloatArray
@@ -201,7 +202,7 @@ def holm(p_values: npt.ArrayLike) -> FloatArray:
     ----------
     Holm, Scandinavian Journal of Statistics 6 (1979), 65-70.
     """
-    given = np.array(p_values, dtype=np.float64)
+    given = float_array(p_values)
     known = np.flatnonzero(~np.isnan(given))
     order = known[np.argsort(given[known], kind="stable")]
     factors = np.arange(len(order), 0, -1)
@@ -273,7 +274,7 @@ def runs_needed(effect: float, std: float, level: float = LEVEL, power: float = 
 
 
 def _two_samples(a: npt.ArrayLike, b: npt.ArrayLike, paired: bool) -> tuple[FloatArray, FloatArray]:
-    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    first, second = float_array(a), float_array(b)
     if first.ndim != 1 or second.ndim != 1:
         raise ParameterError(f"Give one value for each run, (n_runs,), not {first.shape} and {second.shape}.")
     if not check_flag("paired", paired):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..base.checks import check_number
 from ..base.errors import ParameterError
+from ..base.float_array import float_array
 from ..base.model_arrays import EXTENT, MAPS
 from ..base.public import public
 from .arrays import FloatArray, check_bin_size
@@ -177,7 +178,7 @@ def _maps_of(agent: Any) -> list[tuple[FloatArray, float | tuple[float, float]]]
     arrays = agent.summary_arrays()
     maps: list[tuple[FloatArray, float | tuple[float, float]]] = []
     for name in (name for name in arrays if name.startswith(MAPS)):
-        stack = np.asarray(arrays[name])
+        stack = float_array(arrays[name])
         extent = arrays.get(EXTENT + name.removeprefix(MAPS))
         n_y, n_x = stack.shape[1:]
         x_min, x_max, y_min, y_max = (0, n_x, 0, n_y) if extent is None else np.asarray(extent).tolist()

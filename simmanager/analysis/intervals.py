@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..base.checks import check_number
 from ..base.errors import ParameterError, unknown
+from ..base.float_array import float_array
 from ..base.public import public
 from .aggregates import STATISTICS, Statistic
 from .arrays import FloatArray
@@ -85,7 +86,7 @@ def confidence_interval(
     check_number("level", level, above=0, below=1)
     if used_method(statistic, method) == "bootstrap":
         return bootstrap_interval(values, statistic, n_resamples, level, seed)
-    array = np.asarray(values, dtype=np.float64)
+    array = float_array(values)
     if array.ndim not in (1, 2):
         raise ParameterError(f"values must have the shape (n_runs,) or (n_runs, n_points), not {array.shape}.")
     found = standard_error(array.T, statistic)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..base.checks import check_number
 from ..base.errors import ParameterError
+from ..base.float_array import float_array
 from ..base.public import public
 from .arrays import FloatArray
 
@@ -177,9 +178,7 @@ def restricted_times(times: Sequence[npt.ArrayLike], ends: Sequence[npt.ArrayLik
     Royston P., Parmar M. K. B. (2013). Restricted mean survival time: an alternative to the hazard ratio for the
     design and analysis of randomized trials with a time-to-event outcome. BMC Medical Research Methodology 13, 152.
     """
-    groups = [
-        (np.asarray(time, np.float64), np.asarray(end, np.float64)) for time, end in zip(times, ends, strict=True)
-    ]
+    groups = [(float_array(time), float_array(end)) for time, end in zip(times, ends, strict=True)]
     if any(time.shape != end.shape or time.ndim != 1 for time, end in groups):
         raise ParameterError("times and ends must have the same shape (n_runs,), group by group.")
     censored = [end[np.isnan(time) & np.isfinite(end)].min(initial=np.inf) for time, end in groups]
@@ -192,14 +191,14 @@ def restricted_times(times: Sequence[npt.ArrayLike], ends: Sequence[npt.ArrayLik
 
 
 def _curves(values: npt.ArrayLike) -> FloatArray:
-    curves = np.asarray(values, dtype=np.float64)
+    curves = float_array(values)
     if curves.ndim != 2:
         raise ParameterError(f"values must have the shape (n_runs, n_points), not {curves.shape}.")
     return curves
 
 
 def _places(iterations: npt.ArrayLike, curves: FloatArray) -> FloatArray:
-    places = np.asarray(iterations, dtype=np.float64)
+    places = float_array(iterations)
     if places.shape != curves.shape[1:]:
         raise ParameterError(f"iterations must have the shape {curves.shape[1:]}, not {places.shape}.")
     return places

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from ..base.checks import check_integer, check_number
 from ..base.errors import ParameterError
+from ..base.float_array import float_array
 from ..base.public import public
 from .arrays import FloatArray
 
@@ -86,7 +87,7 @@ def rate_map(
     if (rates is None) == (spikes is None):
         raise ParameterError("Give either rates or spikes, one value for each position.")
     places, edges = _positions(positions), _edges(n_bins, limits)
-    activity = np.asarray(spikes if rates is None else rates, dtype=np.float64)
+    activity = float_array(spikes if rates is None else rates)
     if activity.shape != places.shape[:1]:
         name = "spikes" if rates is None else "rates"
         raise ParameterError(
@@ -118,7 +119,7 @@ def _histogram(positions: FloatArray, weights: FloatArray | None, edges: tuple[F
 
 def _positions(positions: npt.ArrayLike) -> FloatArray:
     """Return positions, (n_samples, 2); infinities, which lie nowhere, as NaN."""
-    places = np.array(positions, dtype=np.float64)
+    places = float_array(positions)
     if places.ndim != 2 or places.shape[1] != 2:
         raise ParameterError(f"positions must have the shape (n_samples, 2), not {places.shape}.")
     places[~np.isfinite(places)] = np.nan

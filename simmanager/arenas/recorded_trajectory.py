@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..base.checks import check_integer, check_number
 from ..base.errors import ParameterError, ParameterTypeError
+from ..base.float_array import float_array
 from ..base.public import public
 from ..training.arrays import FloatArray
 from ..training.parameters import Pair, flag, number, one_of, pair, parameter
@@ -194,7 +195,7 @@ def _read(positions: Any, x: str | int, y: str | int, xy: str | None, t: Any) ->
 
 def _float_array(name: str, value: Any) -> FloatArray:
     try:
-        return np.array(value, dtype=np.float64)
+        return float_array(value)
     except (TypeError, ValueError):
         raise ParameterTypeError(
             f"{name} must be an array of numbers or the name of a file, not {type(value).__name__}."
