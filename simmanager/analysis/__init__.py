@@ -7,6 +7,7 @@ from .differences import Estimate, difference, holm, probability_interval, proba
 from .grid_score import GridProperties, best_grid_score, grid_properties, grid_score
 from .intervals import confidence_interval
 from .learning_curves import area_under_curve, final_value, iterations_to_threshold, restricted_times
+from .profiles import optimality_gap, performance_profile
 from .rate_maps import occupancy, rate_map
 from .spatial_tuning import FIELD_THRESHOLD, SMALLEST_FIELD, border_score, sparsity, spatial_information
 
@@ -35,6 +36,8 @@ __all__ = [
     "mean",
     "median",
     "occupancy",
+    "optimality_gap",
+    "performance_profile",
     "probability_interval",
     "probability_of_improvement",
     "rate_map",
