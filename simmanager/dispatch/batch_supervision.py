@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ..base.advice import command
@@ -300,15 +301,29 @@ class BatchSupervision:
 
     def _take_added(self) -> str:
         path, before = list(sys.path), self._total
-        tasks = self._due.added()
-        self._executor.provide_for(tasks)  # raises: they stay in the batch, for a manager that has more
+        tasks, refused = self._what_can_start(self._due.added())
         if sys.path != path:
             self._executor.renew()
         self._queue.add(tasks)
         self._total += len(tasks)
         self._progress.more(len(tasks))
         self._executor.adjust(self._executor.n_jobs, self._queue)
-        return f"{count(self._total - before, 'run')} more to execute"
+        return f"{count(self._total - before, 'run')} more to execute{''.join(refused)}"
+
+    def _what_can_start(self, added: list[Task]) -> tuple[list[Task], list[str]]:
+        """Return those of the runs that this machine can ever execute, and of the others in words why not."""
+        tasks: list[Task] = []
+        refused = []
+        for name, own in groupby(added, key=lambda task: task.simulation_id):
+            together = list(own)
+            try:
+                self._executor.provide_for(together)
+                tasks += together
+            except ParameterError as error:
+                refused.append(
+                    f"; {count(len(together), 'run')} of {plain(name)} wait in the batch: {str(error).rstrip('.')}"
+                )
+        return tasks, refused
 
 
 def final_status(reader: StatusReader) -> BatchStatus:

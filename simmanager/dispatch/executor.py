@@ -211,7 +211,7 @@ class Executor:
                 return []
             break
         is_one_each = self._allotment.is_used or not self.options.allow_several
-        tasks = queue.take(None if is_one_each else self.n_jobs, passed)
+        tasks = queue.take(None if is_one_each else self.n_jobs, passed, task)  # `first` may have changed the turn
         for task in tasks:
             self._room.take(task.folder, task.simulation_id)
             if self._allotment.is_used:

@@ -99,13 +99,17 @@ class RunQueue:
     def __len__(self) -> int:
         return self._left
 
-    def take(self, takers: int | None = None, passed: AbstractSet[str] = NOBODY) -> list[Task]:
+    def take(
+        self, takers: int | None = None, passed: AbstractSet[str] = NOBODY, expected: Task | None = None
+    ) -> list[Task]:
         """Take out the next task, or several whose runs are so short that handing them over costs.
 
         ``takers`` is how many take from this queue; None: one task at a time. Simulations that are ``passed`` have to
-        wait. The list is empty when none is left.
+        wait. The list is empty when none is left, or when it is not the turn of the ``expected`` one any more.
         """
         with self._lock:
+            if expected is not None and self._following(passed) != expected.simulation_id:
+                return []
             taken = self._next(passed)
             if takers is None or not taken or not self._is_short(name := taken[0].simulation_id):
                 return taken

@@ -173,6 +173,17 @@ def test_a_large_run_is_not_starved_by_small_ones():
     assert executor._what_fits(queue)[0].simulation_id == "wide"
 
 
+def test_a_run_is_not_taken_whose_turn_came_only_after_the_look():
+    """The user may put another simulation first between the look at what fits and the taking."""
+    tasks = [*tasks_of("gpu", 2, gpus=1), *tasks_of("cpu", 2)]
+    queue = RunQueue(tasks, {"gpu": 1.0, "cpu": 9.0})
+    seen = queue.following()
+    assert seen.simulation_id == "cpu"
+    queue.first("gpu")
+    assert queue.take(None, frozenset(), seen) == [] and len(queue) == 4
+    assert queue.take(None, frozenset(), queue.following())[0].simulation_id == "gpu"
+
+
 def test_where_gpus_are_declared_no_run_is_handed_over_with_others():
     tasks = [*tasks_of("gpu", 1, gpus=0), *tasks_of("short", 60)]
     executor, queue = executor_for(tasks, 1), RunQueue(tasks, {"gpu": 1e-4, "short": 1e-4})

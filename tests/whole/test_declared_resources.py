@@ -93,6 +93,20 @@ def test_what_can_never_start_is_refused_before_anything_is_made(tmp_path):
     assert manager.run_all(2, progress=False).all_finished
 
 
+def test_what_is_added_to_a_running_batch_and_can_never_start_waits_in_it(tmp_path):
+    sims = [OneShot(takes_time, {"seconds": 0.4}, "first")]
+    handle = batch_of(tmp_path, *sims, runs=4).start(1)
+    other = SimulationManager(existing_simulation=tmp_path / "b")
+    other.add(
+        [OneShot(takes_time, simulation_id="big", resources={"cpus": 9999}), OneShot(sees, simulation_id="small")]
+    )
+    status = handle.wait(60)
+    states = {run.simulation_id: run.state.value for run in status.runs}
+    assert states == {"first": "finished", "big": "in_queue", "small": "finished"}
+    log = (tmp_path / "b" / "batch.log").read_text()
+    assert "4 runs more to execute; 4 runs of big wait in the batch: A run of big can never start here" in log
+
+
 def test_finished_runs_stay_beside_runs_with_other_resources(tmp_path):
     sim = OneShot(sees, simulation_id="one")
     batch_of(tmp_path, sim, runs=1).run_all(1, progress=False)
