@@ -58,7 +58,10 @@ def execution(batch: OpenBatch, told: Mapping[str, Any]) -> Execution:
     jobs = used.pop("n_jobs", OPTIONS["n_jobs"].default)
     options = RunOptions(**used)
     words = ", ".join(OPTIONS[name].in_words(value) for name, value in before.items())
-    return Execution(count_jobs(jobs, options), options, f"with {words} (as before)" if words else "")
+    declared = [entry.get("resources") for entry in batch.manifest.simulations]
+    are_given_out = any(isinstance(each, dict) and "gpus" in each for each in declared)
+    on_gpus = replace(options, slot_env=None) if are_given_out else options  # run by run: a GPU is no slot
+    return Execution(count_jobs(jobs, on_gpus), options, f"with {words} (as before)" if words else "")
 
 
 def refuse_too_large(simulations: Iterable[Any], told: Mapping[str, Any]) -> None:

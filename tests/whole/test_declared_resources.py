@@ -46,6 +46,17 @@ def test_a_run_gets_the_threads_and_gpus_that_it_declares(tmp_path):
     assert seen == {"wide": (2, 0), "gpu": (1, 1), "plain": (1, 0)}
 
 
+def test_shares_of_one_gpu_run_side_by_side(tmp_path, capsys):
+    """A GPU is one slot only where nobody declares what part of it a run needs."""
+    manager = batch_of(tmp_path, OneShot(takes_time, {"seconds": 1.0}, "half", resources={"gpus": 0.5}))
+    gpu = [{"CUDA_VISIBLE_DEVICES": "0"}]
+    assert manager.run_all(-1, slot_env=gpu).all_finished
+    cores = os.cpu_count() or 1
+    assert f"2 runs, {min(cores, 2)} at a time" in capsys.readouterr().out.replace("\n", " ")
+    spans = sorted((run.metrics["begun"], run.metrics["ended"]) for run in manager.results())
+    assert cores == 1 or spans[1][0] < spans[0][1]
+
+
 def test_no_two_runs_are_at_hand_that_need_all_processors(tmp_path):
     cores = os.cpu_count() or 1
     manager = batch_of(tmp_path, OneShot(takes_time, simulation_id="all", resources={"cpus": cores}), runs=3)
