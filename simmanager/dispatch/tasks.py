@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -64,17 +65,16 @@ def make_tasks(batch: OpenBatch, due: list[RunStatus], options: RunOptions, exec
     """Return a task for each run that is due."""
     manifest = batch.manifest
     common, frozen = provenance_of(manifest.simulations, options.threads_per_run), frozen_code_of(manifest.provenance)
+    entries = {entry["simulation_id"]: entry for entry in manifest.simulations}
+    needs = {name: needs_of(entry.get("resources")) for name, entry in entries.items()}
+    timeouts = {name: time_limit(entry.get("timeout")) or options.timeout for name, entry in entries.items()}
+    limits = {name: _least(each.get("memory_mb"), options.memory_limit_mb) for name, each in needs.items()}
     provenance = {
-        entry["simulation_id"]: {**common, **frozen.get(entry["simulation_id"], {}), "simulation": entry}
-        for entry in manifest.simulations
+        name: {**common, **_threads(needs[name]), **frozen.get(name, {}), "simulation": entry}
+        for name, entry in entries.items()
     }
     recipes = {name: str(batch.folder.recipe(name)) for name in provenance}
     sessions = {name: session_of(batch.folder, manifest.provenance, name) for name in provenance}
-    needs, timeouts = {}, {}
-    for name, entry in ((entry["simulation_id"], entry) for entry in manifest.simulations):
-        needs[name] = needs_of(entry.get("resources"))
-        timeouts[name] = time_limit(entry.get("timeout")) or options.timeout
-    limits = {name: _least(each.get("memory_mb"), options.memory_limit_mb) for name, each in needs.items()}
     return [
         Task(
             folder=run.path,
@@ -91,6 +91,11 @@ def make_tasks(batch: OpenBatch, due: list[RunStatus], options: RunOptions, exec
         )
         for run in due
     ]
+
+
+def _threads(needs: Mapping[str, float]) -> dict[str, int]:
+    """Return with how many threads a run is executed, if its simulation says so: results may depend on it."""
+    return {"threads_per_run": int(needs["cpus"])} if "cpus" in needs else {}
 
 
 def _least(*limits: float | None) -> float | None:

@@ -12,6 +12,8 @@ from ..base.errors import BatchDamaged, BatchNotFound, SimManagerError, UnknownN
 from ..base.moved_modules import described_now
 from ..base.paths import exists
 from ..base.provenance import commit_text, contents_in
+from ..base.resources import EXECUTION_FIELDS
+from ..base.rules import RULE_FIELDS
 from ..base.text import count, memory, plain, size
 from ..disk.batch_folder import BatchFolder
 from ..disk.json_file import why_unreadable
@@ -19,6 +21,9 @@ from ..disk.run_folder import RECORD, RunFolder
 from ..disk.run_record import number_of
 from ..disk.sources import kept_code
 from .reader import read_status
+
+#: What is shown of a simulation, besides its parts.
+_MORE = ("cwd", *RULE_FIELDS, *EXECUTION_FIELDS)
 
 #: What is shown of a status, before anything else.
 _STATUS_FIELDS = ("simulation_id", "run_id", "state", "reason", "seed", "attempt", "started", "ended")
@@ -115,7 +120,8 @@ def run_lines(folder: RunFolder) -> Iterator[str]:
     }
     yield from _lines({**facts, "process": record.get("pid"), "host": record.get("host")})
     yield from (f"  damaged: {plain(text)}" for text in record.get("damage", ()))
-    parts = {name: record.get(name) for name in ("agent_class", "env_class", "training_loop", "function")}
+    parts = {name: record.get(name) for name in ("agent_class", "env_class", "training_loop", "function", *_MORE)}
+    parts["resources"] = ", ".join(f"{name} {value}" for name, value in _dict(record, "resources").items()) or None
     for title, content in (
         ("metrics", {**_dict(record, "metrics"), **_dict(record, "metric_errors")}),
         ("artefacts", {name: size(number) for name, number in _dict(record, "artefacts").items()}),

@@ -8,6 +8,8 @@ import pytest
 from command_line import simmanager
 
 from simmanager import OneShot, ParameterError, SimulationError, SimulationManager, read_status
+from simmanager.disk.run_folder import RunFolder
+from simmanager.status.run_facts import record_of, run_lines
 
 
 def sees(seed):
@@ -42,6 +44,11 @@ def test_a_run_gets_the_threads_and_gpus_that_it_declares(tmp_path):
     )
     gpus = [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}]
     assert manager.run_all(2, slot_env=gpus, progress=False).all_finished
+    threads = {
+        run.simulation_id: record_of(RunFolder(run.path))["provenance"]["threads_per_run"] for run in manager.results()
+    }
+    assert threads == {"wide": 2, "gpu": 1, "plain": 1}, "of which reproduce makes use: sums may depend on it"
+    assert "  resources      cpus 2" in list(run_lines(RunFolder(manager.results().of("wide")[0].path)))
     seen = {run.simulation_id: (run.metrics["threads"], run.metrics["gpus"]) for run in manager.results()}
     assert seen == {"wide": (2, 0), "gpu": (1, 1), "plain": (1, 0)}
 
