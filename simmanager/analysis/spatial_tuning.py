@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..base.checks import check_number
+from ..base.checks import check_integer, check_number
 from ..base.errors import ParameterError
 from ..base.public import public
 from .arrays import FloatArray, check_bin_size, check_map
@@ -15,6 +15,9 @@ FIELD_THRESHOLD = 0.3
 
 #: Smallest field, as a fraction of the visited bins: 200 cm2 in a box of 1 m2 (Solstad et al. 2008).
 SMALLEST_FIELD = 0.02
+
+#: Bins from a wall within which its first visited bin is looked for (opexebo).
+SEARCH_WIDTH = 8
 
 
 @public("simmanager.analysis")
@@ -106,12 +109,14 @@ def border_score(
     bin_size: float | tuple[float, float] = 1.0,
     threshold: float = FIELD_THRESHOLD,
     smallest_field: float = SMALLEST_FIELD,
+    search_width: int = SEARCH_WIDTH,
 ) -> float:
     """Return the border score of a cell in a rectangular room: how much it fires along one of the four walls.
 
     b = (c - d) / (c + d). c is the largest fraction of a wall that a single firing field covers; d is the mean
     distance from the nearest wall over all fields, weighted by the rate, divided by half of the shorter side
-    (Solstad et al. 2008). Fields are connected bins above ``threshold``. Walls inside the room do not count.
+    (Solstad et al. 2008). Fields are connected bins above ``threshold``. Walls inside the room do not count. Where the
+    bins at a wall were not visited, as in any recording, the first visited bin behind them stands for the wall.
 
     Parameters
     ----------
@@ -123,6 +128,9 @@ def border_score(
         Fields are above this fraction of the highest rate, from 0 to 1. Default 0.3.
     smallest_field : float
         Smaller fields, as a fraction of the visited bins, do not count. Default 0.02 (200 cm2 of 1 m2).
+    search_width : int
+        Within so many bins of a wall its first visited bin is looked for; a place without one counts as not covered.
+        Default 8, as in the package opexebo.
 
     Returns
     -------
@@ -144,10 +152,11 @@ def border_score(
     sizes = check_bin_size(bin_size)
     check_number("threshold", threshold, minimum=0, below=1)
     check_number("smallest_field", smallest_field, minimum=0, maximum=1)
+    check_integer("search_width", search_width, minimum=1)
     fields = _fields(rates, threshold, smallest_field)
     if not fields:
         return np.nan
-    coverage = max(_coverage(field, np.isfinite(rates)) for field in fields)
+    coverage = max(_coverage(field, np.isfinite(rates), search_width) for field in fields)
     inside = np.logical_or.reduce(fields)
     half_side = (sizes * rates.shape).min() / 2
     distance = np.average(_wall_distance(rates.shape, sizes)[inside], weights=rates[inside]) / half_side
@@ -175,7 +184,12 @@ def _fields(rates: FloatArray, threshold: float, smallest: float) -> list[npt.ND
     return [field for field in fields if field.sum() >= smallest * known.size]
 
 
-def _coverage(field: npt.NDArray[np.bool_], visited: npt.NDArray[np.bool_]) -> float:
-    """Return the largest fraction of the visited bins along a wall that a field covers."""
-    walls = ((0, slice(None)), (-1, slice(None)), (slice(None), 0), (slice(None), -1))
-    return max(float(field[wall].sum() / max(visited[wall].sum(), 1)) for wall in walls)
+def _coverage(field: npt.NDArray[np.bool_], visited: npt.NDArray[np.bool_], search_width: int) -> float:
+    """Return the largest fraction of a wall that a field covers, of the places before which the room was visited."""
+    largest = 0.0
+    for turns in range(4):  # each wall in turn is the first row
+        inside, seen = (np.rot90(each, turns) for each in (field, visited))
+        first = seen.argmax(axis=0)
+        covered = inside[first, np.arange(len(first))] & (first < search_width)
+        largest = max(largest, float(covered.sum() / max(seen.any(axis=0).sum(), 1)))
+    return largest

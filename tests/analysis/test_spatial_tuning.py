@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.ndimage import gaussian_filter
 from spatial_maps import field, noise
 
-from simmanager.analysis.spatial_tuning import border_score, sparsity, spatial_information
+from simmanager.analysis.spatial_tuning import _coverage, _fields, border_score, sparsity, spatial_information
 from simmanager.base.errors import ParameterError
 
 rate_maps = arrays(np.float64, (5, 6), elements=st.floats(0, 1e3)).filter(lambda rates: rates.max() > 1)
@@ -145,10 +146,57 @@ def test_bins_need_not_be_squares():
     assert border_score(rates, bin_size=0.05) == pytest.approx(border_score(rates))
 
 
-def test_places_that_were_not_visited_do_not_count_as_wall():
+def without_outer_bins(rates, depth=1):
+    """Return a map as recordings have it: the animal was never quite at the wall."""
+    inner = np.full_like(rates, np.nan)
+    inner[depth:-depth, depth:-depth] = rates[depth:-depth, depth:-depth]
+    return inner
+
+
+def test_the_first_visited_bin_stands_for_a_wall_that_was_not_visited():
+    full, seen = edge(4), without_outer_bins(edge(4))
+    assert border_score(seen) == score(1, seen), "38 of 38 places that were visited"
+    assert 0 < border_score(full) - border_score(seen) < 0.1
     holed = edge(2)
     holed[:2, 30:] = np.nan
-    assert border_score(holed) == score(1, holed)
+    assert border_score(holed) == score(30 / 40, holed), "behind the hole it does not fire"
+    holed[:, 30:] = np.nan
+    assert border_score(holed) == score(1, holed), "places before which nothing was visited do not count"
+
+
+def test_a_place_cell_is_no_border_cell_because_one_bin_at_a_wall_was_visited():
+    full = field(centre=(20, 20))
+    seen = without_outer_bins(full, 2)
+    assert border_score(seen) == -1
+    along = np.argmax(full[:, 20])
+    seen[:along, 20] = full[along, 20]  # it fires along one way to the wall, the only one that was visited
+    assert border_score(seen) < -0.5
+
+
+def test_what_is_far_behind_a_wall_does_not_stand_for_it():
+    rates = edge(12)
+    rates[:9] = np.nan
+    assert border_score(rates) < 0, "but for the two walls beside it, it covers none"
+    assert border_score(rates, search_width=10) == score(1, rates)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_coverage_is_what_a_walk_from_each_wall_finds(seed):
+    rng = np.random.default_rng(seed)
+    rates = gaussian_filter(rng.random((14, 11)), 2)
+    rates = np.where(rng.random(rates.shape) < 0.3, np.nan, rates - rates.min())
+    seen = ~np.isnan(rates)
+    fields = _fields(rates, 0.3, 0.02)
+    for inside in fields:
+        best = 0.0
+        for turned, there in ((np.rot90(inside, k), np.rot90(seen, k)) for k in range(4)):
+            hits, places = 0, 0
+            for column in range(turned.shape[1]):
+                visited = [row for row in range(len(turned)) if there[row, column]]
+                places += bool(visited)
+                hits += bool(visited) and visited[0] < 3 and bool(turned[visited[0], column])
+            best = max(best, hits / places)
+        assert _coverage(inside, seen, 3) == pytest.approx(best)
 
 
 @settings(max_examples=20, deadline=None)
