@@ -159,12 +159,13 @@ def restricted_times(times: Sequence[npt.ArrayLike], ends: Sequence[npt.ArrayLik
     times : sequence of array, each (n_runs,)
         Of each group: when a run arrived; NaN for one that did not.
     ends : sequence of array, each (n_runs,)
-        Until when each run was followed, in the same unit; infinity for one that cannot arrive any more.
+        Until when each run was followed, in the same unit; infinity for one that cannot arrive any more. NaN: nothing
+        is known of the run, and it stays without a time.
 
     Returns
     -------
     restricted : list of ndarray, each (n_runs,)
-        ``min(time, horizon)``; the horizon for a run that did not arrive. No NaN.
+        ``min(time, horizon)``; the horizon for a run that did not arrive.
     horizon : float
         Without censored runs the longest time that a run was followed; NaN without any run.
 
@@ -187,7 +188,9 @@ def restricted_times(times: Sequence[npt.ArrayLike], ends: Sequence[npt.ArrayLik
     if not np.isfinite(horizon):
         horizon = max(known, default=np.nan)
     horizon = float(horizon) if np.isfinite(horizon) else np.nan
-    return [np.where(np.isnan(time), horizon, np.minimum(time, horizon)) for time, _ in groups], horizon
+    restricted = [np.where(np.isnan(time), horizon, np.minimum(time, horizon)) for time, _ in groups]
+    nothing = [np.isnan(time) & np.isnan(end) for time, end in groups]
+    return [np.where(no, np.nan, each) for each, no in zip(restricted, nothing, strict=True)], horizon
 
 
 def _curves(values: npt.ArrayLike) -> FloatArray:

@@ -32,7 +32,8 @@ def needs_of(declared: Any) -> dict[str, float]:
     for name in declared:
         if name not in checks:
             raise ParameterError(unknown("There is no resource", name, checks))
-    return {name: checks[name](f"resources[{name!r}]", value) for name, value in declared.items()}
+    needs = {name: float(checks[name](f"resources[{name!r}]", value)) for name, value in declared.items()}
+    return {name: int(number) if number.is_integer() else number for name, number in needs.items()}
 
 
 def _check_cpus(name: str, value: Any) -> float:

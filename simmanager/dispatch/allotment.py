@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from ..base.errors import ParameterError
@@ -26,9 +27,12 @@ _DEVICES = Path("/dev")
 
 def gpus_of(slot_env: Iterable[Mapping[str, str]] | None) -> list[str]:
     """Return the GPUs that runs may use: those that the user names, else those that this process sees."""
-    for said in ([environ.get(GPUS, "") for environ in slot_env or ()], [os.environ.get(GPUS)]):
-        if said and said[0] is not None:
-            return list(dict.fromkeys(name.strip() for names in said for name in str(names).split(",") if name.strip()))
+    named = [environ[GPUS] for environ in slot_env or () if GPUS in environ]
+    if not named and GPUS in os.environ:
+        named = [os.environ[GPUS]]
+    if named:
+        names = (name.strip() for name in ",".join(named).split(","))
+        return list(dict.fromkeys(takewhile(lambda name: name and not name.startswith("-"), names)))  # as CUDA does
     return [str(index) for index, _ in enumerate(_DEVICES.glob("nvidia[0-9]*"))]
 
 
@@ -43,13 +47,28 @@ def refuse_what_never_fits(needs: Needs, n_jobs: int, slot_env: Iterable[Mapping
             ("memory", each.get("memory_mb", 0), whole_mb),
         ):
             if there is not None and needed > there:
-                much, little = (memory(x) if what == "memory" else f"{x:g} {what}" for x in (needed, there))
-                little = little if there else f"no {what}"
+                much, little = (memory(x) if what == "memory" else _counted(x, what) for x in (needed, there))
+                verb = "is" if there == 1 else "are"
                 hint = "; name those that runs may use, e.g. --gpus 0,1" if what == "GPUs" and not gpus else ""
                 raise ParameterError(
-                    f"A run of {plain(name)} can never start here: it needs {much}, and there are {little}{hint}. "
+                    f"A run of {plain(name)} can never start here: it needs {much}, and there {verb} {little}{hint}. "
                     "Declare less in resources of the simulation, or run the batch on another machine."
                 )
+
+
+def _counted(number: float, what: str) -> str:
+    """Return ``3 GPUs``, ``1 processor``, ``0.5 GPUs``, ``no GPUs``."""
+    return f"{number:g} {what.removesuffix('s') if number == 1 else what}" if number else f"no {what}"
+
+
+def gpus_seen_by(pid: int | None) -> list[str]:
+    """Return the GPUs that a process was given, by its environment; [] if that cannot be told."""
+    try:
+        environ = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+    found = [os.fsdecode(entry).partition("=")[2] for entry in environ if entry.startswith(f"{GPUS}=".encode())]
+    return [name for name in (found[0].split(",") if found else []) if name]
 
 
 class Allotment:
@@ -101,11 +120,12 @@ class Allotment:
         whole = [name for name, share in free.items() if share > 1 - _ROUNDING]
         return whole[: int(number)] if len(whole) >= number else None
 
-    def take(self, folder: str, needs: Mapping[str, float]) -> None:
-        """Give a run what it needs, until `free`."""
+    def take(self, folder: str, needs: Mapping[str, float], seen: Sequence[str] = ()) -> None:
+        """Give a run what it needs, until `free`; the GPUs that it has ``seen``, if it is executed already."""
         with self._lock:
             number = needs.get("gpus", 0)
-            names, share = self._which(number) or [], min(number, 1)
+            names = [name for name in seen if name in self._gpus] if number else []
+            names, share = names or self._which(number) or [], min(number, 1)
             for name in names:
                 self._gpus[name] -= share
             self._given[folder] = int(needs.get("cpus", 1)), names, share

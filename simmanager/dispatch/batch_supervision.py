@@ -26,13 +26,13 @@ from ..disk.run_folder import RunFolder
 from ..disk.state import RunState
 from ..status.progress_bar import Progress
 from ..status.reader import StatusReader
-from ..status.status import BatchStatus, largest_peaks, mean_durations
+from ..status.status import BatchStatus, largest_peaks, mean_durations, time_left
 from ..status.tree import console, headline, show_line
 from ..worker.shared_directory import advice
 from ..worker.task import Outcome, Task
 from .events import Announcer, event_of
 from .executor import Executor
-from .orphans import freeze_orphan, stop_orphans, thaw_orphans, whom_it_waits_for
+from .orphans import freeze_orphan, running_at, stop_orphans, thaw_orphans, whom_it_waits_for
 from .run_options import OPTIONS
 from .run_queue import RunQueue
 from .stop import said_of_signal, stop_on_signals
@@ -72,6 +72,7 @@ class BatchSupervision:
         self._at_hand: dict[str, tuple[Task, str]] = {}
         self._since: dict[str, float] = {}
         self._total = len(due.tasks)
+        executor.count_orphans(self._orphans)
         executor.know_peaks(largest_peaks(due.before.runs))
         self._executor, self._stop = executor, executor.stop
         self._durations: list[float] = []
@@ -187,8 +188,8 @@ class BatchSupervision:
         left, cost, now = self._total - self._done, self._cost_of_a_run(), self._now()
         longest = 0.0
         for path, since in list(self._since.items()):
-            if (took := now - since) >= TELL_AFTER_S and (fraction := RunFolder(path).read_progress()):
-                longest = max(longest, took * (1 - fraction) / fraction)
+            if now - since >= TELL_AFTER_S and (run := running_at(RunFolder(path))) is not None:
+                longest = max(longest, time_left(run))
         if not cost:
             return longest or None
         return max(cost * left / max(min(self._executor.n_jobs, left), 1) - (now - self._last_end), longest)

@@ -126,6 +126,9 @@ class DaskExecutor:
                     "a Dask cluster let each worker have its own (CUDA_VISIBLE_DEVICES), and declare none."
                 )
 
+    def count_orphans(self, tasks: Iterable[Task]) -> None:
+        """Do nothing: they hold what is of other machines."""
+
     def prepare(self, runs: int) -> None:
         """Do nothing: the workers of the cluster run already."""
 

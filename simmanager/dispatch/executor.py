@@ -9,9 +9,12 @@ from functools import partial
 from queue import SimpleQueue
 
 from ..base.errors import SimManagerError, limit_met
+from ..disk.locks import is_held
+from ..disk.run_folder import RunFolder
 from ..disk.state import RunState
 from ..worker.task import Outcome, Task
-from .allotment import Allotment
+from .allotment import Allotment, gpus_seen_by
+from .orphans import running_at
 from .room import Room
 from .run_options import RunOptions, count_jobs
 from .run_queue import RunQueue
@@ -40,6 +43,10 @@ class Executor:
         self._slots = Slots(WorkerSettings(options.threads_per_run, flags=tuple(flags)), options.slot_env or ())
         self._room = Room(self.stop.say)
         self._allotment = Allotment(self.stop.say, options.slot_env or ())
+        #: Runs that count though no slot has them yet: they are executed elsewhere.
+        self._orphans: set[str] = set()
+        #: Whether a run has its own time limit, threads or GPUs, so that none is handed over with others.
+        self._is_one_each = not options.allow_several
         self._failures = 0
         self._counting = threading.Lock()
         self._told: SimpleQueue[_Told] = SimpleQueue()
@@ -56,7 +63,18 @@ class Executor:
 
     def provide_for(self, tasks: Iterable[Task]) -> None:
         """Take note of what runs declare to need; raise `ParameterError` if one can never start."""
-        self._allotment.provide_for({task.simulation_id: task.needs for task in tasks}, self.n_jobs)
+        tasks = list(tasks)
+        with self._changed:
+            self._allotment.provide_for({task.simulation_id: task.needs for task in tasks}, self.n_jobs)
+            declare = self._allotment.is_used or any(task.timeout_s is not None for task in tasks)
+            self._is_one_each = self._is_one_each or declare
+
+    def count_orphans(self, tasks: Iterable[Task]) -> None:
+        """Count what runs hold that are executed for a manager which is gone, until they end."""
+        for task in tasks:
+            if (run := running_at(RunFolder(task.folder))) is not None:
+                self._orphans.add(task.folder)
+                self._allotment.take(task.folder, task.needs, gpus_seen_by(run.pid))
 
     def prepare(self, runs: int) -> None:
         """Start the workers for so many runs ahead of `run`; whoever does so calls `close`, whatever happens."""
@@ -139,7 +157,13 @@ class Executor:
             self._room.learn(simulation_id, peak_mb)
 
     def watch(self) -> None:
-        """Look whether the memory suffices for the runs at hand."""
+        """Look whether the memory suffices for the runs at hand, and whether those that run elsewhere have ended."""
+        for folder in [folder for folder in self._orphans if not is_held(RunFolder(folder).lock_path)]:
+            with self._changed:
+                if folder in self._orphans:  # no slot has taken it over
+                    self._orphans.discard(folder)
+                    self._allotment.free(folder)
+                    self._changed.notify_all()
         if not self.stop.paused:
             self._room.watch()
 
@@ -210,15 +234,28 @@ class Executor:
             if not self._room.may_start(name, at_most):
                 return []
             break
-        is_one_each = self._allotment.is_used or not self.options.allow_several
-        tasks = queue.take(None if is_one_each else self.n_jobs, passed, task)  # `first` may have changed the turn
+        if task is None:
+            tasks = self._what_runs_elsewhere(queue, at_most)
+        else:  # by `first` it may be the turn of another one since
+            tasks = queue.take(None if self._is_one_each else self.n_jobs, passed, task)
         for task in tasks:
             self._room.take(task.folder, task.simulation_id)
-            if self._allotment.is_used:
+        for task in tasks[:1]:  # the others come after it
+            if task.folder not in self._orphans:
                 self._allotment.take(task.folder, task.needs)
+            self._orphans.discard(task.folder)
         if self._allotment.is_used:
             return [replace(task, environ=self._allotment.environ(task.folder, task.needs)) for task in tasks]
         return tasks
+
+    def _what_runs_elsewhere(self, queue: RunQueue, at_most: int) -> list[Task]:
+        """Take out a run that another process executes, or did: it is waited for, then executed if it has to be."""
+        task = queue.last()
+        if task is None:
+            return []
+        if task.folder not in self._orphans and self._allotment.lacks(task.simulation_id, task.needs, at_most):
+            return []
+        return queue.take_last()
 
     def _count(self, outcome: Outcome) -> None:
         with self._counting:

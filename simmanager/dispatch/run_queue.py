@@ -149,6 +149,19 @@ class RunQueue:
         with self._lock:
             return self._waiting[name][0] if (name := self._following(passed)) else None
 
+    def last(self) -> Task | None:
+        """Return the first of the runs that another process executes; None if there are none."""
+        with self._lock:
+            return self._last[0] if self._last else None
+
+    def take_last(self) -> list[Task]:
+        """Take it out, if there is one."""
+        with self._lock:
+            if not self._last:
+                return []
+            self._left -= 1
+            return [self._last.popleft()]
+
     def _following(self, passed: AbstractSet[str] = NOBODY) -> str:
         """Return the simulation whose turn it is; "" if only the last are left."""
         if passed:

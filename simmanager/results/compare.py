@@ -134,7 +134,7 @@ def compare(
         horizon=found[0].horizon if found else None,
         simulations=tuple(_summary(runs, statistic, level, how) for runs in found),
         differences=_differences(pairs, level, how),
-        notes=(*notes, *_note_on_lengths(found)),
+        notes=(*notes, *_note_on_lengths(found), *_note_on_horizon(found)),
     )
 
 
@@ -166,6 +166,17 @@ def _note_on_lengths(found: Sequence[RunValues]) -> list[str]:
     if len(ends) < 2:
         return []
     return [f"The simulations end at different iterations, {min(ends)} to {max(ends)}: so do final values and areas."]
+
+
+def _note_on_horizon(found: Sequence[RunValues]) -> list[str]:
+    horizon = found[0].horizon if found else None
+    longest = max((runs.last_iteration for runs in found if runs.last_iteration is not None), default=0)
+    if horizon is None or not horizon < longest:
+        return []
+    return [
+        f"Times to the threshold are known up to iteration {horizon:g} only: a run that had not arrived ended there. "
+        "Leave out what is so short (simulations=), or let it run on."
+    ]
 
 
 def _summary(runs: RunValues, statistic: str, level: float, how: dict[str, Any]) -> SimulationSummary:

@@ -138,7 +138,7 @@ def values_of(
     times = [_times(results, curves, threshold, direction) for curves in every]
     restricted, horizon = restricted_times([time for _, time, _ in times], [ends for _, _, ends in times])
     return [
-        _of_curves(results, curves, value, points, _Times(ids, at_most, horizon, int((~np.isnan(time)).sum())))
+        _of_curves(results, curves, value, points, _Times(ids, at_most, horizon, int((time <= horizon).sum())))
         for curves, (ids, time, _), at_most in zip(every, times, restricted, strict=True)
     ]
 
@@ -156,12 +156,11 @@ def _times(
     results: Results, curves: Curves, threshold: float, direction: Direction
 ) -> tuple[tuple[int, ...], FloatArray, FloatArray]:
     """Return runs, when each arrives (NaN: it does not), and until when it was followed; a diverged one never does."""
-    times, ends = iterations_to_threshold(curves.iterations, curves.values, threshold, direction), np.array(curves.ends)
-    there = ends >= 0 if len(ends) else np.empty(0, bool)
+    times = iterations_to_threshold(curves.iterations, curves.values, threshold, direction)
     diverged = [run.run_id for run in results.of(curves.simulation_id) if is_diverged(run)]
-    ids = tuple(run_id for run_id, has_points in zip(curves.run_ids, there.tolist(), strict=True) if has_points)
+    ends = np.where(np.array(curves.ends) >= 0, curves.ends, np.nan) if len(curves.ends) else np.empty(0)
     never = np.full(len(diverged), np.nan), np.full(len(diverged), np.inf)
-    return (*ids, *diverged), np.append(times[there], never[0]), np.append(ends[there], never[1])
+    return (*curves.run_ids, *diverged), np.append(times, never[0]), np.append(ends, never[1])
 
 
 def is_diverged(run: RunResult) -> bool:

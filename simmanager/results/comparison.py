@@ -305,11 +305,16 @@ def short_table(comparison: Comparison) -> Table:
     return Table(("simulation", Column("runs", "number"), Column(title, "number")), rows)
 
 
+#: Intervals of such a width are written out, others with an exponent where that is shorter.
+_FEW_DIGITS = 1e-9, 1e9
+
+
 def with_interval(value: float, low: float | None, high: float | None) -> str:
     """Return a value with its interval, to as many digits as the interval tells: ``0.43 [0.31, 0.64]``."""
-    if low is None or high is None or not math.isfinite(high - low) or high == low:
+    if low is None or high is None or not _FEW_DIGITS[0] < high - low < _FEW_DIGITS[1] or value != value:
         return f"{number(value)} {interval(low, high)}".strip()
     decimals = max(1 - math.floor(math.log10((high - low) / 2)), 0)
+    value, low, high = (round(each, decimals) + 0.0 for each in (value, low, high))  # -0.0 is 0.0
     return f"{value:.{decimals}f} [{low:.{decimals}f}, {high:.{decimals}f}]"
 
 
@@ -326,7 +331,7 @@ def heading(comparison: Comparison) -> str:
     else:
         quantity = _VALUES[comparison.value].format(comparison.key)
     is_mean = comparison.value == "final" and comparison.last not in (None, 1)
-    if comparison.value == _TIMES and comparison.horizon is not None:
+    if comparison.value == _TIMES and comparison.horizon is not None and comparison.horizon == comparison.horizon:
         quantity += f", at most {comparison.horizon:.4g}, with which runs count that have not arrived by then"
     details = [comparison.reduction, f"mean of the last {_points(comparison.last or 1)}" if is_mean else ""]
     reduced = f" ({'; '.join(filter(None, details))})" if any(details) else ""

@@ -6,6 +6,7 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from ..base.errors import ParameterError, UnknownName, unknown
@@ -41,7 +42,8 @@ _COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 #: Characters of a condition.
 _LONGEST = 10_000
 
-_QUOTED = re.compile(r"`([^`]*)`")
+#: A name in backticks; or a text, in which a backtick is one.
+_QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`([^`]*)`""", re.DOTALL)
 
 #: Takes a run; returns a value of it.
 _Value = Callable[[RunResult], Any]
@@ -66,27 +68,36 @@ class Names:
         ParameterError
             Several parameters end with it.
         """
-        if name in _FACTS:
-            return operator.attrgetter(name)
-        metric = name.removeprefix("metrics.")
-        if metric in self._metrics:
-            return lambda run: run.metrics.get(metric)
-        if name in self._parameters:
-            return lambda run: run.parameters.get(name)
-        ends = sorted(full for full in self._parameters if full.endswith(f".{name}"))
-        if len(ends) > 1:
-            raise ParameterError(f"{name!r} may be {' or '.join(ends)}: give one of these in full.")
-        if not ends:
-            short = [full.rpartition(".")[2] for full in self._parameters]
+        full: dict[str, _Value] = {
+            **{f"run.{fact}": operator.attrgetter(fact) for fact in _FACTS},
+            **{f"metrics.{metric}": partial(_metric, metric) for metric in self._metrics},
+            **{parameter: partial(_parameter, parameter) for parameter in self._parameters},
+        }
+        if name in full:
+            return full[name]
+        meant = sorted(each for each in full if each.endswith(f".{name}"))
+        if len(meant) > 1:
+            raise ParameterError(f"{name!r} may be {' or '.join(meant)}: give one of these in full.")
+        if not meant:
+            short = [each.rpartition(".")[2] for each in self._parameters]
             raise UnknownName(unknown("No run has a", name, dict.fromkeys((*self.all, *short))))
-        return lambda run: run.parameters.get(ends[0])
+        return full[meant[0]]
+
+
+def _metric(name: str, run: RunResult) -> Any:
+    return run.metrics.get(name)
+
+
+def _parameter(name: str, run: RunResult) -> Any:
+    return run.parameters.get(name)
 
 
 class Condition:
     """A condition on runs.
 
     It has comparisons (``== != < <= > >= in``, also ``0.1 < x <= 1``) of names with numbers, texts and lists of these,
-    joined by ``and``, ``or``, ``not`` and parentheses. A name that Python would not take stands in backticks. A value
+    joined by ``and``, ``or``, ``not`` and parentheses. A name that may be several is given in full: ``run.error``,
+    ``metrics.error``, ``agent_params.error``. A name that Python would not take stands in backticks. A value
     that a run does not have, and NaN, fulfil no comparison but ``!=`` and ``not in``.
 
     Raises
@@ -119,6 +130,8 @@ class Condition:
         return bool(self._holds(run))
 
     def _stand_in(self, quoted: re.Match[str]) -> str:
+        if quoted[1] is None:
+            return quoted[0]
         name = f"quoted_name_{len(self._quoted)}"
         self._quoted[name] = quoted[1]
         return name

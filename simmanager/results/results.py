@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from ..base.checks import check_integer
 from ..base.errors import UnknownName, unknown
 from ..base.metrics import RECORD_METRICS
 from ..base.public import public
@@ -109,12 +110,8 @@ class Results(Sequence[RunResult]):
         Parameters
         ----------
         simulations : str, iterable of str or callable, optional
-            One simulation_id or several; or what takes a run and says whether it is meant. All by default.
-
-        Raises
-        ------
-        UnknownName
-            There is no such simulation; lists those that exist.
+            One simulation_id or several (`UnknownName` lists those that exist); or what takes a run and says whether it
+            is meant. All by default.
         """
         if simulations is None:
             return self
@@ -141,7 +138,8 @@ class Results(Sequence[RunResult]):
         """
         names = Names(self.metric_names, (name for own in self._parameters.values() for name in own))
         runs = chosen_by(condition, self.runs, names) if condition else list(self.runs)
-        return self._only((ordered_by(sort, runs, names) if sort else runs)[:top])
+        most = None if top is None else check_integer("top", top, minimum=1)
+        return self._only((ordered_by(sort, runs, names) if sort else runs)[:most])
 
     def _only(self, runs: Sequence[RunResult], simulations: Iterable[str] | None = None) -> Results:
         chosen = simulations or dict.fromkeys(run.simulation_id for run in runs)
@@ -152,7 +150,9 @@ class Results(Sequence[RunResult]):
             old.manager_id, self.path, some, alive=old.manager_alive, damage=old.damage, paused=old.paused
         )
         parameters = {name: self._parameters.get(name, {}) for name in chosen}
-        return Results(status, runs, parameters, self._declared, _summaries=self._summaries, _contents=self._contents)
+        return Results(
+            status, runs, parameters, self.metric_names, _summaries=self._summaries, _contents=self._contents
+        )
 
     def _chosen(self, simulations: str | Iterable[str] | None) -> list[str]:
         if simulations is None:

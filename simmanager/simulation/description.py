@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..base.errors import SimManagerError
 from ..base.metrics import describe_metrics
 from ..base.resources import EXECUTION_FIELDS
 from ..base.rules import RULE_FIELDS
@@ -81,9 +82,12 @@ def describe_simulation(sim: Any) -> dict[str, Any]:
     for name in RULE_FIELDS:
         if rules := getattr(sim, name, None):
             entry[name] = [str(rule) for rule in rules]
-    for name in EXECUTION_FIELDS:
+    for name, number_of in EXECUTION_FIELDS.items():
         if value := getattr(sim, name, None):
-            entry[name] = readable(value)
+            try:
+                entry[name] = number_of(value)
+            except SimManagerError:  # of one that was not checked
+                entry[name] = readable(value)
     return entry
 
 

@@ -68,14 +68,14 @@ class OneShot(SingleSim):
         resources: dict[str, Any] | None = None,
         timeout: float | str | None = None,
     ) -> None:
+        more = (metrics, cwd, fail_when, stop_when, resources, timeout)
         if function is None:
-            super().__init__(training_loop_params=params, simulation_id=simulation_id, metrics=metrics, cwd=cwd)
+            super().__init__(None, None, None, None, None, params, simulation_id, *more)
             return
         call = FunctionCall(function)
         name = getattr(function, "__name__", "")
         if simulation_id is None and name.isidentifier():  # a lambda has no name
             simulation_id = name
-        more = (metrics, cwd, fail_when, stop_when, resources, timeout)
         super().__init__(nothing, None, nothing, None, call, params, simulation_id, *more)
 
     @property

@@ -94,6 +94,12 @@ class SingleSim:
 
     __hash__ = None  # type: ignore[assignment]
 
+    # Those that were pickled by earlier versions have none of these.
+    fail_when: list[Any] | None = None
+    stop_when: list[Any] | None = None
+    resources: dict[str, Any] | None = None
+    timeout: float | str | None = None
+
     #: Names of dicts of parameters by which the user knows them.
     _words: ClassVar[dict[str, str]] = {}
 

@@ -291,6 +291,12 @@ def _by_its_progress(run: RunStatus) -> float | None:
     return run.duration_s / run.fraction if run.fraction and run.duration_s else None
 
 
+def time_left(run: RunStatus) -> float:
+    """Return the seconds that a running run has left by how far it says that it is; 0.0 if it does not say."""
+    left = (_by_its_progress(run) or 0.0) - (run.duration_s or 0.0)
+    return left if 0 < left < _LONGEST_S else 0.0
+
+
 def estimate_remaining(runs: Iterable[RunStatus]) -> float | None:
     """Return the estimated seconds to the end from what is known so far.
 

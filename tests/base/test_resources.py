@@ -1,10 +1,14 @@
 """Resources and the time limit of a simulation: what may be declared, and how it is refused."""
 
+import json
+from fractions import Fraction
+
 import pytest
 
 from simmanager import OneShot, ParameterError, ParameterTypeError, SimulationError, SingleSim
 from simmanager.base.quantity import MEGABYTES, SECONDS
 from simmanager.base.resources import needs_of, time_limit
+from simmanager.simulation.description import describe_simulation
 
 
 def nothing():
@@ -59,6 +63,24 @@ def test_a_time_limit_is_a_number_of_seconds(timeout, seconds):
 def test_what_is_no_time_limit_is_refused(timeout):
     with pytest.raises(SimulationError, match="timeout of the simulation 'one' cannot be so: timeout must be"):
         OneShot(nothing, simulation_id="one", timeout=timeout).check()
+
+
+def test_what_waits_for_its_function_keeps_them():
+    sim = OneShot(None, {"x": 1}, "one", resources={"cpus": 2}, timeout=5, cwd="run")
+    assert (sim.resources, sim.timeout, sim.cwd) == ({"cpus": 2}, 5, "run")
+
+
+def test_one_that_an_earlier_version_has_pickled_has_none():
+    sim = OneShot(nothing, simulation_id="one")
+    for name in ("resources", "timeout", "fail_when", "stop_when"):
+        del vars(sim)[name]
+    assert sim == OneShot(nothing, simulation_id="one") and sim.copy().resources is None
+
+
+def test_what_is_kept_are_numbers():
+    sim = OneShot(nothing, simulation_id="one", resources={"memory_mb": Fraction(900)}, timeout=Fraction(5, 2))
+    entry = json.loads(json.dumps(describe_simulation(sim)))
+    assert entry["resources"] == {"memory_mb": 900} and entry["timeout"] == 2.5
 
 
 def test_a_copy_has_its_own_resources():

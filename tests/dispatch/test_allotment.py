@@ -1,5 +1,7 @@
 """Processors and GPUs are given to runs that declare them; what waits for a GPU is passed, nothing else is."""
 
+from dataclasses import replace
+
 import pytest
 
 from simmanager import ParameterError
@@ -129,6 +131,10 @@ def test_gpus_are_those_that_the_user_names_then_those_of_the_session(monkeypatc
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
     assert gpus_of(None) == ["2", "5"]
     assert gpus_of(TWO_GPUS) == ["0", "GPU-7f"]
+    assert gpus_of([{"SEAT": "1"}]) == ["2", "5"], "whoever names something else names no GPU"
+    for hidden, seen in (("-1", []), ("3,-1,4", ["3"]), ("NoDevFiles", ["NoDevFiles"]), (" 3 , 3", ["3"])):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+        assert gpus_of(None) == seen
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert gpus_of(None) == [], "they are hidden"
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
@@ -160,6 +166,19 @@ def test_what_waits_for_a_gpu_is_passed_by_what_needs_none():
     executor._allotment.free(taken[0][0].folder)
     assert executor._what_fits(queue)[0].simulation_id == "gpu", "before the share, which would starve it"
     assert len(queue) == 2
+
+
+def test_what_runs_elsewhere_is_waited_for_also_when_all_others_wait_for_its_gpu():
+    orphan, *tasks = tasks_of("gpu", 3, gpus=1)
+    executor = executor_for([orphan, *tasks])
+    executor._allotment.take(orphan.folder, orphan.needs, ["0"])
+    executor._orphans.add(orphan.folder)
+    queue = RunQueue(tasks, {"gpu": 1.0}, [orphan], slots=4)
+    taken = executor._what_fits(queue)
+    assert [task.folder for task in taken] == [orphan.folder] and taken[0].environ["CUDA_VISIBLE_DEVICES"] == "0"
+    assert executor._what_fits(queue) == []
+    executor._allotment.free(orphan.folder)
+    assert executor._what_fits(queue) == [replace(tasks[0], environ=taken[0].environ)]
 
 
 def test_a_large_run_is_not_starved_by_small_ones():

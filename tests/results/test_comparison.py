@@ -195,6 +195,11 @@ def test_runs_that_do_not_arrive_or_diverge_are_not_left_out_of_the_times(tmp_pa
         (0.5, None, None, "0.5"),
         (NAN, None, None, ""),
         (INF, NAN, INF, "inf [, inf]"),
+        (0.0, 0.0, 5e-324, "0 [0, 4.941e-324]"),
+        (1.0, 2.0, 1.0, "1 [2, 1]"),
+        (1e300, 0.0, 2e300, "1e+300 [0, 2e+300]"),
+        (NAN, 0.0, 1.0, "[0, 1]"),
+        (-0.001, -0.5, 0.5, "0.00 [-0.50, 0.50]"),
     ],
 )
 def test_a_value_has_as_many_digits_as_its_interval_tells(value, low, high, text):
@@ -212,6 +217,16 @@ def test_a_table_for_a_paper_has_few_columns(tmp_path):
         "\\begin{tabular}{lrr}\n\\toprule\nsimulation & runs & IQM [95\\% CI] \\\\\n\\midrule\n"
         f"a\\_1 \\& 50\\% & 5 & {cell} \\\\\nb\\{{\\}} & 1 & 1 \\\\\n\\bottomrule\n\\end{{tabular}}\n"
     )
+
+
+def test_one_run_that_is_short_is_named_where_it_shortens_all_times(tmp_path):
+    runs = {"a": [{"history": {"y": [9.0] * 10 + [1.0] * 9}}] * 3, "b": [{"history": {"y": [9.0]}}]}
+    found = compare(fake_batch(tmp_path / "b", runs), "y", value="iterations_to_threshold", threshold=2)
+    assert found.horizon == 0 and found["a"].n_reached == 0, "by then"
+    assert "known up to iteration 0 only" in str(found)
+    empty = fake_batch(tmp_path / "c", {"a": [{"history": {"y": []}}] * 4})
+    found = compare(empty, "y", value="iterations_to_threshold", threshold=2)
+    assert found["a"].n_nan == 4 and "at most" not in str(found)
 
 
 def test_areas_and_iterations_can_be_what_is_compared(tmp_path):

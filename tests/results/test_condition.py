@@ -25,7 +25,7 @@ def results(tmp_path):
     runs = {
         "slow": [{"metrics": {"loss": 0.5, "train/loss": 1.0}}, {"metrics": {"loss": NAN}}],
         "quick": [{"metrics": {"loss": 0.1}}, {"state": "error", "reason": "ValueError: no"}],
-        "other": [{"metrics": {"gain": 3.0}}],
+        "other": [{"metrics": {"gain": 3.0, "run_id": 9.0}}],
     }
     entries = {"slow": described(0.001), "quick": described(0.1, size=9, tag="new"), "other": described("high")}
     return read_results(fake_batch(tmp_path / "b", runs, **entries))
@@ -47,16 +47,18 @@ def names(results):
         ("state != 'finished'", ["quick1"]),
         ("0.2 < loss <= 0.5", ["slow0"]),
         ("0.1 == loss", ["quick0"]),
-        ("simulation_id in ('quick', 'other') and run_id == 0", ["quick0", "other0"]),
+        ("simulation_id in ('quick', 'other') and run.run_id == 0", ["quick0", "other0"]),
         ("simulation_id not in ['quick', 'other']", ["slow0", "slow1"]),
         ("'Error' in error", ["quick1"]),
         ("`train/loss` == 1", ["slow0"]),
         ("loss > -1e9", ["slow0", "quick0"]),
         ("loss != 0.1", ["slow0", "slow1", "quick1", "other0"]),
         ("lr_td == 'high'", ["other0"]),
+        ("metrics.run_id == 9", ["other0"]),
+        ("simulation_id != 'a `b` c' and `train/loss` == 1", ["slow0"]),
         ("lr_td < 1", ["slow0", "slow1", "quick0", "quick1"]),
         ("tag == None", ["slow0", "slow1", "other0"]),
-        ("peak_mb < loss or run_id == 1", ["slow1", "quick1"]),
+        ("peak_mb < loss or run.run_id == 1", ["slow1", "quick1"]),
         (" \n loss < 0.3 \n", ["quick0"]),
     ],
 )
@@ -70,6 +72,10 @@ def test_what_was_chosen_are_results_too(results):
     assert some.simulation_ids == ("quick",) and some.total("quick") == 1
     assert some.metric("loss")["quick"].values.tolist() == [0.1]
     assert names(results.select(lambda run: run.metrics.get("loss", 9) < 0.3)) == ["quick0"]
+    assert len(results.where("loss < -1").where("loss > 3")) == 0, "names are kept"
+    for none in (0, -1, True, 1.5):
+        with pytest.raises(ParameterError, match="top must be"):
+            results.where("", top=none)
     assert len(results.where("loss < -1")) == 0 and results.where("loss < -1").simulation_ids == ()
 
 
@@ -89,6 +95,7 @@ def test_runs_are_ordered_and_those_without_a_value_come_last(results):
         ("los < 1", "No run has a 'los'. Did you mean 'loss'?"),
         ("lr_dt < 1", "Did you mean 'lr_td'?"),
         ("size > 1", "'size' may be agent_params.size or env_params.size: give one of these in full"),
+        ("run_id < 1", "'run_id' may be metrics.run_id or run.run_id: give one of these in full"),
         ("loss", "'loss' is not a comparison"),
         ("loss <", "is no condition"),
         ("loss = 1", "is no condition"),

@@ -1,13 +1,24 @@
 """Runs that declare what they need get it, keep to it, and are executed when there is so much."""
 
 import os
+import subprocess
+import sys
 import time
 from itertools import pairwise
 
 import pytest
 from command_line import simmanager
+from trouble import wait_for
 
-from simmanager import OneShot, ParameterError, SimulationError, SimulationManager, read_status
+from simmanager import (
+    OneShot,
+    ParameterError,
+    SimulationError,
+    SimulationManager,
+    current_run,
+    read_results,
+    read_status,
+)
 from simmanager.disk.run_folder import RunFolder
 from simmanager.status.run_facts import record_of, run_lines
 
@@ -94,6 +105,54 @@ def test_a_time_limit_holds_for_its_simulation_alone_and_before_that_of_the_batc
     status = manager.run_all(2, timeout=1, progress=False)
     reasons = {run.simulation_id: (run.state.value, run.reason) for run in status.runs}
     assert reasons == {"hasty": ("error", "timed out after 0.5 s"), "patient": ("finished", "")}
+
+
+def hangs_once(run_id, until=40):
+    """Be quick, but for one run."""
+    if current_run().run_id == until:
+        time.sleep(60)
+    return {}
+
+
+def test_a_time_limit_of_a_simulation_holds_where_runs_are_short(tmp_path):
+    """Short runs are handed over several at a time, which nobody could end one by one."""
+    manager = batch_of(tmp_path, OneShot(hangs_once, {"run_id": 0}, "one", timeout=1), runs=60)
+    status = manager.run_all(1, progress=False)
+    assert {run.run_id: run.reason for run in status.runs if run.state.value == "error"} == {40: "timed out after 1 s"}
+
+
+def test_what_a_killed_manager_has_left_keeps_its_gpu(tmp_path):
+    """Two managers, one after the other, give one GPU to one run at a time; and so does a retry of such a run."""
+    (tmp_path / "gpu.py").write_text(
+        "import os, time\nfrom simmanager import OneShot\n"
+        "def on_gpu(folder):\n"
+        "    begun = time.time()\n    open(f'{folder}/{os.getpid()}.begun', 'w').close()\n    time.sleep(3)\n"
+        "    return {'begun': begun, 'ended': time.time(), 'gpu': float(os.environ['CUDA_VISIBLE_DEVICES'])}\n"
+        f"sim = OneShot(on_gpu, {{'folder': {str(tmp_path)!r}}}, 'gpu', resources={{'gpus': 1}})\n"
+    )
+    words = ["run", "gpu.py:sim", "--runs", "2", "--gpus", "7", "--jobs", "2", "--id", "b"]
+    manager = subprocess.Popen(
+        [sys.executable, "-m", "simmanager", *words], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for(lambda: list(tmp_path.glob("*.begun")))
+    manager.kill()
+    manager.wait()
+    assert SimulationManager(existing_simulation=tmp_path / "b").run_all(progress=False).all_finished
+    first, second = sorted(
+        (run.metrics["begun"], run.metrics["ended"], run.metrics["gpu"]) for run in read_results(tmp_path / "b")
+    )
+    assert first[1] <= second[0] and first[2] == second[2] == 7
+
+
+def test_what_is_at_hand_counts_when_the_first_that_declares_is_added(tmp_path):
+    cores = os.cpu_count() or 1
+    handle = batch_of(tmp_path, OneShot(takes_time, {"seconds": 3.0}, "plain"), runs=1).start(cores)
+    wait_for(lambda: handle.status().counts["running"] == 1)
+    other = SimulationManager(existing_simulation=tmp_path / "b")
+    other.add([OneShot(takes_time, simulation_id="all", resources={"cpus": cores})])
+    assert handle.wait(60).all_finished
+    plain, every = (next(iter(other.results().of(name))).metrics for name in ("plain", "all"))
+    assert cores == 1 or every["begun"] >= plain["ended"]
 
 
 def test_what_can_never_start_is_refused_before_anything_is_made(tmp_path):
