@@ -70,9 +70,9 @@ class Executor:
             self._is_one_each = self._is_one_each or declare
 
     def count_orphans(self, tasks: Iterable[Task]) -> None:
-        """Count what runs hold that are executed for a manager which is gone, until they end."""
+        """Count what runs hold that are executed for a manager which is gone, until they end, if they declare it."""
         for task in tasks:
-            if (run := running_at(RunFolder(task.folder))) is not None:
+            if task.needs and (run := running_at(RunFolder(task.folder))) is not None:
                 self._orphans.add(task.folder)
                 self._allotment.take(task.folder, task.needs, gpus_seen_by(run.pid))
 
@@ -158,7 +158,9 @@ class Executor:
 
     def watch(self) -> None:
         """Look whether the memory suffices for the runs at hand, and whether those that run elsewhere have ended."""
-        for folder in [folder for folder in self._orphans if not is_held(RunFolder(folder).lock_path)]:
+        with self._changed:
+            orphans = list(self._orphans)
+        for folder in [folder for folder in orphans if not is_held(RunFolder(folder).lock_path)]:
             with self._changed:
                 if folder in self._orphans:  # no slot has taken it over
                     self._orphans.discard(folder)

@@ -78,7 +78,8 @@ class SingleSim:
         What a run needs, which it gets, and beyond which it does not go: ``{"cpus": 4, "gpus": 1, "memory_mb":
         20000}``. ``cpus``: threads of numerical libraries; ``gpus``: a whole number, or a share of one such as 0.5,
         seen as CUDA_VISIBLE_DEVICES; ``memory_mb``: MB that it may add to its process, or a text, ``"20GB"``. Runs
-        start when there is so much; one that can never start is refused before the batch begins.
+        start when there is so much; one that can never start is refused before the batch begins. On a Dask cluster
+        ``cpus`` sets threads only, and GPUs are refused.
     timeout : float or str, optional
         Seconds (or ``"2h"``) that a run may take; by default what ``run_all`` says.
 

@@ -6,6 +6,7 @@ import pytest
 
 from simmanager import ParameterError
 from simmanager.dispatch import allotment as allotment_module
+from simmanager.dispatch import executor as executor_module
 from simmanager.dispatch.allotment import Allotment, gpus_of, refuse_what_never_fits
 from simmanager.dispatch.executor import Executor
 from simmanager.dispatch.run_options import RunOptions
@@ -210,3 +211,13 @@ def test_where_gpus_are_declared_no_run_is_handed_over_with_others():
     others = Executor(1, RunOptions())
     others.provide_for(tasks_of("short", 60))
     assert len(others._what_fits(RunQueue(tasks_of("short", 60), {"short": 1e-4}))) > 1
+
+
+def test_what_runs_elsewhere_and_declares_nothing_holds_nobody_up(monkeypatch):
+    """It may hang for ever."""
+    monkeypatch.setattr(executor_module, "running_at", lambda folder: pytest.fail("nobody asks"))
+    orphans, tasks = tasks_of("orphan", 4), tasks_of("plain", 2)
+    executor = executor_for([*orphans, *tasks])
+    executor.count_orphans(orphans)
+    queue = RunQueue(tasks, {"plain": 1.0}, orphans, slots=4)
+    assert executor._what_fits(queue)[0].simulation_id == "plain"
