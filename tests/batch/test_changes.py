@@ -10,6 +10,7 @@ from toys import failing_loop, hashes, listing, python, toy_sim
 
 from simmanager import RunState, SimulationManager
 from simmanager.base.errors import BatchBusy, ParameterError, RecipeError, SimulationError, UnsafeName
+from simmanager.disk import batch_folder
 from simmanager.disk.batch_folder import BatchFolder
 from simmanager.disk.run_folder import RunFolder
 
@@ -212,7 +213,9 @@ def test_a_manager_sees_what_another_one_has_added(manager):
     assert manager.simulation_list[1].training_loop_params == {"n_steps": 3}
 
 
-def test_a_batch_that_is_being_run_does_not_grow(manager):
+def test_a_batch_that_is_being_run_does_not_grow(manager, monkeypatch):
+    """Who holds it is no manager that could let another one change it: that is waited for, but not for ever."""
+    monkeypatch.setattr(batch_folder, "_CHANGE_PATIENCE_S", 0.5)
     with BatchFolder("batch").held():
         for act in (lambda: manager.add([toy_sim("two")]), lambda: manager.extend(5)):
             with pytest.raises(BatchBusy):
