@@ -218,10 +218,8 @@ class DaskExecutor:
             argv=tuple(command_line()),
             flags=tuple(task.session.get("flags", ())),
         )
-        job, key = (
-            Job(replace(task, environ=threads_environ(task.needs)), self.options),
-            f"simmanager-{uuid.uuid4().hex}",
-        )
+        job = Job(replace(task, environ=threads_environ(task.needs)), self.options)
+        key = f"simmanager-{uuid.uuid4().hex}"
         return self._client.submit(execute_there, self._batch, job, settings, pure=False, key=key)
 
     def _ended(self, futures: list[Any]) -> list[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -14,6 +13,7 @@ from ..base.errors import UnknownName, unknown
 from ..base.public import public
 from ..base.tables import Column, Table
 from ..base.text import count, plain
+from .in_digits import interval, number, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -305,19 +305,6 @@ def short_table(comparison: Comparison) -> Table:
     return Table(("simulation", Column("runs", "number"), Column(title, "number")), rows)
 
 
-#: Intervals of such a width are written out, others with an exponent where that is shorter.
-_FEW_DIGITS = 1e-9, 1e9
-
-
-def with_interval(value: float, low: float | None, high: float | None) -> str:
-    """Return a value with its interval, to as many digits as the interval tells: ``0.43 [0.31, 0.64]``."""
-    if low is None or high is None or not _FEW_DIGITS[0] < high - low < _FEW_DIGITS[1] or value != value:
-        return f"{number(value)} {interval(low, high)}".strip()
-    decimals = max(1 - math.floor(math.log10((high - low) / 2)), 0)
-    value, low, high = (round(each, decimals) + 0.0 for each in (value, low, high))  # -0.0 is 0.0
-    return f"{value:.{decimals}f} [{low:.{decimals}f}, {high:.{decimals}f}]"
-
-
 def _records(kind: type, records: Iterable[Any], without: Sequence[str] = ()) -> Table:
     """Return dataclass records as a table: their fields, as they are."""
     names = [field.name for field in dataclasses.fields(kind) if field.name not in without]
@@ -402,13 +389,3 @@ def _difference_row(one: Difference) -> tuple[str, ...]:
         interval(one.probability_low, one.probability_high),
         f"{one.n_first} pairs, same seeds" if one.paired else f"{one.n_first} and {one.n_second}",
     )
-
-
-def number(value: float | None) -> str:
-    """Return a number with four digits; "" for None and for NaN, which stands for no value."""
-    return "" if value is None or value != value else f"{value:.4g}"
-
-
-def interval(low: float | None, high: float | None) -> str:
-    """Return the two ends; "" if there is no interval."""
-    return "" if low is None or high is None else f"[{number(low)}, {number(high)}]"

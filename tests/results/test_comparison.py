@@ -19,7 +19,7 @@ from simmanager.analysis import (
     probability_interval,
 )
 from simmanager.base.errors import BatchNotFound, PackageMissing, ParameterError, ParameterTypeError, UnknownName
-from simmanager.results.comparison import with_interval
+from simmanager.results.in_digits import with_interval
 from simmanager.results.results import Results
 
 NAN, INF = float("nan"), float("inf")
