@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,27 +55,25 @@ def with_loky(size: str, n_jobs: int) -> tuple[float, int, int]:
     """Do the same calls with joblib; a worker that is killed breaks the pool, and all that is left has failed."""
     from joblib import Parallel, delayed
 
-    large, n_large, small, n_small = jobs_of(size)
-    calls = ([large] * n_large + [small] * n_small) * RUNS
-    done = 0
+    def results(calls: list[tuple[float, float]]) -> Iterator[Any]:
+        yield from Parallel(n_jobs, return_as="generator_unordered")(delayed(need)(*call) for call in calls)
 
-    def all_calls() -> None:
-        nonlocal done
-        try:
-            results = Parallel(n_jobs, return_as="generator_unordered")(delayed(need)(*call) for call in calls)
-            for _ in results:
-                done += 1
-        except Exception as error:
-            print(f"{type(error).__name__}: {error}")
-
-    wall, _ = seconds(all_calls)
-    return wall, len(calls) - done, 0
+    return _counted(size, results)
 
 
 def with_mpire(size: str, n_jobs: int) -> tuple[float, int, int]:
     """Do the same calls with a WorkerPool of mpire; when a worker is killed, it raises."""
     from mpire import WorkerPool
 
+    def results(calls: list[tuple[float, float]]) -> Iterator[Any]:
+        with WorkerPool(n_jobs) as pool:
+            yield from pool.imap_unordered(need, calls, chunk_size=1)
+
+    return _counted(size, results)
+
+
+def _counted(size: str, results: Callable[[list[tuple[float, float]]], Iterator[Any]]) -> tuple[float, int, int]:
+    """Return the makespan of all calls, how many gave no result, and 0."""
     large, n_large, small, n_small = jobs_of(size)
     calls = ([large] * n_large + [small] * n_small) * RUNS
     done = 0
@@ -82,9 +81,8 @@ def with_mpire(size: str, n_jobs: int) -> tuple[float, int, int]:
     def all_calls() -> None:
         nonlocal done
         try:
-            with WorkerPool(n_jobs) as pool:
-                for _ in pool.imap_unordered(need, calls, chunk_size=1):
-                    done += 1
+            for _ in results(calls):
+                done += 1
         except Exception as error:
             print(f"{type(error).__name__}: {error}")
 
